@@ -1,0 +1,43 @@
+"""The errors that edge-iemonet raises: one small family, each also the builtin a caller would expect."""
+
+from __future__ import annotations
+
+
+class IEmoNetError(Exception):
+    """Base of every error raised on purpose by this package and its toolchain."""
+
+
+class AudioError(IEmoNetError, ValueError):
+    """The audio cannot be used: not audio, empty, damaged, or holding values that are not numbers."""
+
+
+class AudioNotFoundError(IEmoNetError, FileNotFoundError):
+    """No file at the path given."""
+
+
+class BundleError(IEmoNetError, ValueError):
+    """A bundle's manifest, checksum, labels or graph shapes do not fit."""
+
+
+class BundleNotFoundError(IEmoNetError, FileNotFoundError):
+    """No bundle at the place given, or none could be found."""
+
+
+class DeviceError(IEmoNetError, RuntimeError):
+    """The device that was asked for cannot be had."""
+
+
+class CorpusError(IEmoNetError, ValueError):
+    """A corpus is missing, damaged, or not what its name says."""
+
+
+class WeightsError(IEmoNetError, RuntimeError):
+    """Pretrained weights could not be fetched, or are not the pinned ones."""
+
+
+class CheckpointError(IEmoNetError, ValueError):
+    """A checkpoint is missing, damaged, or of another kind than the one needed."""
+
+
+class ExportError(IEmoNetError, RuntimeError):
+    """A graph could not be exported, or did not verify."""

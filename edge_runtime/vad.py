@@ -1,0 +1,59 @@
+"""Where somebody speaks: Silero's voice activity detector, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.session import Session
+
+WINDOW = 512
+"""Samples for each probability: 32 ms at 16 kHz."""
+LOOK_BACK = 64
+"""Samples of the window before that the network also sees."""
+STATE = 320
+"""Samples for each state of the speech encoder: 20 ms."""
+THRESHOLD = 0.5
+LEAST_WINDOWS = 3
+"""Fewer windows of speech than this (96 ms) are a click, not a voice."""
+PEAK, QUIETEST_PEAK = 0.5, 1e-3
+"""Audio is brought to one level first, as the speech encoder does; see ``trainer.whisper``."""
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+class VoiceActivity:
+    """Silero VAD over a whole recording in one call."""
+
+    def __init__(self, session: Session) -> None:
+        """Use the graph in ``session``: windows (n, 576) and an LSTM's state → probabilities (n,)."""
+        self._session = session
+
+    def probabilities(self, waveform: Float) -> Float:
+        """Return the probability of speech in each 32 ms of ``waveform`` (samples,) at 16 kHz."""
+        count = math.ceil(len(waveform) / WINDOW)
+        windows = np.zeros((count, LOOK_BACK + WINDOW), np.float32)
+        padded = np.zeros(LOOK_BACK + count * WINDOW, np.float32)
+        padded[LOOK_BACK : LOOK_BACK + len(waveform)] = waveform * (
+            PEAK / max(float(np.abs(waveform).max(initial=0.0)), QUIETEST_PEAK)
+        )
+        for i in range(count):
+            windows[i] = padded[i * WINDOW : i * WINDOW + LOOK_BACK + WINDOW]
+        state = np.zeros((1, 1, 128), np.float32)
+        return self._session(input=windows, h=state, c=state)["speech_probs"]
+
+
+def spoken_states(probabilities: Float, samples: int) -> Bool:
+    """Return which encoder states (20 ms each) lie between the first and the last window of speech.
+
+    Pauses inside count as spoken: their length tells of emotion too. All are False where nobody speaks.
+    """
+    states = np.zeros(math.ceil(samples / STATE), np.bool_)
+    speech = np.flatnonzero(probabilities >= THRESHOLD)
+    if len(speech) >= LEAST_WINDOWS:
+        begin, end = speech[0] * WINDOW, (speech[-1] + 1) * WINDOW
+        states[begin // STATE : math.ceil(end / STATE)] = True
+    return states

@@ -1,0 +1,1 @@
+"""Checkpoints → ONNX → quantise → verify → bundle."""

@@ -1,0 +1,1 @@
+"""Offline trainer of edge-iemonet: corpora, networks, protocols and metrics; writes checkpoints."""

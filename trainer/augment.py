@@ -1,0 +1,75 @@
+"""The same voice in another room, on another line, at another pace: seeded changes to a waveform."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy import signal
+
+SAMPLE_RATE = 16_000
+Float = NDArray[np.float32]
+
+
+def add_noise(x: Float, random: np.random.Generator, snr_db: float, colour: float) -> Float:
+    """Add noise whose spectrum falls with frequency to the power ``colour`` (0 white, 1 pink, 2 brown)."""
+    spectrum = np.fft.rfft(random.standard_normal(len(x)))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-colour / 2)
+    noise = np.fft.irfft(spectrum, len(x))
+    gain = np.sqrt(np.mean(x**2) / max(np.mean(noise**2), 1e-12)) * 10 ** (-snr_db / 20)
+    return (x + gain * noise).astype(np.float32)
+
+
+def reverberate(x: Float, random: np.random.Generator, decay_s: float, wet: float) -> Float:
+    """Play ``x`` in a room whose sound falls by 60 dB in ``decay_s``; the first sound stays in its place."""
+    time = np.arange(int(decay_s * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / decay_s)
+    tail *= wet / np.sqrt(np.sum(tail**2))
+    tail[0] += 1.0
+    return signal.fftconvolve(x, tail)[: len(x)].astype(np.float32)
+
+
+def band_pass(x: Float, low_hz: float, high_hz: float) -> Float:
+    """Keep a band, as a telephone does."""
+    sections = signal.butter(4, [low_hz, high_hz], "bandpass", fs=SAMPLE_RATE, output="sos")
+    return signal.sosfilt(sections, x).astype(np.float32)
+
+
+def change_speed(x: Float, factor: float) -> Float:
+    """Play faster (> 1) or slower, pitch and all, as a recording at the wrong speed."""
+    return soxr.resample(x, SAMPLE_RATE * factor, SAMPLE_RATE).astype(np.float32)
+
+
+def tilt(x: Float, db_per_octave: float) -> Float:
+    """Tilt the spectrum about 1 kHz, as another microphone does."""
+    spectrum = np.fft.rfft(x)
+    octave = np.log2(np.maximum(np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE), 50.0) / 1000.0)
+    return np.fft.irfft(spectrum * 10 ** (db_per_octave * octave / 20), len(x)).astype(np.float32)
+
+
+def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
+    """Cut away up to a third at a random place, but leave at least ``shortest_s``."""
+    longest = min(len(x) // 3, len(x) - int(shortest_s * SAMPLE_RATE))
+    if longest <= 0:
+        return x
+    cut = int(random.integers(0, longest))
+    begin = int(random.integers(0, cut + 1))
+    return x[begin : len(x) - (cut - begin)]
+
+
+def random_condition(x: Float, random: np.random.Generator) -> Float:
+    """Return ``x`` under a random mixture of the changes above; the gain is drawn from x0.1 to x2."""
+    if random.random() < 0.6:
+        x = change_speed(x, float(random.uniform(0.9, 1.1)))
+    if random.random() < 0.4:
+        x = crop(x, random, 1.0)
+    if random.random() < 0.5:
+        x = tilt(x, float(random.uniform(-4, 4)))
+    if random.random() < 0.5:
+        x = reverberate(x, random, float(random.uniform(0.1, 0.7)), float(random.uniform(0.2, 1.0)))
+    if random.random() < 0.7:
+        x = add_noise(x, random, float(random.uniform(5, 35)), float(random.choice([0.0, 1.0, 2.0])))
+    if random.random() < 0.3:
+        x = band_pass(x, float(random.uniform(150, 400)), float(random.uniform(3000, 4000)))
+    gain = float(np.exp(random.uniform(np.log(0.1), np.log(2.0))))
+    return np.clip(x * gain, -1.0, 1.0).astype(np.float32)  # as a sound card would

@@ -1,0 +1,1 @@
+"""Corpora: each loader turns a folder on disk into records of one type."""

@@ -1,0 +1,57 @@
+"""The one record type that every corpus gives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LABELS = ("neutral", "happy", "sad", "angry")
+"""The four classes of the paper (section 5.3), in the order of every output."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One labelled utterance.
+
+    Attributes:
+        id: unique within its corpus.
+        corpus: the corpus' name.
+        label: the corpus' own label, mapped to the project's names.
+        speaker: unique within its corpus; what speaker-exclusive folds are cut by.
+        session: recording session or dialogue, whichever the corpus has.
+        audio: path of the recording, or None.
+        transcript: the words, or None.
+        split: the corpus' official split, or "".
+    """
+
+    id: str
+    corpus: str
+    label: str
+    speaker: str
+    session: str = ""
+    audio: Path | None = None
+    transcript: str | None = None
+    split: str = ""
+
+
+def label_ids(utterances: Iterable[Utterance], labels: Sequence[str] = LABELS) -> list[int]:
+    """Return the index of each utterance's label in ``labels``."""
+    return [labels.index(u.label) for u in utterances]
+
+
+def checksum(utterances: Sequence[Utterance]) -> str:
+    """Return a sha256 over what was read: ids, labels, words and the bytes of the audio, in id order."""
+    digest = hashlib.sha256()
+    for u in sorted(utterances, key=lambda u: (u.corpus, u.id)):
+        digest.update(f"{u.corpus}\t{u.id}\t{u.label}\t{u.transcript or ''}\n".encode())
+        if u.audio is not None:
+            digest.update(u.audio.read_bytes())
+    return digest.hexdigest()
+
+
+def summary(utterances: Sequence[Utterance]) -> dict[str, int]:
+    """Return how many utterances each label has, the most frequent first."""
+    return dict(Counter(u.label for u in utterances).most_common())

@@ -1,0 +1,1 @@
+"""Text emotion recognition (the paper's TER): a pretrained language model, fine-tuned."""

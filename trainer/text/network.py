@@ -1,0 +1,76 @@
+"""A pretrained encoder with the paper's classification layers (section 5.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, normalizers
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+
+
+class TextEmotion(nn.Module):
+    """Encoder → mean over tokens → fully connected layer (768, ReLU, dropout 0.2, L2 0.03) → logits."""
+
+    def __init__(self, encoder: nn.Module, labels: int, *, hidden: int = 768, dropout: float = 0.2,
+                 l2: float = 0.03) -> None:  # fmt: skip
+        """Put freshly initialised layers on ``encoder``, any Hugging Face model with ``last_hidden_state``."""
+        super().__init__()
+        self.encoder = encoder
+        width: int = encoder.config.hidden_size  # type: ignore[union-attr,assignment]
+        self.hidden = nn.Linear(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(hidden, labels)
+        self.l2 = l2
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (batch, labels) and the 768-unit layer (batch, hidden).
+
+        Args:
+            input_ids: token ids (batch, tokens).
+            attention_mask: 1 where there is a token, 0 on padding, same shape.
+        """
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
+        embedding = self.dropout(torch.relu(self.hidden(mean)))
+        return self.classifier(embedding), embedding
+
+    def penalty(self) -> Tensor:
+        """Return the L2 term on the added layer's weights (as Keras' kernel regulariser counts it)."""
+        return self.l2 * self.hidden.weight.square().sum()
+
+
+def load_encoder(weights: str | Path) -> nn.Module:
+    """Return the pretrained encoder in the folder, or of the hub id, ``weights``."""
+    encoder: nn.Module = AutoModel.from_pretrained(
+        str(weights), attn_implementation="eager", **_no_pooler(weights)
+    )
+    return encoder
+
+
+def _no_pooler(weights: str | Path) -> dict[str, Any]:
+    # BERT's pooler is not used here, and would be exported and shipped for nothing.
+    from transformers import AutoConfig  # noqa: PLC0415
+
+    kind = AutoConfig.from_pretrained(str(weights)).model_type
+    return {"add_pooling_layer": False} if kind in {"bert", "roberta", "mpnet"} else {}
+
+
+def load_tokenizer(weights: str | Path) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of ``weights``, taught that typographic quotes and dashes are the plain ones.
+
+    Television subtitles write them, speech recognisers do not, and a model must not tell them apart by that.
+    """
+    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(str(weights))
+    backend = tokenizer.backend_tokenizer
+    plain = [
+        normalizers.Replace(Regex("[\u2018\u2019\u0092]"), "'"),
+        normalizers.Replace(Regex("[\u201c\u201d\u0093\u0094]"), '"'),
+        normalizers.Replace(Regex("[\u2013\u2014\u0096\u0097]"), "-"),
+        normalizers.Replace(Regex("[\u2026\u0085]"), "..."),
+    ]
+    backend.normalizer = normalizers.Sequence([*plain, *([backend.normalizer] if backend.normalizer else [])])
+    return tokenizer

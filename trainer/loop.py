@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 Example = dict[str, Any]
+TARGET = "target"
 
 
 class Branch(Protocol):
@@ -38,8 +38,6 @@ class Schedule:
         batch: examples a step.
         rate: Adam's peak learning rate; it rises over ``warmup`` of the steps, then falls linearly to zero.
         decay: decoupled weight decay on every weight (the paper has none but its L2, see ``penalty``).
-        class_power: 0 weighs classes alike, 1 by inverse frequency, 0.5 by its square root.
-        smoothing: label smoothing.
         save_epochs: keep a checkpoint to resume from after each epoch.
     """
 
@@ -48,33 +46,18 @@ class Schedule:
     rate: float
     warmup: float = 0.1
     decay: float = 0.0
-    class_power: float = 1.0
-    smoothing: float = 0.0
     save_epochs: bool = True
 
 
-def class_weights(labels: Sequence[int], classes: int, power: float) -> Tensor:
-    """Return a weight for each class, inverse to its frequency to the given power, 1 on average over examples."""
-    counts = Counter(labels)
-    frequency = torch.tensor([counts.get(i, 0) / len(labels) for i in range(classes)])
-    weights = torch.where(frequency > 0, frequency.clamp_min(1e-9) ** -power, torch.zeros(()))
-    return weights / (weights * frequency).sum()
-
-
-class _WeightedTrainer(Trainer):  # type: ignore[misc]
-    """Adds the class weights and the network's own penalty to the loss."""
-
-    weights: Tensor
-    smoothing: float
+class _Trainer(Trainer):  # type: ignore[misc]
+    """Trains on target distributions, which hold weights and smoothing, and adds the network's own penalty."""
 
     def compute_loss(
         self, model: nn.Module, inputs: Example, return_outputs: bool = False, **_: Any
     ) -> Tensor | tuple[Tensor, Any]:
-        labels = inputs.pop("labels")
+        target = inputs.pop(TARGET)
         logits, embedding = model(**inputs)
-        loss = F.cross_entropy(
-            logits, labels, weight=self.weights.to(logits.device), label_smoothing=self.smoothing
-        )
+        loss = -(target * F.log_softmax(logits, dim=1)).sum(1).mean()
         loss = loss + self.accelerator.unwrap_model(model).penalty()
         return (loss, (logits, embedding)) if return_outputs else loss
 
@@ -86,7 +69,6 @@ def train(
     *,
     out: Path,
     seed: int,
-    classes: int,
     collate: Callable[[list[Example]], dict[str, Tensor]] | None = None,
     by_length: bool = False,
     resume: bool = False,
@@ -96,11 +78,10 @@ def train(
 
     Args:
         network: a ``Branch``.
-        examples: dicts of the network's inputs, and ``labels``, an int.
+        examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.targets``.
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept.
         seed: of shuffling and dropout; the network's initial weights are the caller's.
-        classes: number of labels.
         collate: joins examples into a batch; by default values are stacked.
         by_length: put examples of like length (``input_ids``) into one batch: less padding.
         resume: go on from the last checkpoint in ``out``, if there is one.
@@ -117,7 +98,7 @@ def train(
         group_by_length=by_length,
         save_strategy="epoch" if schedule.save_epochs else "no",
         save_total_limit=1,
-        logging_strategy="epoch",
+        logging_strategy="no" if quiet else "epoch",
         report_to=[],
         seed=seed,
         data_seed=seed,
@@ -125,11 +106,11 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
-    trainer = _WeightedTrainer(
+    trainer = _Trainer(
         model=network, args=arguments, train_dataset=_Rows(examples), data_collator=collate or stack
     )
-    trainer.weights = class_weights([e["labels"] for e in examples], classes, schedule.class_power)
-    trainer.smoothing = schedule.smoothing
+    if quiet:
+        trainer.remove_callback(PrinterCallback)
     last = get_last_checkpoint(str(out)) if resume and out.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
     network.eval()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from tokenizers import Regex, normalizers
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
 
 class TextEmotion(nn.Module):
@@ -45,18 +45,16 @@ class TextEmotion(nn.Module):
 
 def load_encoder(weights: str | Path) -> nn.Module:
     """Return the pretrained encoder in the folder, or of the hub id, ``weights``."""
-    encoder: nn.Module = AutoModel.from_pretrained(
-        str(weights), attn_implementation="eager", **_no_pooler(weights)
-    )
+    config = AutoConfig.from_pretrained(str(weights))
+    encoder: nn.Module = AutoModel.from_pretrained(str(weights), config=config, **encoder_options(config))
     return encoder
 
 
-def _no_pooler(weights: str | Path) -> dict[str, Any]:
-    # BERT's pooler is not used here, and would be exported and shipped for nothing.
-    from transformers import AutoConfig  # noqa: PLC0415
-
-    kind = AutoConfig.from_pretrained(str(weights)).model_type
-    return {"add_pooling_layer": False} if kind in {"bert", "roberta", "mpnet"} else {}
+def encoder_options(config: PretrainedConfig) -> dict[str, Any]:
+    """Return how an encoder of this kind is built here: without a pooler, which would ship for nothing."""
+    return {"attn_implementation": "eager"} | (
+        {"add_pooling_layer": False} if config.model_type in {"bert", "roberta", "mpnet"} else {}
+    )
 
 
 def load_tokenizer(weights: str | Path) -> PreTrainedTokenizerFast:

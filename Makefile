@@ -1,0 +1,29 @@
+# make demo   a slim environment in .venv-demo, and the example clip classified in it
+# make test   a development environment in .venv, and everything that CI checks
+
+PYTHON ?= python3
+
+.PHONY: demo test lint clean
+
+demo: .venv-demo/ready
+	.venv-demo/bin/edge-iemonet classify examples/jfk.wav
+
+.venv-demo/ready: edge_runtime/pyproject.toml models/pyproject.toml models/en-tiny-int8/bundle.json
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/pip install --quiet ./edge_runtime ./models
+	touch $@
+
+test: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest -m "not slow"
+	.venv/bin/pytest -m slow
+
+.venv/ready: requirements-dev.txt pyproject.toml edge_runtime/pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv .venv-demo build dist edge_runtime/build models/build

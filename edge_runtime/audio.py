@@ -1,0 +1,201 @@
+"""Any audio → blocks of mono float32 at 16 kHz, in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from edge_runtime.errors import AudioError, AudioNotFoundError
+
+SAMPLE_RATE = 16_000
+BLOCK_S = 5.0
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+MOST_CHANNELS = 64
+IN_MEMORY = 32 << 20
+"""A stream that cannot seek is copied first; up to so many bytes in memory, beyond on disk."""
+
+Float = NDArray[np.float32]
+Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
+"""A path, the bytes of a file, an open binary file, or samples: (n,) or (n, channels)."""
+
+
+class Recording:
+    """Audio being read, once, from beginning to end.
+
+    Attributes:
+        name: of the file, for messages.
+        samples: at 16 kHz, read so far.
+        notes: what the reader had to say, such as that the file ends early.
+    """
+
+    def __init__(self, audio: Audio, sample_rate: int | None = None) -> None:
+        """Open ``audio``.
+
+        Args:
+            audio: a path, the bytes of a wav, flac, ogg, mp3 (or other libsndfile) file, an open binary
+                file, or an array: float in [-1, 1] or integers of full scale, (n,) or (n, channels).
+            sample_rate: of an array, in Hz; not for anything else, which says so itself.
+
+        Raises:
+            AudioNotFoundError: there is no such file.
+            AudioError: not audio, empty, or of an unusable rate, shape or type.
+        """
+        self.samples = 0
+        self.notes: list[str] = []
+        if isinstance(audio, np.ndarray):
+            if sample_rate is None:
+                raise AudioError("an array was given without its sample_rate; pass it, in Hz")
+            self.name = "array"
+            self._array: NDArray[Any] | None = _as_float(audio)
+            self._rate, self._frames = sample_rate, len(audio)
+            channels = 1 if audio.ndim == 1 else audio.shape[1]
+        else:
+            if sample_rate is not None:
+                raise AudioError("sample_rate is for arrays; a file states its own")
+            self._array = None
+            self.name, self._file = _open(audio)
+            self._rate, self._frames = self._file.samplerate, self._file.frames
+            channels = self._file.channels
+            self._check_riff_size()
+        if not LOWEST_RATE <= self._rate <= HIGHEST_RATE:
+            raise AudioError(f"{self.name}: sample rate {self._rate} Hz; use {LOWEST_RATE} to {HIGHEST_RATE}")
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise AudioError(
+                f"{self.name}: {channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))"
+            )
+        if self._frames == 0:
+            raise AudioError(f"{self.name}: empty, there are no samples in it")
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds read so far."""
+        return self.samples / SAMPLE_RATE
+
+    def blocks(self) -> Iterator[Float]:
+        """Yield mono float32 blocks at 16 kHz, some seconds each.
+
+        Raises:
+            AudioError: a sample is not a number or infinite, or nothing could be decoded.
+        """
+        resampler = None
+        if self._rate != SAMPLE_RATE:
+            resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
+        for raw in self._raw_blocks():
+            mono = raw.mean(axis=1, dtype=np.float64).astype(np.float32) if raw.ndim == 2 else raw
+            if not np.isfinite(mono).all():
+                raise AudioError(f"{self.name}: holds NaN or infinite samples near {self.duration_s:.1f} s")
+            if resampler is not None:
+                mono = resampler.resample_chunk(mono)
+            self.samples += len(mono)
+            if len(mono):
+                yield mono
+        if resampler is not None:
+            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            self.samples += len(rest)
+            if len(rest):
+                yield rest
+        if self.samples == 0:
+            raise AudioError(f"{self.name}: damaged, nothing in it could be decoded")
+
+    def _raw_blocks(self) -> Iterator[NDArray[Any]]:
+        step = max(1, int(BLOCK_S * self._rate))
+        if self._array is not None:
+            for begin in range(0, len(self._array), step):
+                yield self._array[begin : begin + step]
+            return
+        done = 0
+        with self._file as file:
+            while True:
+                try:
+                    block = file.read(step, dtype="float32", always_2d=True)
+                except soundfile.LibsndfileError:
+                    block = np.zeros((0, 1), np.float32)
+                if not len(block):
+                    break
+                done += len(block)
+                yield block
+        if done < self._frames and not self._endless:
+            self._note_early_end(done / self._rate, self._frames / self._rate)
+
+    @property
+    def _endless(self) -> bool:
+        # A length that no file has: the format does not know it (some streams), so nothing is missing.
+        return bool(self._frames >= 1 << 40)
+
+    def _check_riff_size(self) -> None:
+        """Note a wav file whose header promises more than there is; libsndfile reads on without a word."""
+        found = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE)
+        if found and self._file.format == "WAV":
+            promised, there = int(found[1]), int(found[2])
+            # Programs that write to a pipe put the greatest size there, for want of a better one.
+            if there < promised < 0x7FFFF000:
+                seconds = self._frames / self._rate
+                self._note_early_end(seconds, seconds * promised / max(there, 1))
+
+    def _note_early_end(self, there: float, promised: float) -> None:
+        self.notes.append(f"file ends early: {there:.1f} s of the {promised:.1f} s that it promises")
+
+
+def _open(audio: Any) -> tuple[str, Any]:
+    if isinstance(audio, bytes | bytearray | memoryview):
+        name, source = "bytes", io.BytesIO(audio)
+    elif isinstance(audio, str | os.PathLike):
+        path = Path(audio)
+        name = str(path)
+        if not path.exists():
+            raise AudioNotFoundError(f"{name}: no such file")
+        if not path.is_file():
+            raise AudioError(f"{name}: not a file")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{name}: empty, there is nothing in it")
+        source = name  # type: ignore[assignment]
+    elif hasattr(audio, "read"):
+        name, source = str(getattr(audio, "name", "stream")), _seekable(audio)
+    else:
+        raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
+    try:
+        return name, soundfile.SoundFile(source)
+    except (soundfile.LibsndfileError, TypeError, OSError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise AudioError(
+            f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3"
+        ) from error
+
+
+def _seekable(stream: Any) -> Any:
+    try:
+        if stream.seekable():
+            return stream
+    except AttributeError:
+        pass
+    copy = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as the recording
+    shutil.copyfileobj(stream, copy)
+    if copy.tell() == 0:
+        raise AudioError(f"{getattr(stream, 'name', 'stream')}: empty, there is nothing in it")
+    copy.seek(0)
+    return copy
+
+
+def _as_float(array: NDArray[Any]) -> NDArray[Any]:
+    if array.ndim not in {1, 2}:
+        raise AudioError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
+    if array.dtype.kind == "f":
+        # A float64 too large for float32 becomes infinite, and is refused as such.
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32, copy=False)
+    if array.dtype == np.uint8:
+        return (array.astype(np.float32) - 128.0) / 128.0
+    if array.dtype.kind == "i":
+        return array.astype(np.float32) / float(-int(np.iinfo(array.dtype).min))
+    raise AudioError(f"array of {array.dtype}: give float samples in [-1, 1], or int16, int32, int8 or uint8")

@@ -1,0 +1,195 @@
+"""The bundle: a folder with ``bundle.json`` and the files it names; data only, checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.asr import Decoding
+from edge_runtime.audio import SAMPLE_RATE
+from edge_runtime.errors import BundleError, BundleNotFoundError
+from edge_runtime.session import Session
+
+MANIFEST = "bundle.json"
+SCHEMA = 1
+SLOTS = ("vad", "speech_encoder", "transcript_decoder", "speech_emotion", "text_emotion", "fusion")
+TOKENIZERS = ("transcript", "text")
+TEMPERATURES = ("speech", "text", "fusion", "fusion_speech_only", "fusion_text_only")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Name, dtype and shape of a graph's input or output; a string in the shape is a dynamic axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One graph of a bundle."""
+
+    path: Path
+    precision: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose manifest and checksums have been checked.
+
+    Attributes:
+        folder: where it is.
+        name, version: its own.
+        labels: the emotions, in the order of every output.
+        slots: the graphs.
+        tokenizers: paths of the tokenizers' files.
+        decoding: special tokens of the transcript decoder.
+        temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
+        manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    slots: Mapping[str, Slot]
+    tokenizers: Mapping[str, Path]
+    decoding: Decoding
+    temperatures: Mapping[str, float]
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Bundle:
+        """Read and check the bundle in ``folder``.
+
+        Raises:
+            BundleNotFoundError: no such folder, or no manifest in it.
+            BundleError: another schema, a missing or altered file, a wrong label count, or a malformed manifest.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            schema = manifest["schema"]
+            if schema != SCHEMA:
+                raise BundleError(
+                    f"{path}: schema {schema!r}, and this version reads {SCHEMA}; "
+                    "update edge-iemonet, or export the bundle again"
+                )
+            bundle = cls(
+                folder=folder,
+                name=_text(manifest["name"]),
+                version=_text(manifest["version"]),
+                labels=tuple(_text(label) for label in manifest["labels"]),
+                slots={slot: _slot(folder, manifest["slots"][slot]) for slot in SLOTS},
+                tokenizers={t: _checked(folder, manifest["tokenizers"][t]) for t in TOKENIZERS},
+                decoding=_decoding(manifest["decoding"]),
+                temperatures={name: _positive(manifest["calibration"][name]) for name in TEMPERATURES},
+                manifest=manifest,
+            )
+            rate = manifest["sample_rate"]
+        except BundleError:
+            raise
+        except KeyError as error:
+            raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise BundleError(f"{path}: damaged manifest: {error}") from error
+        if rate != SAMPLE_RATE:
+            raise BundleError(f"{path}: sample rate {rate!r}; this version runs {SAMPLE_RATE}")
+        bundle._check_labels()
+        return bundle
+
+    def open(self, slot: str, *, device: str, threads: int) -> Session:
+        """Open the graph of ``slot`` and check that it is what the manifest says.
+
+        Raises:
+            BundleError: it cannot be loaded, or its inputs or outputs differ from the manifest.
+            DeviceError: the device cannot be had.
+        """
+        entry = self.slots[slot]
+        session = Session(entry.path, device=device, threads=threads)
+        for stated, real in ((entry.inputs, session.inputs), (entry.outputs, session.outputs)):
+            found = tuple(Tensor(name, kind, tuple(shape)) for name, (kind, shape) in real.items())
+            if found != stated:
+                raise BundleError(
+                    f"{entry.path}: the graph of slot {slot} has {found}, the manifest says {stated}; "
+                    "export the bundle again"
+                )
+        return session
+
+    def _check_labels(self) -> None:
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise BundleError(f"{self.folder}: labels {self.labels}; expected two or more different ones")
+        for slot in ("speech_emotion", "text_emotion", "fusion"):
+            logits = next((o for o in self.slots[slot].outputs if o.name == "logits"), None)
+            if logits is None or not logits.shape or logits.shape[-1] != len(self.labels):
+                shape = logits.shape if logits else None
+                raise BundleError(
+                    f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
+                )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} where a word is expected")
+    return value
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"calibration {value!r}: a temperature is a positive number")
+    return number
+
+
+def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
+    """Return the path of the file that ``entry`` names, after checking that it is the one meant."""
+    name = _text(entry["file"])
+    if Path(name).name != name or "\\" in name or "\0" in name or name in {".", ".."}:
+        raise BundleError(f"{folder / MANIFEST}: {name!r} is not a plain file name inside the bundle")
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(f"{path}: missing; fetch or export the bundle again")
+    with path.open("rb") as file:
+        digest = _sha256(file)
+    if digest != entry["sha256"]:
+        raise BundleError(f"{path}: sha256 differs from the manifest's; fetch or export the bundle again")
+    return path
+
+
+def _sha256(file: Any) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
+    return Slot(
+        path=_checked(folder, entry),
+        precision=_text(entry["precision"]),
+        inputs=tuple(_tensor(t) for t in entry["inputs"]),
+        outputs=tuple(_tensor(t) for t in entry["outputs"]),
+    )
+
+
+def _tensor(entry: Mapping[str, Any]) -> Tensor:
+    return Tensor(_text(entry["name"]), _text(entry["dtype"]), tuple(entry["shape"]))
+
+
+def _decoding(entry: Mapping[str, Any]) -> Decoding:
+    return Decoding(
+        prompt=[int(t) for t in entry["prompt"]],
+        end=int(entry["end"]),
+        suppress=[int(t) for t in entry["suppress"]],
+        begin_suppress=[int(t) for t in entry["begin_suppress"]],
+        max_tokens=int(entry["max_tokens"]),
+    )

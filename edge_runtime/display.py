@@ -1,0 +1,51 @@
+"""A prediction for people: label, bars, words, and what each branch thought."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+from edge_runtime.prediction import Prediction, Scores
+
+BAR = 28
+EIGHTHS = " ▏▎▍▌▋▊▉"
+BOLD, DIM, RESET = "\033[1m", "\033[2m", "\033[0m"
+INDENT = "  "
+
+
+def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
+    """Return some lines of text about ``prediction`` of the file ``name``."""
+    bold, dim, reset = (BOLD, DIM, RESET) if colour else ("", "", "")
+    length = f"{prediction.duration_s:.1f} s"
+    lines = [f"{bold}{name}{reset}  {dim}{length}{reset}"]
+    if prediction.label is None or prediction.confidence is None:
+        lines.append(f"{INDENT}{', '.join(prediction.notes)}")
+    else:
+        lines.append(f"{INDENT}{bold}{prediction.label}{reset}  {prediction.confidence:.0%}")
+        lines += [INDENT + line for line in _bars(prediction.scores)]
+        words = f"“{prediction.transcript}”" if prediction.transcript else "no words recognised"
+        lines += textwrap.wrap(words, 76, initial_indent=INDENT, subsequent_indent=INDENT + " ")
+        lines.append(f"{INDENT}voice {_brief(prediction.speech)}   words {_brief(prediction.text)}")
+        lines += [f"{INDENT}{dim}note: {note}{reset}" for note in prediction.notes]
+    total = prediction.timings_ms["total"]
+    parts = ", ".join(
+        f"{slot.replace('_', ' ')} {ms:.0f}"
+        for slot, ms in prediction.timings_ms.items()
+        if slot != "total" and round(ms)
+    )
+    lines.append(f"{INDENT}{dim}{total:.0f} ms ({parts}){reset}")
+    return "\n".join(lines)
+
+
+def _bars(scores: Mapping[str, float]) -> list[str]:
+    width = max(map(len, scores))
+    lines = []
+    for label, score in sorted(scores.items(), key=lambda item: -item[1]):
+        full, part = divmod(round(score * BAR * 8), 8)
+        bar = "█" * full + (EIGHTHS[part] if part else "")
+        lines.append(f"{label:<{width}}  {bar:<{BAR}}  {score:4.0%}")
+    return lines
+
+
+def _brief(answer: Scores | None) -> str:
+    return f"{answer.label} {answer.confidence:.0%}" if answer else "–"

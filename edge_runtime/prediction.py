@@ -1,0 +1,85 @@
+"""What the runtime answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+NO_SPEECH = "no speech"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One classifier's answer.
+
+    Attributes:
+        label: the likeliest emotion.
+        scores: calibrated probability of each label; they sum to 1.
+    """
+
+    label: str
+    scores: Mapping[str, float]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of ``label``."""
+        return self.scores[self.label]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One utterance of a recording: where it is, and what was found in it.
+
+    Attributes:
+        start_s: where it begins, in seconds.
+        end_s: where it ends.
+        fused: the answer from everything there is.
+        speech: what the voice alone says; None where the bundle has no such branch.
+        text: what the words alone say; None where there are no words.
+        transcript: the words, or None.
+    """
+
+    start_s: float
+    end_s: float
+    fused: Scores
+    speech: Scores | None
+    text: Scores | None
+    transcript: str | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The emotion of a recording.
+
+    A recording longer than one utterance is the mean of its segments, weighted by how long each speaks.
+    Where nobody speaks, ``label``, ``confidence`` and ``transcript`` are None, ``scores`` is empty and
+    ``notes`` says ``"no speech"``.
+
+    Attributes:
+        label: the likeliest emotion, or None.
+        confidence: its calibrated probability, or None.
+        scores: calibrated probability of each label.
+        transcript: what was said, or None.
+        speech: what the voice alone says, or None.
+        text: what the words alone say, or None.
+        segments: the utterances that speak, in order.
+        duration_s: length of the recording.
+        timings_ms: milliseconds spent in each slot, in reading, and in total.
+        notes: what a user should know about this recording.
+    """
+
+    label: str | None
+    confidence: float | None
+    scores: Mapping[str, float]
+    transcript: str | None
+    speech: Scores | None
+    text: Scores | None
+    segments: tuple[Segment, ...]
+    duration_s: float
+    timings_ms: Mapping[str, float]
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts and lists, ready for JSON."""
+        return asdict(self)

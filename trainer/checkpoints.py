@@ -1,0 +1,87 @@
+"""A checkpoint: a folder with the weights, what was trained on what, and what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import nn
+
+from edge_runtime.errors import CheckpointError
+
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    packages = ("torch", "transformers", "numpy", "onnx", "onnxruntime", "librosa", "scikit-learn", "soxr")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def write(folder: Path, network: nn.Module, config: dict[str, Any], extra: dict[str, Path] | None = None) -> None:
+    """Write a checkpoint into ``folder``, all of it or nothing.
+
+    Args:
+        folder: replaced if it exists.
+        network: whose weights are kept.
+        config: what is needed to build it again, and its provenance and metrics.
+        extra: further files to keep, by the name that they get (a tokenizer).
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        state = {name: value.contiguous() for name, value in network.state_dict().items()}
+        safetensors.torch.save_file(state, scratch / WEIGHTS)
+        text = json.dumps({**config, "versions": versions()}, indent=2, ensure_ascii=False)
+        (scratch / CONFIG).write_text(text + "\n", encoding="utf-8")
+        for name, source in (extra or {}).items():
+            shutil.copyfile(source, scratch / name)
+        if folder.exists():
+            shutil.rmtree(folder)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def read(folder: Path, kind: str) -> dict[str, Any]:
+    """Return the config of the checkpoint in ``folder``.
+
+    Raises:
+        CheckpointError: there is none, or it is of another kind.
+    """
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder}: no checkpoint here; `trainer fit {kind}` makes one")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from error
+    if config.get("kind") != kind:
+        raise CheckpointError(f"{folder}: a checkpoint of kind {config.get('kind')!r}, not {kind!r}")
+    return config
+
+
+def digest(folder: Path) -> str:
+    """Return the sha256 of a checkpoint's weights: which exact checkpoint something was built on."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def load_weights(folder: Path, network: nn.Module) -> None:
+    """Put the weights of the checkpoint in ``folder`` into ``network``.
+
+    Raises:
+        CheckpointError: they do not fit it.
+    """
+    try:
+        network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS), strict=True)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS}: does not fit the network that its config names: {error}") from error
+    network.eval()

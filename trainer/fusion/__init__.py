@@ -1,0 +1,1 @@
+"""Fusion of both branches (the paper's classification block, section 4)."""

@@ -1,0 +1,1 @@
+"""Speech emotion recognition (the paper's SER), from the speech encoder's hidden states."""

@@ -1,0 +1,83 @@
+"""Recordings → pooled encoder states, under several acoustic conditions; computed once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from transformers import WhisperForConditionalGeneration
+
+from edge_runtime.audio import Recording
+from edge_runtime.session import Session
+from edge_runtime.vad import VoiceActivity, spoken_states
+from trainer import augment, whisper
+from trainer.corpora.records import Utterance, checksum
+from trainer.speech.network import pool
+
+Float = NDArray[np.float32]
+
+
+def read(path: Path) -> Float:
+    """Return a recording as the runtime reads it: mono, 16 kHz, float32."""
+    return np.concatenate(list(Recording(path).blocks()))
+
+
+def pooled_states(
+    utterances: Sequence[Utterance], weights: Path, *, copies: int, seed: int, cache: Path, quiet: bool = False
+) -> Float:
+    """Return pooled states of each utterance and of ``copies`` altered ones (n, 1 + copies, layers, 2 x width).
+
+    Args:
+        utterances: with audio.
+        weights: folder that holds ``whisper-tiny.en`` and ``silero-vad``.
+        copies: how many random conditions (``trainer.augment``) beside the recording as it is, at index 0.
+        seed: of those conditions.
+        cache: folder where the result is kept; the next call with the same recordings and code reads it.
+        quiet: no progress bar.
+    """
+    path = cache / f"pooled-{_key(utterances, copies, seed)}.npy"
+    if path.is_file():
+        stored: Float = np.load(path)
+        return stored
+    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
+    encoder = whisper.SpeechEncoder(model).eval()
+    vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
+    rows = []
+    for number, utterance in enumerate(track(utterances, "encoding", disable=quiet)):
+        assert utterance.audio is not None
+        clean = read(utterance.audio)
+        conditions = [clean]
+        for copy in range(copies):
+            random = np.random.default_rng([seed, number, copy])
+            conditions.append(augment.random_condition(clean, random))
+        rows.append(np.stack([_pooled(waveform, encoder, vad) for waveform in conditions]))
+    result = np.stack(rows)
+    cache.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp.npy")
+    np.save(scratch, result)
+    os.replace(scratch, path)
+    return result
+
+
+@torch.no_grad()
+def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity) -> Float:
+    spoken = spoken_states(vad.probabilities(waveform), len(waveform))
+    if not spoken.any():
+        # The runtime would say "no speech" here. A label is known, so the whole recording is learned from.
+        spoken[:] = True
+    hidden = encoder(torch.from_numpy(waveform)[None])[0]
+    result: Float = pool(hidden, torch.from_numpy(spoken.astype(np.float32))[None])[0].numpy()
+    return result
+
+
+def _key(utterances: Sequence[Utterance], copies: int, seed: int) -> str:
+    code = "".join(inspect.getsource(module) for module in (whisper, augment))
+    text = f"{checksum(utterances)} {copies} {seed} {code} {inspect.getsource(pool)} {inspect.getsource(spoken_states)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

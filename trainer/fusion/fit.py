@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from trainer import calibration, checkpoints, loop, targets
 from trainer.corpora.records import LABELS, Utterance, label_ids
@@ -26,6 +27,9 @@ from trainer.text import fit as text_fit
 KIND = "fusion"
 BOTH, VOICE_ONLY, WORDS_ONLY = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)
 
+UNSURE = 0.85
+"""Input dropout at which the branch is right about 85 % of its own training recordings."""
+
 Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
 
@@ -38,7 +42,7 @@ class Settings:
     draws: int = 4
     smoothing: float = 0.05
     seed: int = 0
-    schedule: loop.Schedule = loop.Schedule(epochs=2, batch=64, rate=1e-3, decay=1e-2, save_epochs=False)
+    schedule: loop.Schedule = loop.Schedule(epochs=4, batch=64, rate=1e-3, decay=1e-2, save_epochs=False)
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,14 @@ def unsure_embeddings(network: SpeechEmotion, pooled: Float, draws: int, seed: i
     """Return embeddings (n x copies x draws, width) with the branch's input dropout left on.
 
     The branch is almost always right about recordings that it was trained on; fusion, trained on its answers
-    to them, would learn to follow the voice blindly. Dropout makes it err about as often as on a stranger's.
+    to them, would learn to follow the voice blindly. Strong dropout makes it err as often as on a stranger's.
     """
     torch.manual_seed(seed)
     rows = torch.from_numpy(pooled).flatten(0, 1).repeat_interleave(draws, 0)
+    trained_with, network.input_dropout.p = network.input_dropout.p, UNSURE
     network.input_dropout.train()
     result: Float = network(rows)[1].numpy()
+    network.input_dropout.p = trained_with
     network.eval()
     return result
 
@@ -87,12 +93,18 @@ def sure_embeddings(network: SpeechEmotion, pooled: Float) -> Float:
 
 
 def train_network(
-    branch: SpeechEmotion, voices: Voices, words: Side, own: dict[str, Float], settings: Settings
+    branch: SpeechEmotion,
+    words_classifier: nn.Linear,
+    voices: Voices,
+    words: Side,
+    own: dict[str, Float],
+    settings: Settings,
 ) -> FusionEmotion:
     """Return fusion trained on pairs of ``voices`` (through the frozen ``branch``) and ``words``.
 
     Args:
         branch: trained speech emotion.
+        words_classifier: the last layer of trained text emotion.
         voices: what to pair.
         words: embeddings of sentences that text emotion was not trained on.
         own: the embedding of each sentence that the recordings say.
@@ -106,7 +118,7 @@ def train_network(
     side = Side(drawn, voices.labels.repeat(each))
     pairs = training_pairs(side, words, own_words, settings.pairs, seed=settings.seed)
     network = FusionEmotion(len(LABELS), speech=drawn.shape[1], text=words.embeddings.shape[1])
-    network.standardise(torch.from_numpy(drawn), torch.from_numpy(words.embeddings))
+    network.adopt(branch.classifier, words_classifier)
     target = targets.one_hot(pairs.labels, len(LABELS), smoothing=settings.smoothing)
     examples = [
         {"speech_embedding": s, "text_embedding": t, "present": p, loop.TARGET: y}
@@ -127,16 +139,18 @@ def logits(network: FusionEmotion, speech: Float, text: Float, present: tuple[fl
 
 @dataclass(frozen=True)
 class Words:
-    """Sentences through frozen text emotion: embeddings and labels, its logits, and each one's fold."""
+    """Sentences through frozen text emotion: embeddings and labels, its logits, folds, and its last layer."""
 
     side: Side
     logits: Float
     folds: Int
+    classifier: nn.Linear
 
     def where(self, mask: NDArray[np.bool_]) -> Words:
         """Return the sentences where ``mask`` is true."""
         return Words(
-            Side(self.side.embeddings[mask], self.side.labels[mask]), self.logits[mask], self.folds[mask]
+            Side(self.side.embeddings[mask], self.side.labels[mask]), self.logits[mask], self.folds[mask],
+            self.classifier,
         )
 
 
@@ -228,14 +242,12 @@ def _strangers(
     everything: Voices, four: NDArray[np.bool_], folds: Int, fold: int, held: Words, dev: Words,
     own: dict[str, Float], settings: Settings, speech_settings: speech_fit.Settings,
 ) -> Strangers:  # fmt: skip
-    known = everything.where(folds != fold)
+    known = everything.where((folds != fold) & four)
     branch = speech_fit.train_network(
         known.utterances, known.pooled, speech_settings, seed=speech_settings.seed
     )
     mine = held.folds == fold
-    network = train_network(
-        branch, everything.where((folds != fold) & four), held.where(~mine).side, own, settings
-    )
+    network = train_network(branch, held.classifier, known, held.where(~mine).side, own, settings)
     rows = np.flatnonzero((folds == fold) & four)
     voices = everything.where((folds == fold) & four)
     speech = sure_embeddings(branch, voices.pooled)
@@ -314,6 +326,7 @@ def fit(
             Side(embeddings, np.array(label_ids(part))),
             answers,
             np.array([session_fold(u.session) for u in part]),
+            network.classifier,
         )
 
     held, dev = through(corpus.held), through(corpus.dev)
@@ -321,12 +334,12 @@ def fit(
     own = dict(zip(sentences, texts.run(network, sentences)[1], strict=True))
     measured = measure(everything, held, dev, own, settings, speech_settings)
     four = np.array([u.label in LABELS for u in utterances])
-    fused = train_network(branch, everything.where(four), held.side, own, settings)
+    fused = train_network(branch, network.classifier, everything.where(four), held.side, own, settings)
     config = {
         "kind": KIND,
         "labels": list(LABELS),
-        "speech_width": fused.speech.linear.in_features,
-        "text_width": fused.text.linear.in_features,
+        "speech_width": fused.speech.in_features,
+        "text_width": fused.text.in_features,
         "settings": asdict(settings),
         "pair_shares": dict(SHARES),
         "branches": {"speech": checkpoints.digest(speech), "text": checkpoints.digest(text)},

@@ -24,12 +24,12 @@ Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
 
 SHARES: Mapping[str, float] = {
-    "agreeing": 0.4,
-    "own_sentence": 0.15,
-    "neutral_words": 0.1,
+    "agreeing": 0.6,
+    "own_sentence": 0.1,
+    "neutral_words": 0.05,
     "neutral_voice": 0.05,
-    "voice_alone": 0.15,
-    "words_alone": 0.15,
+    "voice_alone": 0.1,
+    "words_alone": 0.1,
 }
 NEUTRAL = 0
 

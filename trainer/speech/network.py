@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -37,7 +36,6 @@ class SpeechEmotion(nn.Module):
         width: int,
         means: Sequence[int] = (0, 1, 2, 3),
         deviations: Sequence[int] = (2, 3),
-        lent: Sequence[int] = (),
         hidden: int = 128,
         dropout: float = 0.5,
         input_dropout: float = 0.5,
@@ -49,14 +47,11 @@ class SpeechEmotion(nn.Module):
             width: of a state.
             means: the layers whose mean is read; 0 is before the encoder's first layer.
             deviations: the layers whose standard deviation is read.
-            lent: for each further class that exists in training only, the index of the label that half of
-                its probability goes to.
             hidden: units of the second-to-last layer.
             dropout: on that layer.
             input_dropout: on the pooled states.
         """
         super().__init__()
-        self.labels, self.lent = labels, list(lent)
         self.means, self.deviations, self.width = list(means), list(deviations), width
         groups = len(self.means) + len(self.deviations)
         self.register_buffer("centre", torch.zeros(groups, width))
@@ -65,7 +60,7 @@ class SpeechEmotion(nn.Module):
         self.input_dropout = nn.Dropout(input_dropout)
         self.hidden = nn.Linear(groups * width, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(hidden, labels + len(self.lent))
+        self.classifier = nn.Linear(hidden, labels)
 
     def standardise(self, pooled: Tensor) -> None:
         """Learn centre and spread of every feature from ``pooled`` (n, all layers, 2 x width)."""
@@ -74,7 +69,7 @@ class SpeechEmotion(nn.Module):
         self.scale.copy_(chosen.std(0).clamp_min(1e-3))
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (batch, labels + lent classes) and the second-to-last layer (batch, hidden).
+        """Return logits (batch, labels) and the second-to-last layer (batch, hidden).
 
         Args:
             pooled: what ``pool`` returns for all layers, (batch, all layers, 2 x width).
@@ -84,14 +79,6 @@ class SpeechEmotion(nn.Module):
         x = (x * share[:, None]).flatten(1)
         embedding = torch.relu(self.hidden(self.input_dropout(x)))
         return self.classifier(self.dropout(embedding)), embedding
-
-    def merge(self, logits: Tensor) -> Tensor:
-        """Return logits over the labels alone, (batch, labels): lent classes give half of their share."""
-        columns = list(logits[:, : self.labels].unbind(1))
-        for extra, label in enumerate(self.lent):
-            share = logits[:, self.labels + extra] - math.log(2.0)
-            columns[label] = torch.logsumexp(torch.stack([columns[label], share]), dim=0)
-        return torch.stack(columns, dim=1)
 
     def penalty(self) -> Tensor:
         """Return nothing to add to the loss; this network is regularised by dropout and weight decay."""
@@ -113,4 +100,4 @@ class SpeechEmotionGraph(nn.Module):
     def forward(self, hidden_states: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and embedding (batch, hidden); arguments as of ``pool``."""
         logits, embedding = self.network(pool(hidden_states, spoken))
-        return self.network.merge(logits), embedding
+        return logits, embedding

@@ -1,0 +1,5 @@
+"""``python -m export`` is the command ``export``."""
+
+from export.cli import main
+
+main()

@@ -168,9 +168,7 @@ def _open(audio: Any) -> tuple[str, Any]:
         return name, soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, TypeError, OSError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
-        raise AudioError(
-            f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3"
-        ) from error
+        raise AudioError(f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3") from error
 
 
 def _seekable(stream: Any) -> Any:

@@ -39,6 +39,17 @@ class Slot:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
+    def output(self, name: str) -> Tensor:
+        """Return the output called ``name``.
+
+        Raises:
+            BundleError: there is none.
+        """
+        for tensor in self.outputs:
+            if tensor.name == name:
+                return tensor
+        raise BundleError(f"{self.path}: has no output {name!r}; export the bundle again")
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -78,12 +89,7 @@ class Bundle:
             raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            schema = manifest["schema"]
-            if schema != SCHEMA:
-                raise BundleError(
-                    f"{path}: schema {schema!r}, and this version reads {SCHEMA}; "
-                    "update edge-iemonet, or export the bundle again"
-                )
+            _check_version(path, manifest["schema"], manifest["sample_rate"])
             bundle = cls(
                 folder=folder,
                 name=_text(manifest["name"]),
@@ -95,15 +101,12 @@ class Bundle:
                 temperatures={name: _positive(manifest["calibration"][name]) for name in TEMPERATURES},
                 manifest=manifest,
             )
-            rate = manifest["sample_rate"]
         except BundleError:
             raise
         except KeyError as error:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
-        if rate != SAMPLE_RATE:
-            raise BundleError(f"{path}: sample rate {rate!r}; this version runs {SAMPLE_RATE}")
         bundle._check_labels()
         return bundle
 
@@ -129,12 +132,21 @@ class Bundle:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise BundleError(f"{self.folder}: labels {self.labels}; expected two or more different ones")
         for slot in ("speech_emotion", "text_emotion", "fusion"):
-            logits = next((o for o in self.slots[slot].outputs if o.name == "logits"), None)
-            if logits is None or not logits.shape or logits.shape[-1] != len(self.labels):
-                shape = logits.shape if logits else None
+            shape = self.slots[slot].output("logits").shape
+            if not shape or shape[-1] != len(self.labels):
                 raise BundleError(
                     f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
                 )
+
+
+def _check_version(path: Path, schema: Any, sample_rate: Any) -> None:
+    if schema != SCHEMA:
+        raise BundleError(
+            f"{path}: schema {schema!r}, and this version reads {SCHEMA}; "
+            "update edge-iemonet, or export the bundle again"
+        )
+    if sample_rate != SAMPLE_RATE:
+        raise BundleError(f"{path}: sample rate {sample_rate!r}; this version runs {SAMPLE_RATE}")
 
 
 def _text(value: Any) -> str:

@@ -30,9 +30,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Recognise emotion in speech, from voice and words, offline."""
 
@@ -58,9 +56,7 @@ def classify(
         str | None,
         typer.Option(help="The words, when they are known: leaves out speech recognition.", metavar="TEXT"),
     ] = None,
-    bundle: Annotated[
-        str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")
-    ] = None,
+    bundle: Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")] = None,
 ) -> None:
@@ -87,7 +83,6 @@ def classify(
             print(render(file, prediction, colour=sys.stdout.isatty()), flush=True)
     if failed:
         raise typer.Exit(SOME_FAILED)
-
 
 
 def main() -> None:

@@ -48,4 +48,4 @@ def _bars(scores: Mapping[str, float]) -> list[str]:
 
 
 def _brief(answer: Scores | None) -> str:
-    return f"{answer.label} {answer.confidence:.0%}" if answer else "–"
+    return f"{answer.label} {answer.confidence:.0%}" if answer else "none"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,12 @@ from edge_runtime.errors import BundleError
 from edge_runtime.locate import locate
 from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment
 from edge_runtime.segment import LONGEST_S, Utterance, utterances
-from edge_runtime.session import thread_budget
+from edge_runtime.session import Arrays, thread_budget
 from edge_runtime.vad import VoiceActivity
 
 Float = NDArray[np.float32]
 Timings = dict[str, float]
+Item = TypeVar("Item")
 LONGEST_TEXT = 256
 """Tokens of a transcript that are read; what a person says in 15 s is far shorter."""
 
@@ -46,9 +47,7 @@ class IEmoNet:
         self._transcribe = TranscriptDecoder(
             graphs["transcript_decoder"], _tokenizer(bundle, "transcript"), bundle.decoding
         )
-        self._speech, self._text, self._fusion = (
-            graphs[slot] for slot in ("speech_emotion", "text_emotion", "fusion")
-        )
+        self._speech, self._text, self._fusion = (graphs[slot] for slot in ("speech_emotion", "text_emotion", "fusion"))
         self._words = words
 
     @classmethod
@@ -80,7 +79,7 @@ class IEmoNet:
         return self.bundle.labels
 
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]  # bytes are a sequence too, of no audio
         self, audio: Audio, sample_rate: int | None = None, *, transcript: str | None = None
     ) -> Prediction: ...
     @overload
@@ -130,11 +129,7 @@ class IEmoNet:
             transcript = self._transcribe(cross, duration_s=duration) if given is None else given.strip()
         with _stopwatch(timings, "text_emotion"):
             # Without a word the branch still gives an embedding, of nothing; fusion is told not to look.
-            encoded = self._words.encode(transcript)
-            words = self._text(
-                input_ids=np.array([encoded.ids], np.int64),
-                attention_mask=np.array([encoded.attention_mask], np.int64),
-            )
+            words = self._read(transcript)
         with _stopwatch(timings, "fusion"):
             fused = self._fusion(
                 speech_embedding=voice["embedding"],
@@ -148,6 +143,33 @@ class IEmoNet:
             speech=self._scores(voice["logits"], "speech"),
             text=self._scores(words["logits"], "text") if transcript else None,
             transcript=transcript or None,
+        )
+
+    def classify_text(self, text: str) -> Scores:
+        """Say what emotion is in words alone.
+
+        Args:
+            text: an utterance in the bundle's language; words of a dialogue, not of a page.
+
+        Raises:
+            ValueError: there is nothing in it.
+        """
+        if not text.strip():
+            raise ValueError("no words: give a text that is not empty")
+        words = self._read(text.strip())
+        (_, width) = self.bundle.slots["speech_emotion"].output("embedding").shape
+        fused = self._fusion(
+            speech_embedding=np.zeros((1, int(width)), np.float32),
+            text_embedding=words["embedding"],
+            present=np.array([[0.0, 1.0]], np.float32),
+        )
+        return self._scores(fused["logits"], "fusion_text_only")
+
+    def _read(self, text: str) -> Arrays:
+        encoded = self._words.encode(text)
+        return self._text(
+            input_ids=np.array([encoded.ids], np.int64),
+            attention_mask=np.array([encoded.attention_mask], np.int64),
         )
 
     def _scores(self, logits: Float, calibration: str) -> Scores:
@@ -207,7 +229,7 @@ def _stopwatch(timings: Timings, name: str) -> Iterator[None]:
     timings[name] = timings.get(name, 0.0) + 1000 * (time.perf_counter() - begin)
 
 
-def _timed(items, timings: Timings, name: str):  # type: ignore[no-untyped-def]
+def _timed(items: Iterable[Item], timings: Timings, name: str) -> Iterator[Item]:
     """Yield ``items``, counting the time that it takes to make each."""
     source = iter(items)
     timings[name] = 0.0

@@ -12,7 +12,6 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_runtime.errors import ExportError
 
-
 LEAST_TABLE = 100_000
 """Embedding tables of fewer values are left alone: nothing to win."""
 
@@ -67,9 +66,9 @@ def _tied_tables(model: onnx.ModelProto) -> dict[str, str]:
     for lookup in _lookups(model):
         table = arrays[lookup.input[0]]
         for twin in arrays.values():
-            if list(twin.dims) == list(table.dims)[::-1] and twin.name != table.name:
-                if np.array_equal(numpy_helper.to_array(twin).T, numpy_helper.to_array(table)):
-                    tied[table.name] = twin.name
+            turned = list(twin.dims) == list(table.dims)[::-1] and twin.name != table.name
+            if turned and np.array_equal(numpy_helper.to_array(twin).T, numpy_helper.to_array(table)):
+                tied[table.name] = twin.name
     return tied
 
 
@@ -92,9 +91,7 @@ def _quantise_lookups(model: onnx.ModelProto, tied: dict[str, str]) -> None:
             values = numpy_helper.to_array(held[table])
             step = np.maximum(np.abs(values).max(1), 1e-9).astype(np.float32) / 127
             rows = np.round(values / step[:, None]).astype(np.int8)
-            graph.initializer.extend(
-                [numpy_helper.from_array(rows, weight), numpy_helper.from_array(step, scale)]
-            )
+            graph.initializer.extend([numpy_helper.from_array(rows, weight), numpy_helper.from_array(step, scale)])
             steps = [helper.make_node("Gather", [weight, ids], [turned], axis=0)]
         last = f"{out}_last_axis"
         graph.initializer.append(numpy_helper.from_array(np.array([-1], np.int64), last))

@@ -17,7 +17,8 @@ def add_noise(x: Float, random: np.random.Generator, snr_db: float, colour: floa
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-colour / 2)
     noise = np.fft.irfft(spectrum, len(x))
     gain = np.sqrt(np.mean(x**2) / max(np.mean(noise**2), 1e-12)) * 10 ** (-snr_db / 20)
-    return (x + gain * noise).astype(np.float32)
+    result: Float = (x + gain * noise).astype(np.float32)
+    return result
 
 
 def reverberate(x: Float, random: np.random.Generator, decay_s: float, wet: float) -> Float:
@@ -26,25 +27,29 @@ def reverberate(x: Float, random: np.random.Generator, decay_s: float, wet: floa
     tail = random.standard_normal(len(time)) * np.exp(-6.9 * time / decay_s)
     tail *= wet / np.sqrt(np.sum(tail**2))
     tail[0] += 1.0
-    return signal.fftconvolve(x, tail)[: len(x)].astype(np.float32)
+    result: Float = signal.fftconvolve(x, tail)[: len(x)].astype(np.float32)
+    return result
 
 
 def band_pass(x: Float, low_hz: float, high_hz: float) -> Float:
     """Keep a band, as a telephone does."""
     sections = signal.butter(4, [low_hz, high_hz], "bandpass", fs=SAMPLE_RATE, output="sos")
-    return signal.sosfilt(sections, x).astype(np.float32)
+    result: Float = signal.sosfilt(sections, x).astype(np.float32)
+    return result
 
 
 def change_speed(x: Float, factor: float) -> Float:
     """Play faster (> 1) or slower, pitch and all, as a recording at the wrong speed."""
-    return soxr.resample(x, SAMPLE_RATE * factor, SAMPLE_RATE).astype(np.float32)
+    result: Float = soxr.resample(x, SAMPLE_RATE * factor, SAMPLE_RATE).astype(np.float32)
+    return result
 
 
 def tilt(x: Float, db_per_octave: float) -> Float:
     """Tilt the spectrum about 1 kHz, as another microphone does."""
     spectrum = np.fft.rfft(x)
     octave = np.log2(np.maximum(np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE), 50.0) / 1000.0)
-    return np.fft.irfft(spectrum * 10 ** (db_per_octave * octave / 20), len(x)).astype(np.float32)
+    result: Float = np.fft.irfft(spectrum * 10 ** (db_per_octave * octave / 20), len(x)).astype(np.float32)
+    return result
 
 
 def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
@@ -76,4 +81,5 @@ def random_condition(x: Float, random: np.random.Generator) -> Float:
     if random.random() < 0.2:
         x = band_pass(x, float(random.uniform(150, 350)), float(random.uniform(3200, 4000)))
     gain = float(np.exp(random.uniform(np.log(0.1), np.log(2.0))))
-    return np.clip(x * gain, -1.0, 1.0).astype(np.float32)  # as a sound card would
+    result: Float = np.clip(x * gain, -1.0, 1.0).astype(np.float32)  # as a sound card would
+    return result

@@ -80,9 +80,15 @@ def fit(
             data, weights, out / "text", settings=text_fit.Settings(seed=seed), resume=resume, quiet=quiet
         ),
         "fusion": lambda: fusion_fit.fit(
-            data, weights, out / "speech", out / "text", out / "fusion",
-            settings=fusion_fit.Settings(seed=seed), cache=cache, quiet=quiet,
-        ),  # fmt: skip
+            data,
+            weights,
+            out / "speech",
+            out / "text",
+            out / "fusion",
+            settings=fusion_fit.Settings(seed=seed),
+            cache=cache,
+            quiet=quiet,
+        ),
     }
     for name in parts if part == "all" else (part,):
         console.print(f"training {name}")

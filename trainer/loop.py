@@ -106,9 +106,7 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
-    trainer = _Trainer(
-        model=network, args=arguments, train_dataset=_Rows(examples), data_collator=collate or stack
-    )
+    trainer = _Trainer(model=network, args=arguments, train_dataset=_Rows(examples), data_collator=collate or stack)
     if quiet:
         trainer.remove_callback(PrinterCallback)
     last = get_last_checkpoint(str(out)) if resume and out.is_dir() else None

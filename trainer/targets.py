@@ -20,7 +20,8 @@ def group_weights(groups: Sequence[Hashable], power: float = 1.0) -> Float:
     """
     counts = Counter(groups)
     weights = np.array([counts[g] ** -power for g in groups])
-    return (weights / weights.mean()).astype(np.float32)
+    result: Float = (weights / weights.mean()).astype(np.float32)
+    return result
 
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int, *, smoothing: float = 0.0) -> Float:

@@ -165,13 +165,9 @@ def _from_hub(source: Source, out: Path) -> None:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow import, rare path
 
     try:
-        snapshot_download(
-            source.hub, revision=source.revision, allow_patterns=list(source.files), local_dir=out
-        )
+        snapshot_download(source.hub, revision=source.revision, allow_patterns=list(source.files), local_dir=out)
     except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"could not fetch {source.hub}@{source.revision} from the hub: {error}"
-        ) from error
+        raise WeightsError(f"could not fetch {source.hub}@{source.revision} from the hub: {error}") from error
 
 
 def provenance(folder: Path) -> dict[str, str]:

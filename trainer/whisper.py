@@ -97,7 +97,7 @@ class SpeechEncoder(nn.Module):
         with torch.no_grad():
             quiet = torch.full((1, config.num_mel_bins, 2 * CONTEXT), SILENT_MEL)
             pairs = torch.stack(self._keys_values(self._encode(quiet)[-1]))
-        pooled = pairs.unflatten(3, (CONTEXT // POOL, POOL)).mean(4)
+        pooled = pairs.reshape(*pairs.shape[:3], CONTEXT // POOL, POOL, pairs.shape[4]).mean(4)
         self.register_buffer("silence", pooled, persistent=False)
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, ...]:
@@ -109,11 +109,9 @@ class SpeechEncoder(nn.Module):
             cross_key_0, cross_value_0, …: (batch, heads, positions, width / heads) for each decoder layer.
         """
         states = (waveform.shape[1] + STATE - 1) // STATE
-        if self.stitched:
-            # Whole pools, so that what follows them is whole pools of silence.
-            encoded = sym_min((states + TAIL + POOL - 1) // POOL * POOL, CONTEXT)
-        else:
-            encoded = CONTEXT
+        # Whole pools, so that what follows them is whole pools of silence.
+        whole = sym_min((states + TAIL + POOL - 1) // POOL * POOL, CONTEXT)
+        encoded = whole if self.stitched else CONTEXT
         mel = self.mel(F.pad(level(waveform), (0, encoded * STATE - waveform.shape[1])))
         layers = self._encode(mel)
         hidden = torch.stack(layers[:-1], dim=1)[:, :, :states]
@@ -147,7 +145,8 @@ class SpeechEncoder(nn.Module):
         return [*layers, encoder.layer_norm(x)]
 
     def _keys_values(self, encoded: Tensor) -> list[Tensor]:
-        return [split(p(encoded), self.heads) for layer in self.cross for p in (layer.k_proj, layer.v_proj)]
+        projections = [p for layer in self.cross for p in (layer.k_proj, layer.v_proj)]
+        return [split(projection(encoded), self.heads) for projection in projections]  # type: ignore[operator]
 
 
 class TranscriptDecoder(nn.Module):
@@ -212,5 +211,5 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = 
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(2, 3)
     if mask is not None:
         scores = scores + mask
-    mixed = scores.softmax(-1) @ values
+    mixed: Tensor = scores.softmax(-1) @ values
     return mixed.transpose(1, 2).reshape(mixed.shape[0], mixed.shape[2], -1)

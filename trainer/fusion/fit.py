@@ -149,7 +149,9 @@ class Words:
     def where(self, mask: NDArray[np.bool_]) -> Words:
         """Return the sentences where ``mask`` is true."""
         return Words(
-            Side(self.side.embeddings[mask], self.side.labels[mask]), self.logits[mask], self.folds[mask],
+            Side(self.side.embeddings[mask], self.side.labels[mask]),
+            self.logits[mask],
+            self.folds[mask],
             self.classifier,
         )
 
@@ -199,7 +201,16 @@ def measure(
     ravdess = np.array([u.corpus == "ravdess" for u in voices.utterances])
     found = {
         name: np.concatenate([getattr(p, name) for p in parts])
-        for name in ("speech", "fused_alone", "own_sentence", "agreeing", "calibration", "partner", "held", "held_alone")
+        for name in (
+            "speech",
+            "fused_alone",
+            "own_sentence",
+            "agreeing",
+            "calibration",
+            "partner",
+            "held",
+            "held_alone",
+        )
     }
     dev_alone = np.concatenate([p.dev_alone for p in parts])
     dev_truth = np.tile(dev.side.labels, len(parts))
@@ -231,9 +242,7 @@ def measure(
         "calibration": {
             "fusion": _calibrated(temperatures["fusion"], truth, found["agreeing"]),
             "fusion_text_only": _calibrated(temperatures["fusion_text_only"], dev_truth, dev_alone),
-            "fusion_speech_only": calibration.cross_fitted(
-                truth, found["fused_alone"].astype(np.float64), fold
-            ),
+            "fusion_speech_only": calibration.cross_fitted(truth, found["fused_alone"].astype(np.float64), fold),
         },
     }
 
@@ -243,9 +252,7 @@ def _strangers(
     own: dict[str, Float], settings: Settings, speech_settings: speech_fit.Settings,
 ) -> Strangers:  # fmt: skip
     known = everything.where((folds != fold) & four)
-    branch = speech_fit.train_network(
-        known.utterances, known.pooled, speech_settings, seed=speech_settings.seed
-    )
+    branch = speech_fit.train_network(known.utterances, known.pooled, speech_settings, seed=speech_settings.seed)
     mine = held.folds == fold
     network = train_network(branch, held.classifier, known, held.where(~mine).side, own, settings)
     rows = np.flatnonzero((folds == fold) & four)

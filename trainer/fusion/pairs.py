@@ -56,9 +56,7 @@ class Pairs:
     labels: Int
 
 
-def training_pairs(
-    voices: Side, words: Side, own_words: NDArray[np.floating[Any]], count: int, *, seed: int
-) -> Pairs:
+def training_pairs(voices: Side, words: Side, own_words: NDArray[np.floating[Any]], count: int, *, seed: int) -> Pairs:
     """Draw ``count`` pairs in the shares of ``SHARES``, each label as often as the others.
 
     Args:

@@ -46,9 +46,7 @@ def load(data: Path) -> list[Utterance]:
     return [u for u in everything if u.label in (*LABELS, CALM)]
 
 
-def train_network(
-    utterances: Sequence[Utterance], pooled: Float, settings: Settings, *, seed: int
-) -> SpeechEmotion:
+def train_network(utterances: Sequence[Utterance], pooled: Float, settings: Settings, *, seed: int) -> SpeechEmotion:
     """Return a network trained on ``pooled`` (n, copies, layers, 2 x width), each corpus' classes alike."""
     torch.manual_seed(seed)
     copies, width = pooled.shape[1], pooled.shape[3] // 2
@@ -57,9 +55,7 @@ def train_network(
     network.standardise(rows)
     target = targets.one_hot(np.array(label_ids(utterances)), len(LABELS), smoothing=settings.smoothing)
     target *= targets.group_weights([(u.corpus, u.label) for u in utterances])[:, None]
-    examples = [
-        {"pooled": row, loop.TARGET: target[i // copies]} for i, row in enumerate(rows.unbind(0))
-    ]
+    examples = [{"pooled": row, loop.TARGET: target[i // copies]} for i, row in enumerate(rows.unbind(0))]
     with tempfile.TemporaryDirectory() as scratch:  # seconds of work: nothing worth resuming
         loop.train(network, examples, settings.schedule, out=Path(scratch), seed=seed, quiet=True)
     return network
@@ -123,9 +119,7 @@ def _both(truth: Int, answers: Float) -> dict[str, Any]:
 def fit(data: Path, pretrained: Path, out: Path, *, settings: Settings, cache: Path, quiet: bool) -> dict[str, Any]:
     """Train on everything, measure, and write the checkpoint ``out``; return its config."""
     utterances = load(data)
-    pooled = pooled_states(
-        utterances, pretrained, copies=settings.copies, seed=settings.seed, cache=cache, quiet=quiet
-    )
+    pooled = pooled_states(utterances, pretrained, copies=settings.copies, seed=settings.seed, cache=cache, quiet=quiet)
     measured, _ = measure(utterances, pooled, settings)
     four = np.array([u.label in LABELS for u in utterances])
     learned = [u for u in utterances if u.label in LABELS]

@@ -88,7 +88,7 @@ class Texts:
     def collate(self, examples: Sequence[loop.Example]) -> dict[str, torch.Tensor]:
         """Pad to the longest and join."""
         longest = max(len(e["input_ids"]) for e in examples)
-        pad: int = self.tokenizer.pad_token_id  # type: ignore[assignment]
+        pad: int = self.tokenizer.pad_token_id
 
         def padded(key: str, value: int) -> torch.Tensor:
             return torch.tensor([list(e[key]) + [value] * (longest - len(e[key])) for e in examples])
@@ -177,9 +177,7 @@ def fit(
     return config
 
 
-def _examples(
-    corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, settings: Settings
-) -> list[loop.Example]:
+def _examples(corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, settings: Settings) -> list[loop.Example]:
     """Each utterance twice: as it is, and with recognition errors."""
     ids = label_ids(corpus.learned)
     weight = targets.group_weights(ids, settings.class_power)

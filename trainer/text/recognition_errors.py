@@ -57,9 +57,7 @@ class RecognitionErrors:
 
     def _neighbours(self, word: str) -> tuple[list[str], list[float]]:
         if word not in self._near:
-            found = process.extract(
-                word, self.vocabulary, scorer=JaroWinkler.similarity, limit=NEIGHBOURS + 1
-            )
+            found = process.extract(word, self.vocabulary, scorer=JaroWinkler.similarity, limit=NEIGHBOURS + 1)
             near = [(w, score) for w, score, _ in found if w != word][:NEIGHBOURS]
             weights = np.exp(SHARPNESS * np.array([score for _, score in near]))
             self._near[word] = ([w for w, _ in near], list(weights / weights.sum()))

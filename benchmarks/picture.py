@@ -1,0 +1,33 @@
+"""A picture of what the command really prints, for the README."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+WIDTH = 92
+
+
+def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> None:
+    """Run ``edge-iemonet classify`` on ``clips`` and write the terminal it would show as an SVG.
+
+    Args:
+        bundle: the bundle to use.
+        clips: what to classify.
+        labels: what the clips are called in the picture.
+        target: the SVG file to write.
+    """
+    script = "import sys; sys.stdout.isatty = lambda: True; from edge_runtime.cli import main; main()"
+    command = [sys.executable, "-c", script, "classify", *map(str, clips), "--bundle", str(bundle)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    for clip, label in zip(clips, labels, strict=True):
+        shown = shown.replace(str(clip), label)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(Text(f"$ edge-iemonet classify {' '.join(labels)}", style="bold"))
+    console.print(Text.from_ansi(shown))
+    target.write_text(console.export_svg(title="edge-iemonet"), encoding="utf-8")

@@ -1,0 +1,95 @@
+"""What a user of the slim package gets: start-up, memory, speed and size, in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+NOT_OURS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils-precedence.pth")
+STARTS = 7
+# Runs in the slim environment, which has only what an application would have.
+PROBE = """
+import json, resource, statistics, sys, time
+from edge_runtime import IEmoNet
+model = IEmoNet.load(device="cpu", threads=1)
+files = sys.argv[1:]
+model(files[0])
+seconds, audio, slots = [], [], {}
+for file in files:
+    begin = time.perf_counter()
+    prediction = model(file)
+    seconds.append(time.perf_counter() - begin)
+    audio.append(prediction.duration_s)
+    for slot, ms in prediction.timings_ms.items():
+        slots.setdefault(slot, []).append(ms)
+print(json.dumps({
+    "clips": len(files),
+    "median_clip_s": round(statistics.median(audio), 2),
+    "median_ms": round(1000 * statistics.median(seconds), 1),
+    "rtf": round(sum(seconds) / sum(audio), 4),
+    "median_ms_by_slot": {slot: round(statistics.median(ms), 2) for slot, ms in slots.items()},
+    "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+}))
+"""
+
+
+def measure(clips: Sequence[Path], example: Path) -> dict[str, Any]:
+    """Install the wheels into a new environment and measure there; one processor thread.
+
+    Args:
+        clips: what to classify, once to warm up and then each once.
+        example: the clip of the first result: from the start of the process to its end.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "env"
+        venv.create(folder, with_pip=True)
+        bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+        pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
+        _run([*pip, str(ROOT / "edge_runtime"), str(ROOT / "models")])
+        sizes = _sizes(folder)
+        command = [str(bin_folder / "edge-iemonet"), "classify", str(example), "--threads", "1", "--device", "cpu"]
+        starts = []
+        for _ in range(STARTS + 1):
+            begin = time.perf_counter()
+            _run(command)
+            starts.append(time.perf_counter() - begin)
+        probe = _run([str(bin_folder / "python"), "-c", PROBE, *map(str, clips)])
+        return {
+            "threads": 1,
+            "first_result_s": {
+                "median": round(statistics.median(starts[1:]), 3),
+                "runs": [round(s, 3) for s in starts[1:]],
+            },
+            "installed_mb": sizes,
+            "speed": json.loads(probe),
+        }
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tempfile.gettempdir())  # noqa: S603
+    if done.returncode:
+        sys.exit(f"benchmarks: {' '.join(command[:4])} … failed:\n{done.stderr}")
+    return done.stdout
+
+
+def _sizes(environment: Path) -> dict[str, float]:
+    """Return installed megabytes: of everything that the slim package brings, and of its bundle."""
+    (packages,) = environment.glob("[Ll]ib*/**/site-packages")
+    bundle = packages / "edge_iemonet_bundles"
+    ours = [p for p in packages.iterdir() if not p.name.startswith(NOT_OURS) and p != bundle]
+    return {"slim_environment": _megabytes(ours), "bundle": _megabytes([bundle])}
+
+
+def _megabytes(paths: Sequence[Path]) -> float:
+    files = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
+    return round(sum(f.stat().st_size for f in files) / 1e6, 1)

@@ -1,0 +1,119 @@
+"""Word error rate: our graphs, full window and stitched, fp32 and int8, against torch."""
+
+from __future__ import annotations
+
+import string
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
+from edge_runtime.session import Session
+from export import whisper
+from export.quantise import int8
+from trainer.corpora import ravdess
+from trainer.speech.features import read
+from trainer.whisper import SAMPLE_RATE, level
+
+JFK = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
+MAX_TOKENS = 224
+
+Float = NDArray[np.float32]
+Transcribe = Callable[[Float], str]
+
+
+def measure(data: Path, weights: Path, jfk: Path, *, clips: int, seed: int) -> dict[str, Any]:
+    """Transcribe ``clips`` RAVDESS clips and ``jfk`` in every way; return error rates and agreement.
+
+    Every way hears the same levelled waveform, one processor thread.
+    """
+    torch.set_num_threads(1)
+    everything = [u for u in ravdess.load(data / "ravdess") if u.audio]
+    chosen = np.random.default_rng(seed).choice(len(everything), clips, replace=False)
+    picked = [everything[i] for i in sorted(chosen)]
+    waveforms = [read(u.audio) for u in picked if u.audio] + [read(jfk)]
+    references = [u.transcript or "" for u in picked] + [JFK]
+    folder = weights / "whisper-tiny.en"
+    model = WhisperForConditionalGeneration.from_pretrained(folder).eval()
+    rows: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
+    with tempfile.TemporaryDirectory() as scratch, torch.no_grad():
+        ways: dict[str, Transcribe] = {"torch fp32, 30 s": _torch(model, folder)}
+        ways |= _ours(model, folder, Path(scratch))
+        for name, transcribe in ways.items():
+            begin = time.perf_counter()
+            texts[name] = [transcribe(x) for x in waveforms]
+            seconds = time.perf_counter() - begin
+            rows[name] = {
+                "wer_ravdess": round(error_rate(references[:-1], texts[name][:-1]), 4),
+                "wer_jfk": round(error_rate(references[-1:], texts[name][-1:]), 4),
+                "same_text_as_torch": sum(a == b for a, b in zip(texts[name], texts["torch fp32, 30 s"], strict=True)),
+                "seconds_a_clip": round(seconds / len(waveforms), 4),
+            }
+    return {"clips": len(waveforms), "sentences": "2 of RAVDESS, 1 of J. F. Kennedy", "threads": 1, "ways": rows}
+
+
+def error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    """Return the word error rate, without case and punctuation."""
+    return float(jiwer.wer([plain(r) for r in references], [plain(h) for h in hypotheses]))
+
+
+def plain(text: str) -> str:
+    """Return the words alone, in lower case."""
+    return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())
+
+
+def _torch(model: WhisperForConditionalGeneration, folder: Path) -> Transcribe:
+    extract = WhisperFeatureExtractor.from_pretrained(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+    def transcribe(waveform: Float) -> str:
+        levelled = level(torch.from_numpy(waveform)[None])[0].numpy()
+        features = extract(levelled, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
+        ids = model.generate(features, max_new_tokens=MAX_TOKENS)[0].tolist()
+        return str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+    return transcribe
+
+
+def _ours(model: WhisperForConditionalGeneration, folder: Path, scratch: Path) -> dict[str, Transcribe]:
+    config: GenerationConfig = model.generation_config
+    decoding = Decoding(
+        prompt=[config.decoder_start_token_id, config.no_timestamps_token_id],
+        end=config.eos_token_id,
+        suppress=config.suppress_tokens,
+        begin_suppress=config.begin_suppress_tokens,
+        max_tokens=MAX_TOKENS,
+    )
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    whisper.export_decoder(model, scratch / "decoder.onnx")
+    int8(scratch / "decoder.onnx", scratch / "decoder8.onnx")
+    ways: dict[str, Transcribe] = {}
+    for window, stitched in (("30 s", False), ("stitched", True)):
+        encoder = scratch / f"encoder-{stitched}.onnx"
+        whisper.export_encoder(model, encoder, stitched=stitched)
+        int8(encoder, encoder.with_suffix(".int8.onnx"))
+        for precision, paths in {
+            "fp32": (encoder, scratch / "decoder.onnx"),
+            "int8": (encoder.with_suffix(".int8.onnx"), scratch / "decoder8.onnx"),
+        }.items():
+            encode = SpeechEncoder(Session(paths[0]))
+            decode = TranscriptDecoder(Session(paths[1]), tokenizer, decoding)
+            ways[f"onnx {precision}, {window}"] = _pipeline(encode, decode)
+    return ways
+
+
+def _pipeline(encode: SpeechEncoder, decode: TranscriptDecoder) -> Transcribe:
+    def transcribe(waveform: Float) -> str:
+        return decode(encode(waveform)[1], duration_s=len(waveform) / SAMPLE_RATE)
+
+    return transcribe

@@ -1,0 +1,48 @@
+"""One JSON file a measurement, with the machine, versions and date it was made on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("onnxruntime", "numpy", "tokenizers", "soundfile", "soxr", "torch", "transformers", "edge-iemonet")
+
+
+def processor() -> dict[str, Any]:
+    """Return the processor's name and the features that int8 speed depends on."""
+    fields: dict[str, str] = {}
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = (line.partition(":") for line in info.read_text().splitlines())
+        fields = {key.strip(): value.strip() for key, _, value in lines}
+    flags = set(fields.get("flags", fields.get("Features", "")).split())
+    wanted = {"avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
+    return {
+        "name": fields.get("model name", platform.processor() or platform.machine()),
+        "cores": os.cpu_count(),
+        "features": sorted(flags & wanted),
+    }
+
+
+def write(name: str, result: dict[str, Any], *, seed: int = 0) -> Path:
+    """Write ``result`` as ``results/name.json`` and return the path."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    document = {
+        "measurement": name,
+        "date": datetime.date.today().isoformat(),
+        "machine": {"system": platform.platform(), "processor": processor()},
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "seed": seed,
+        **result,
+    }
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(scratch, path)
+    return path

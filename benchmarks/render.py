@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,8 @@ def _use(process: dict[str, Any]) -> str:
         ("the bundle", f"{sizes['bundle']:.0f} MB"),
     ]
     features = ", ".join(machine["features"])
-    return (
-        f"One thread of {machine['name']} ({features}), {process['date']}, medians:\n\n"
-        + _table(("what", "measured"), rows)
+    return f"One thread of {machine['name']} ({features}), {process['date']}, medians:\n\n" + _table(
+        ("what", "measured"), rows
     )
 
 
@@ -66,7 +66,7 @@ def _accuracy(metrics: dict[str, Any]) -> str:
         ("the same", "fused", agreeing["fused"]),
     ]
     cells = [
-        (name, branch, str(r["n"]), f"{r['wa']:.3f}", f"{r['ua']:.3f}", "{:.3f}–{:.3f}".format(*r["ua_interval"]))
+        (name, branch, str(r["n"]), f"{r['wa']:.3f}", f"{r['ua']:.3f}", "{:.3f} to {:.3f}".format(*r["ua_interval"]))
         for name, branch, r in rows
     ]
     return "Accuracy (WA) and mean recall (UA) over neutral, happy, sad, angry, before quantisation:\n\n" + _table(
@@ -85,8 +85,9 @@ def _ways(recognition: dict[str, Any]) -> str:
         )
         for name, way in recognition["ways"].items()
     ]
-    return "Speech recognition against torch, one thread, same waveforms (three different sentences in all):\n\n" + _table(
-        ("", "WER RAVDESS", "WER jfk.wav", "same text", "a clip"), rows
+    return (
+        "Speech recognition against torch, one thread, same waveforms (three different sentences in all):\n\n"
+        + _table(("", "WER RAVDESS", "WER jfk.wav", "same text", "a clip"), rows)
     )
 
 
@@ -104,6 +105,6 @@ def _int8(quantisation: dict[str, Any]) -> str:
     return "What int8 changes, in points:\n\n" + _table(("", "n", "same label", "WA", "UA"), rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

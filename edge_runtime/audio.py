@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from edge_runtime.errors import AudioError, AudioNotFoundError
 
 SAMPLE_RATE = 16_000
 BLOCK_S = 5.0
+BLOCK_VALUES = 1 << 22
+"""No block holds more samples than this over all channels (16 MB), whatever the rate."""
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MOST_CHANNELS = 64
 IN_MEMORY = 32 << 20
@@ -59,20 +62,20 @@ class Recording:
             self.name = "array"
             self._array: NDArray[Any] | None = _as_float(audio)
             self._rate, self._frames = sample_rate, len(audio)
-            channels = 1 if audio.ndim == 1 else audio.shape[1]
+            self._channels = 1 if audio.ndim == 1 else audio.shape[1]
         else:
             if sample_rate is not None:
                 raise AudioError("sample_rate is for arrays; a file states its own")
             self._array = None
             self.name, self._file = _open(audio)
             self._rate, self._frames = self._file.samplerate, self._file.frames
-            channels = self._file.channels
+            self._channels = self._file.channels
             self._check_riff_size()
         if not LOWEST_RATE <= self._rate <= HIGHEST_RATE:
             raise AudioError(f"{self.name}: sample rate {self._rate} Hz; use {LOWEST_RATE} to {HIGHEST_RATE}")
-        if not 1 <= channels <= MOST_CHANNELS:
+        if not 1 <= self._channels <= MOST_CHANNELS:
             raise AudioError(
-                f"{self.name}: {channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))"
+                f"{self.name}: {self._channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))"
             )
         if self._frames == 0:
             raise AudioError(f"{self.name}: empty, there are no samples in it")
@@ -109,7 +112,7 @@ class Recording:
             raise AudioError(f"{self.name}: damaged, nothing in it could be decoded")
 
     def _raw_blocks(self) -> Iterator[NDArray[Any]]:
-        step = max(1, int(BLOCK_S * self._rate))
+        step = max(1, min(int(BLOCK_S * self._rate), BLOCK_VALUES // self._channels))
         if self._array is not None:
             for begin in range(0, len(self._array), step):
                 yield self._array[begin : begin + step]
@@ -117,10 +120,12 @@ class Recording:
         done = 0
         with self._file as file:
             while True:
+                # A decoder that loses its way in a damaged file has filled what it could: the rest stays NaN.
+                block = np.full((step, self._channels), np.nan, np.float32)
                 try:
-                    block = file.read(step, dtype="float32", always_2d=True)
+                    block = file.read(step, dtype="float32", always_2d=True, out=block)
                 except soundfile.LibsndfileError:
-                    block = np.zeros((0, 1), np.float32)
+                    block = block[~np.isnan(block).any(axis=1)]
                 if not len(block):
                     break
                 done += len(block)
@@ -151,15 +156,16 @@ def _open(audio: Any) -> tuple[str, Any]:
     if isinstance(audio, bytes | bytearray | memoryview):
         name, source = "bytes", io.BytesIO(audio)
     elif isinstance(audio, str | os.PathLike):
-        path = Path(audio)
-        name = str(path)
-        if not path.exists():
-            raise AudioNotFoundError(f"{name}: no such file")
-        if not path.is_file():
+        name = os.fsdecode(audio)
+        try:
+            status = Path(name).stat()
+        except (OSError, ValueError) as error:  # ValueError: a null character
+            raise AudioNotFoundError(f"{name}: no such file") from error
+        if not stat.S_ISREG(status.st_mode):
             raise AudioError(f"{name}: not a file")
-        if path.stat().st_size == 0:
+        if status.st_size == 0:
             raise AudioError(f"{name}: empty, there is nothing in it")
-        source = name  # type: ignore[assignment]
+        source = os.fsencode(audio)  # type: ignore[assignment]
     elif hasattr(audio, "read"):
         name, source = str(getattr(audio, "name", "stream")), _seekable(audio)
     else:

@@ -105,9 +105,10 @@ class Bundle:
             raise
         except KeyError as error:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
         bundle._check_labels()
+        bundle._check_decoding()
         return bundle
 
     def open(self, slot: str, *, device: str, threads: int) -> Session:
@@ -137,6 +138,16 @@ class Bundle:
                 raise BundleError(
                     f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
                 )
+
+    def _check_decoding(self) -> None:
+        vocabulary = self.slots["transcript_decoder"].output("logits").shape[-1]
+        settings = self.decoding
+        tokens = [*settings.prompt, settings.end, *settings.suppress, *settings.begin_suppress]
+        fits = isinstance(vocabulary, int) and all(0 <= token < vocabulary for token in tokens)
+        if not fits or not settings.prompt or settings.max_tokens < 1:
+            raise BundleError(
+                f"{self.folder / MANIFEST}: decoding needs a prompt, room for a token, and ids below {vocabulary}"
+            )
 
 
 def _check_version(path: Path, schema: Any, sample_rate: Any) -> None:
@@ -168,10 +179,11 @@ def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
     if Path(name).name != name or "\\" in name or "\0" in name or name in {".", ".."}:
         raise BundleError(f"{folder / MANIFEST}: {name!r} is not a plain file name inside the bundle")
     path = folder / name
-    if not path.is_file():
-        raise BundleError(f"{path}: missing; fetch or export the bundle again")
-    with path.open("rb") as file:
-        digest = _sha256(file)
+    try:
+        with path.open("rb") as file:
+            digest = _sha256(file)
+    except OSError as error:
+        raise BundleError(f"{path}: missing ({error.strerror}); fetch or export the bundle again") from error
     if digest != entry["sha256"]:
         raise BundleError(f"{path}: sha256 differs from the manifest's; fetch or export the bundle again")
     return path

@@ -36,7 +36,7 @@ def locate(bundle: str | os.PathLike[str] | None = None) -> Path:
     wanted = os.fspath(bundle) if bundle is not None else os.environ.get(VARIABLE) or None
     packages = installed()
     if wanted is not None:
-        if Path(wanted).is_dir():
+        if wanted and _is_folder(wanted):
             return Path(wanted)
         if wanted in packages:
             return packages[wanted]
@@ -52,3 +52,10 @@ def locate(bundle: str | os.PathLike[str] | None = None) -> Path:
         f"no bundle is installed: install the package edge-iemonet-{DEFAULT}, "
         f"or name a bundle's folder (--bundle, or the variable {VARIABLE})"
     )
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # a name too long, or with a null character
+        return False

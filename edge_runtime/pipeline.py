@@ -106,6 +106,8 @@ class IEmoNet:
             AudioError: the audio cannot be used; the message says why.
         """
         if isinstance(audio, list | tuple):
+            if transcript is not None:
+                raise ValueError("a transcript belongs to one recording, and a list was given")
             return [self(one, sample_rate) for one in audio]
         begin = time.perf_counter()
         timings: Timings = {}
@@ -166,7 +168,8 @@ class IEmoNet:
         return self._scores(fused["logits"], "fusion_text_only")
 
     def _read(self, text: str) -> Arrays:
-        encoded = self._words.encode(text)
+        # What came from a terminal may hold bytes that are no text; the tokenizer knows nothing of those.
+        encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
         return self._text(
             input_ids=np.array([encoded.ids], np.int64),
             attention_mask=np.array([encoded.attention_mask], np.int64),

@@ -51,7 +51,7 @@ class Settings:
     error_rate: float = 0.1
     class_power: float = 0.5
     seed: int = 0
-    schedule: loop.Schedule = loop.Schedule(epochs=3, batch=32, rate=5e-5)
+    schedule: loop.Schedule = loop.Schedule(epochs=2, batch=32, rate=5e-5)
 
 
 class TextCorpus:

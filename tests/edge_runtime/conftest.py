@@ -1,0 +1,70 @@
+"""A bundle of tiny graphs, valid in every respect that is checked, for tests to damage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edge_runtime.bundle import MANIFEST, SCHEMA, SLOTS, TEMPERATURES, TOKENIZERS
+
+LABELS = ["angry", "happy", "neutral", "sad"]
+Change = Callable[[dict[str, Any]], Any]
+
+
+@pytest.fixture
+def tiny_bundle(tmp_path: Path) -> Path:
+    """Every graph of it hands its one input on as its one output."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for slot in SLOTS:
+        save_graph(folder / f"{slot}.onnx", len(LABELS))
+    for name in TOKENIZERS:
+        (folder / f"{name}_tokenizer.json").write_text("{}")
+    tensor = {"dtype": "tensor(float)", "shape": ["batch", len(LABELS)]}
+    ends = {"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "logits", **tensor}]}
+    manifest = {
+        "schema": SCHEMA,
+        "name": "tiny",
+        "version": "0.0.1",
+        "labels": LABELS,
+        "sample_rate": 16_000,
+        "slots": {s: {**stated(folder / f"{s}.onnx"), "precision": "fp32", **ends} for s in SLOTS},
+        "tokenizers": {name: stated(folder / f"{name}_tokenizer.json") for name in TOKENIZERS},
+        "decoding": {"prompt": [1], "end": 2, "suppress": [3], "begin_suppress": [], "max_tokens": 9},
+        "calibration": dict.fromkeys(TEMPERATURES, 1.5),
+        "metrics": {},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture
+def change(tiny_bundle: Path) -> Callable[[Change], Path]:
+    """``change(edit)`` rewrites the manifest of ``tiny_bundle`` after ``edit`` has changed it in place."""
+
+    def rewrite(edit: Change) -> Path:
+        manifest = json.loads((tiny_bundle / MANIFEST).read_text())
+        edit(manifest)
+        (tiny_bundle / MANIFEST).write_text(json.dumps(manifest))
+        return tiny_bundle
+
+    return rewrite
+
+
+def save_graph(path: Path, width: int) -> None:
+    x, logits = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]) for name in ("x", "logits"))
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["logits"])], "tiny", [x], [logits])
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
+
+
+def stated(path: Path) -> dict[str, Any]:
+    """What a manifest states of a file."""
+    data = path.read_bytes()
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

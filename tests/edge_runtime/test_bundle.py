@@ -1,0 +1,248 @@
+"""Reading a bundle: a whole one is taken, a damaged one refused with the reason, whatever the damage."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime import Bundle, BundleError, BundleNotFoundError, IEmoNet
+from edge_runtime.bundle import MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
+
+Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
+WORDS, PARTS = ["name", "version", "labels"], ["slots", "tokenizers", "decoding", "calibration"]
+REQUIRED = ["schema", "sample_rate", *WORDS, *PARTS]
+
+
+def refused(folder: Path, match: str | None = None) -> None:
+    with pytest.raises(BundleError, match=match) as caught:
+        Bundle.read(folder)
+    assert isinstance(caught.value, ValueError)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_whole_bundle_is_read(tiny_bundle: Path) -> None:
+    bundle = Bundle.read(tiny_bundle)
+    assert (bundle.name, bundle.version, bundle.labels) == (
+        "tiny",
+        "0.0.1",
+        ("angry", "happy", "neutral", "sad"),
+    )
+    assert set(bundle.slots) == set(SLOTS)
+    assert all(slot.path.parent == tiny_bundle for slot in bundle.slots.values())
+    assert bundle.temperatures == dict.fromkeys(TEMPERATURES, 1.5)
+    assert bundle.decoding.end == 2
+    session = bundle.open("fusion", device="cpu", threads=1)
+    assert list(session.outputs) == ["logits"]
+
+
+def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder: Path) -> None:
+    bundle = Bundle.read(bundle_folder)
+    assert bundle.name == bundle_folder.name
+    for slot in SLOTS:
+        bundle.open(slot, device="cpu", threads=1)
+    stated = [*bundle.manifest["slots"].values(), *bundle.manifest["tokenizers"].values()]
+    assert all((bundle_folder / entry["file"]).stat().st_size == entry["bytes"] for entry in stated)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "tiny/fusion.onnx", "."])
+def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path, tiny_bundle: Path, place: str) -> None:
+    with pytest.raises(BundleNotFoundError, match=r"bundle\.json is missing"):
+        Bundle.read(tmp_path / place)
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None, [1], 1.5])
+def test_another_schema_is_refused(change: Change, schema: object) -> None:
+    refused(change(lambda m: m.update(schema=schema)), "schema")
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_missing_key_is_named(change: Change, key: str) -> None:
+    refused(change(lambda m: m.pop(key)), key)
+
+
+@pytest.mark.parametrize(
+    ("within", "key"),
+    [
+        *[("slots", slot) for slot in SLOTS],
+        *[("tokenizers", name) for name in TOKENIZERS],
+        *[("calibration", name) for name in TEMPERATURES],
+        *[("decoding", key) for key in ("prompt", "end", "suppress", "begin_suppress", "max_tokens")],
+    ],
+)
+def test_a_missing_part_is_named(change: Change, within: str, key: str) -> None:
+    refused(change(lambda m: m[within].pop(key)), key)
+
+
+@pytest.mark.parametrize("key", ["file", "sha256", "precision", "inputs", "outputs"])
+def test_a_slot_states_everything(change: Change, key: str) -> None:
+    refused(change(lambda m: m["slots"]["vad"].pop(key)), key)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 40, -1])
+def test_a_truncated_manifest_is_refused(tiny_bundle: Path, keep: int) -> None:
+    path = tiny_bundle / MANIFEST
+    path.write_text(path.read_text()[:keep])
+    refused(tiny_bundle, "damaged manifest")
+
+
+@pytest.mark.parametrize("text", ["[]", "[1, 2]", "null", "3", '"schema"', "{}", "[" * 100_000, "\ufeff{}"])
+def test_a_manifest_that_is_no_object_is_refused(tiny_bundle: Path, text: str) -> None:
+    (tiny_bundle / MANIFEST).write_text(text, encoding="utf-8")
+    refused(tiny_bundle, "manifest")
+
+
+def test_a_manifest_that_is_no_text_is_refused(tiny_bundle: Path) -> None:
+    (tiny_bundle / MANIFEST).write_bytes(b"\xff\xfe\x00{")
+    refused(tiny_bundle, "damaged manifest")
+
+
+@pytest.mark.parametrize("file", ["vad.onnx", "fusion.onnx", "text_tokenizer.json"])
+def test_an_altered_file_is_refused_and_named(tiny_bundle: Path, file: str) -> None:
+    path = tiny_bundle / file
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    refused(tiny_bundle, f"{file}: sha256")
+    path.unlink()
+    refused(tiny_bundle, f"{file}: missing")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "C:\\x",
+        "..\\x",
+        "..",
+        ".",
+        "",
+        "./vad.onnx",
+        "vad.onnx/",
+        "x\0",
+        "n" * 300,
+    ],
+)
+@pytest.mark.parametrize("place", ["slots", "tokenizers"])
+def test_only_files_inside_the_bundle_can_be_named(change: Change, name: str, place: str) -> None:
+    part = {"slots": "vad", "tokenizers": "text"}[place]
+    refused(change(lambda m: m[place][part].update(file=name)))
+
+
+def test_a_file_outside_is_not_taken_though_its_checksum_fits(change: Change, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("secret")
+    digest = hashlib.sha256(b"secret").hexdigest()
+    folder = change(lambda m: m["tokenizers"]["text"].update(file="../outside", sha256=digest))
+    refused(folder, "not a plain file name")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["angry", "happy"], list("abcde"), ["a", "b", "b", "c"], ["a"], [], ["a", "", "b", "c"], [1, 2, 3, 4]],
+)
+def test_labels_must_be_different_words_as_many_as_the_graphs_give(change: Change, labels: list[Any]) -> None:
+    refused(change(lambda m: m.update(labels=labels)))
+
+
+@pytest.mark.parametrize("temperature", [-1, 0, float("nan"), float("inf"), -float("inf"), None, "warm", [1], {}])
+@pytest.mark.parametrize("name", TEMPERATURES)
+def test_a_temperature_is_a_positive_number(change: Change, name: str, temperature: object) -> None:
+    refused(change(lambda m: m["calibration"].update({name: temperature})))
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, None, "16000"])
+def test_another_sample_rate_is_refused(change: Change, rate: object) -> None:
+    refused(change(lambda m: m.update(sample_rate=rate)), "sample rate")
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("end", ["inputs", "outputs"])
+@pytest.mark.parametrize(("key", "value"), [("name", "y"), ("dtype", "tensor(int64)"), ("shape", [7, 4])])
+def test_a_graph_that_differs_from_the_manifest_is_not_opened(
+    change: Change, slot: str, end: str, key: str, value: object
+) -> None:
+    folder = change(lambda m: m["slots"][slot][end][0].update({key: value}))
+    with pytest.raises(BundleError, match=slot):
+        Bundle.read(folder).open(slot, device="cpu", threads=1)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, bytes(range(256)) * 8])
+def test_a_graph_of_random_bytes_is_not_opened(tiny_bundle: Path, change: Change, data: bytes) -> None:
+    (tiny_bundle / "vad.onnx").write_bytes(data)
+    folder = change(lambda m: m["slots"]["vad"].update(sha256=hashlib.sha256(data).hexdigest()))
+    with pytest.raises(BundleError, match="onnxruntime cannot load"):
+        Bundle.read(folder).open("vad", device="cpu", threads=1)
+
+
+def test_a_tokenizer_that_is_none_is_refused(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="not a tokenizer"):
+        IEmoNet.load(tiny_bundle, device="cpu", threads=1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, "n" * 300]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+def bundle_or_refusal(folder: Path) -> None:
+    with contextlib.suppress(BundleError):
+        assert isinstance(Bundle.read(folder), Bundle)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from([*REQUIRED, "metrics"]), value=JSON)
+def test_any_value_of_any_key_gives_a_bundle_or_its_error(tiny_bundle: Path, key: str, value: object) -> None:
+    path = tiny_bundle / MANIFEST
+    whole = path.read_text()
+    path.write_text(json.dumps({**json.loads(whole), key: value}))
+    try:
+        bundle_or_refusal(tiny_bundle)
+    finally:
+        path.write_text(whole)
+
+
+def nodes(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) below ``value``."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [(value, key) for key in keys] + [pair for key in keys for pair in nodes(value[key])]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.integers(0, 10_000), value=JSON)
+@example(where=0, value=1)
+def test_any_value_at_any_depth_gives_a_bundle_or_its_error(tiny_bundle: Path, where: int, value: object) -> None:
+    path = tiny_bundle / MANIFEST
+    whole = path.read_text()
+    manifest = json.loads(whole)
+    places = nodes(manifest)
+    container, key = places[where % len(places)]
+    container[key] = value
+    path.write_text(json.dumps(manifest))
+    try:
+        bundle_or_refusal(tiny_bundle)
+    finally:
+        path.write_text(whole)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999", "1" + "0" * 400, "1" * 5_000])
+@pytest.mark.parametrize(("place", "key"), [("decoding", "end"), ("decoding", "max_tokens"), ("calibration", "fusion")])
+def test_numbers_beyond_all_measure_give_a_bundle_or_its_error(
+    tiny_bundle: Path, place: str, key: str, number: str
+) -> None:
+    path = tiny_bundle / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest[place][key] = "HERE"
+    path.write_text(json.dumps(manifest).replace('"HERE"', number))
+    bundle_or_refusal(tiny_bundle)

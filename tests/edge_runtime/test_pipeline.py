@@ -1,0 +1,241 @@
+"""The whole way: what is answered, for speech, for silence, for any form of the same recording."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction
+from edge_runtime.bundle import SLOTS
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def speech(jfk: Path) -> np.ndarray:
+    return soundfile.read(jfk, dtype="float32")[0]
+
+
+@pytest.fixture(scope="module")
+def answer(model: IEmoNet, jfk: Path) -> Prediction:
+    return model(jfk)
+
+
+def words_of(prediction: Prediction) -> list[str]:
+    return re.findall(r"[a-z]+", (prediction.transcript or "").lower())
+
+
+def what_counts(prediction: Prediction) -> tuple[object, ...]:
+    """Everything but the time that it took."""
+    return tuple(value for key, value in prediction.to_dict().items() if key != "timings_ms")
+
+
+def assert_distribution(prediction: Prediction, labels: tuple[str, ...]) -> None:
+    for scores in (prediction, *(s.fused for s in prediction.segments)):
+        assert tuple(scores.scores) == labels
+        assert sum(scores.scores.values()) == pytest.approx(1)
+        assert min(scores.scores.values()) >= 0
+        assert scores.scores[scores.label] == scores.confidence == max(scores.scores.values())
+
+
+def test_speech_has_an_emotion_words_and_their_parts(model: IEmoNet, answer: Prediction, jfk_words: list[str]) -> None:
+    assert answer.label in model.labels
+    assert_distribution(answer, model.labels)
+    assert words_of(answer) == jfk_words
+    assert answer.duration_s == 11.0
+    assert answer.notes == ()
+    assert answer.speech is not None
+    assert answer.text is not None
+    (segment,) = answer.segments
+    assert (segment.start_s, segment.end_s) == (0.0, 11.0)
+    assert segment.transcript == answer.transcript
+    assert segment.fused.scores == pytest.approx(answer.scores)
+    assert segment.speech is not None
+    assert segment.speech.scores == pytest.approx(answer.speech.scores)
+
+
+def test_every_slot_is_timed(answer: Prediction) -> None:
+    assert set(answer.timings_ms) == {"read", *SLOTS, "total"}
+    assert min(answer.timings_ms.values()) >= 0
+    parts = sum(ms for slot, ms in answer.timings_ms.items() if slot != "total")
+    assert parts <= answer.timings_ms["total"] + 0.01
+
+
+def test_an_answer_is_json(answer: Prediction) -> None:
+    again = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert again["label"] == answer.label
+    assert again["scores"] == answer.scores
+    assert again["segments"][0]["fused"]["label"] == answer.label
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4, 0.003])
+def test_where_nobody_speaks_there_is_no_emotion(model: IEmoNet, level: float) -> None:
+    noise = np.random.default_rng(1).normal(0, 1, 3 * RATE).astype(np.float32) * np.float32(level)
+    nothing = model(noise, RATE)
+    assert (nothing.label, nothing.confidence, nothing.transcript) == (None, None, None)
+    assert (nothing.speech, nothing.text, nothing.segments, nothing.scores) == (None, None, (), {})
+    assert nothing.notes == ("no speech",)
+    assert nothing.duration_s == 3.0
+    assert nothing.timings_ms["total"] >= nothing.timings_ms["vad"] >= 0
+    json.dumps(nothing.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("samples", [1, 160, 320, 512, 1_600])
+def test_a_clip_of_milliseconds_is_answered(model: IEmoNet, speech: np.ndarray, samples: int) -> None:
+    begin = 5 * RATE + RATE // 2
+    short = model(speech[begin : begin + samples], RATE)
+    assert short.duration_s == pytest.approx(samples / RATE, abs=0.001)
+    assert short.label is None or short.label in model.labels
+
+
+def test_a_syllable_is_answered(model: IEmoNet, speech: np.ndarray) -> None:
+    short = model(speech[int(0.4 * RATE) : int(0.9 * RATE)], RATE)
+    assert short.label in model.labels
+    assert_distribution(short, model.labels)
+
+
+def test_words_that_are_given_replace_recognition(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
+    told = model(jfk, transcript="  I hate you, this is terrible!  ")
+    assert told.transcript == "I hate you, this is terrible!"
+    assert told.speech == answer.speech
+    assert told.text != answer.text
+    assert told.scores != answer.scores
+    assert told.timings_ms["transcript_decoder"] < answer.timings_ms["transcript_decoder"]
+
+
+def test_the_recognised_words_given_change_nothing(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
+    assert what_counts(model(jfk, transcript=answer.transcript)) == what_counts(answer)
+
+
+@pytest.mark.parametrize("empty", ["", "  \n"])
+def test_no_words_leave_the_voice_alone(model: IEmoNet, jfk: Path, answer: Prediction, empty: str) -> None:
+    voice = model(jfk, transcript=empty)
+    assert voice.transcript is None
+    assert voice.text is None
+    assert voice.speech == answer.speech
+    assert_distribution(voice, model.labels)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(max_size=200) | st.sampled_from(["word " * 5_000, "ß" * 10_000, "\0", "😀" * 300]))
+def test_any_words_are_answered(model: IEmoNet, speech: np.ndarray, transcript: str) -> None:
+    told = model(speech[: 2 * RATE], RATE, transcript=transcript)
+    assert_distribution(told, model.labels)
+    assert (told.transcript or "") == transcript.strip()
+
+
+def test_words_alone_have_an_emotion(model: IEmoNet) -> None:
+    found = model.classify_text("  I am so happy, this is wonderful! ")
+    assert found.label == max(found.scores, key=found.scores.__getitem__)
+    assert tuple(found.scores) == model.labels
+    assert sum(found.scores.values()) == pytest.approx(1)
+    assert found == model.classify_text("I am so happy, this is wonderful!")
+    assert found != model.classify_text("Leave me alone, I hate you!")
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_no_words_alone_are_refused(model: IEmoNet, text: str) -> None:
+    with pytest.raises(ValueError, match="no words"):
+        model.classify_text(text)
+
+
+def test_a_list_gives_a_list(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
+    several = model([jfk, jfk.read_bytes(), str(jfk)])
+    assert [what_counts(one) for one in several] == [what_counts(answer)] * 3
+    assert model([]) == []
+    speechless = model((np.zeros(RATE, np.int16), np.zeros(2 * RATE, np.int16)), RATE)
+    assert [one.duration_s for one in speechless] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("gain", [0.1, 2.0, 1e4, 1e30])
+def test_level_changes_neither_label_nor_words(
+    model: IEmoNet, speech: np.ndarray, answer: Prediction, jfk_words: list[str], gain: float
+) -> None:
+    louder = model(speech * np.float32(gain), RATE)
+    assert louder.label == answer.label
+    assert words_of(louder) == jfk_words
+    assert louder.confidence == pytest.approx(answer.confidence, abs=0.05)
+
+
+def test_rate_and_channels_do_not_change_the_words(
+    model: IEmoNet, speech: np.ndarray, jfk_words: list[str], answer: Prediction
+) -> None:
+    stereo = np.tile(soxr.resample(speech, RATE, 48_000)[:, None], 2)
+    file = io.BytesIO()
+    soundfile.write(file, stereo, 48_000, format="FLAC")
+    for same in (model(stereo, 48_000), model(file.getvalue())):
+        assert words_of(same) == jfk_words
+        assert same.label == answer.label
+
+
+def test_silence_around_speech_does_not_change_the_words(
+    model: IEmoNet, speech: np.ndarray, jfk_words: list[str]
+) -> None:
+    assert words_of(model(np.pad(speech, RATE), RATE)) == jfk_words
+
+
+def test_what_is_long_is_cut_and_averaged(model: IEmoNet, speech: np.ndarray, jfk_words: list[str]) -> None:
+    long = model(np.tile(speech, 3), RATE)
+    assert len(long.segments) > 2
+    assert long.duration_s == 33.0
+    assert len(long.notes) == 1
+    assert "longer than 15 s" in long.notes[0]
+    assert_distribution(long, model.labels)
+    assert long.segments[0].start_s == 0
+    assert long.segments[-1].end_s == 33.0
+    borders = [s.end_s for s in long.segments[:-1]]
+    assert borders == pytest.approx([s.start_s for s in long.segments[1:]])
+    assert borders == sorted(borders)
+    assert all(s.end_s - s.start_s <= 15 for s in long.segments)
+    for label in model.labels:
+        each = [s.fused.scores[label] for s in long.segments]
+        assert min(each) <= long.scores[label] <= max(each)
+    assert long.transcript == " ".join(s.transcript for s in long.segments if s.transcript)
+    found = words_of(long)
+    assert len(found) == pytest.approx(3 * len(jfk_words), abs=4)
+    assert found[:5] == jfk_words[:5]
+    assert found[-3:] == jfk_words[-3:]
+
+
+def test_long_silence_is_no_speech_without_another_note(model: IEmoNet) -> None:
+    assert model(np.zeros(20 * RATE, np.int16), RATE).notes == ("no speech",)
+
+
+def test_calls_from_several_threads_answer_as_one_does(model: IEmoNet, speech: np.ndarray) -> None:
+    clips = [speech[i * RATE : (i + 3 + i % 2) * RATE] for i in range(7)]
+    serial = [what_counts(model(clip, RATE)) for clip in clips]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda clip: what_counts(model(clip, RATE)), clips)) == serial
+
+
+def test_a_file_that_ends_early_is_answered_with_the_note(model: IEmoNet, jfk: Path) -> None:
+    data = jfk.read_bytes()
+    cut = model(data[: len(data) // 2])
+    assert cut.label in model.labels
+    assert any("ends early" in note for note in cut.notes)
+
+
+def test_bad_audio_is_refused_and_the_model_still_answers(
+    model: IEmoNet, jfk: Path, tmp_path: Path, answer: Prediction
+) -> None:
+    with pytest.raises(AudioNotFoundError):
+        model(tmp_path / "missing.wav")
+    with pytest.raises(AudioError):
+        model([jfk, b"not audio"])
+    with pytest.raises(AudioError, match="sample_rate"):
+        model(np.zeros(RATE, np.float32))
+    late = np.zeros(20 * RATE, np.float32)
+    late[-1] = np.nan
+    with pytest.raises(AudioError, match="NaN"):
+        model(late, RATE)
+    assert what_counts(model(jfk)) == what_counts(answer)

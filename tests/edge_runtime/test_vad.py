@@ -1,0 +1,93 @@
+"""Voice activity: found in speech, not in silence or noise, at any level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.session import Session
+from edge_runtime.vad import LEAST_WINDOWS, STATE, THRESHOLD, WINDOW, VoiceActivity, spoken_states
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def vad(bundle_folder: Path) -> VoiceActivity:
+    return VoiceActivity(Session(bundle_folder / "vad.onnx"))
+
+
+@pytest.fixture(scope="module")
+def speech(jfk: Path) -> np.ndarray:
+    return soundfile.read(jfk, dtype="float32")[0]
+
+
+def spoken(vad: VoiceActivity, waveform: np.ndarray) -> np.ndarray:
+    return spoken_states(vad.probabilities(waveform), len(waveform))
+
+
+def test_speech_is_found(vad: VoiceActivity, speech: np.ndarray) -> None:
+    probabilities = vad.probabilities(speech)
+    assert probabilities.shape == (-(-len(speech) // WINDOW),)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert spoken(vad, speech).mean() > 0.8
+
+
+def test_silence_around_speech_is_not_spoken(vad: VoiceActivity, speech: np.ndarray) -> None:
+    states = spoken(vad, np.concatenate([np.zeros(2 * RATE, np.float32), speech, np.zeros(2 * RATE, np.float32)]))
+    assert not states[: int(1.9 * RATE) // STATE].any()
+    assert not states[-int(1.5 * RATE) // STATE :].any()
+    assert states.any()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4, 0.01, 0.3])
+def test_silence_and_white_noise_are_not(vad: VoiceActivity, level: float) -> None:
+    noise = np.random.default_rng(1).normal(0, 1, 3 * RATE).astype(np.float32) * np.float32(level)
+    assert not spoken(vad, noise).any()
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.01, 2.0])
+def test_level_does_not_matter(vad: VoiceActivity, speech: np.ndarray, gain: float) -> None:
+    quieter = spoken(vad, speech * np.float32(gain))
+    assert (quieter == spoken(vad, speech)).mean() > 0.98
+
+
+@pytest.mark.parametrize("samples", [1, WINDOW - 1, WINDOW, WINDOW + 1])
+def test_any_length_gives_a_probability_for_each_window_begun(vad: VoiceActivity, samples: int) -> None:
+    assert len(vad.probabilities(np.zeros(samples, np.float32))) == -(-samples // WINDOW)
+
+
+def test_too_few_windows_are_a_click() -> None:
+    probabilities = np.zeros(50, np.float32)
+    probabilities[10 : 10 + LEAST_WINDOWS - 1] = 1
+    assert not spoken_states(probabilities, 50 * WINDOW).any()
+    probabilities[10 + LEAST_WINDOWS - 1] = 1
+    assert spoken_states(probabilities, 50 * WINDOW).any()
+
+
+def test_pauses_inside_are_spoken_and_the_ends_are_not() -> None:
+    probabilities = np.zeros(100, np.float32)
+    probabilities[[20, 21, 79]] = THRESHOLD
+    states = spoken_states(probabilities, 100 * WINDOW)
+    first, last = np.flatnonzero(states)[[0, -1]]
+    assert states[first : last + 1].all()
+    assert first == 20 * WINDOW // STATE
+    assert last == 80 * WINDOW // STATE - 1
+
+
+def test_nothing_has_no_states() -> None:
+    assert len(spoken_states(np.zeros(0, np.float32), 0)) == 0
+
+
+@given(st.integers(1, 100_000), st.integers(0, 99))
+def test_states_are_as_many_as_the_encoder_gives_and_contiguous(samples: int, seed: int) -> None:
+    windows = -(-samples // WINDOW)
+    probabilities = np.random.default_rng(seed).uniform(0, 1, windows).astype(np.float32)
+    states = spoken_states(probabilities, samples)
+    assert len(states) == -(-samples // STATE)
+    assert np.count_nonzero(np.diff(np.pad(states, 1).astype(int))) in {0, 2}
+    assert states.any() == ((probabilities >= THRESHOLD).sum() >= LEAST_WINDOWS)

@@ -1,0 +1,95 @@
+"""Both wheels in an empty environment: they work, they are slim, and nothing of the toolchain comes along."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+BUNDLE, BUNDLES = "en-tiny-int8", "edge_iemonet_bundles"
+LARGEST_MB = 170
+FORBIDDEN = ["torch", "transformers", "librosa", "pandas", "opensmile", "scipy", "numba", "trainer", "export"]
+JUNK = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "dist")
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with nothing but the two wheels and what they need."""
+
+    scripts: Path
+    site: Path
+    runtime: Path
+    bundle: Path
+
+
+def call(*command: object, **settings: object) -> str:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **settings)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    root = tmp_path_factory.mktemp("wheels")
+    wheels = []
+    for name in ("edge_runtime", "models"):
+        shutil.copytree(repository / name, root / name, ignore=JUNK)
+        call(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", root / f"{name}-wheel", root / name)
+        (wheel,) = (root / f"{name}-wheel").glob("*.whl")
+        wheels.append(wheel)
+    call(sys.executable, "-m", "venv", root / "venv")
+    scripts = root / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    call(scripts / "python", "-m", "pip", "install", *wheels)
+    site = call(scripts / "python", "-Ic", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    return Installed(scripts, Path(site), *wheels)
+
+
+def test_nothing_of_the_toolchain_can_be_imported(installed: Installed, tmp_path: Path) -> None:
+    code = f"from importlib.util import find_spec; print([n for n in {FORBIDDEN} if find_spec(n)])"
+    assert call(installed.scripts / "python", "-Ic", code, cwd=tmp_path).strip() == "[]"
+
+
+def test_the_environment_is_slim(installed: Installed) -> None:
+    sizes: dict[str, float] = {}
+    for file in installed.site.rglob("*"):
+        top = file.relative_to(installed.site).parts[0]
+        if file.is_file() and not re.match(rf"pip|setuptools|{BUNDLES}", top):
+            sizes[top] = sizes.get(top, 0) + file.stat().st_size / 1e6
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:8]
+    assert sum(sizes.values()) <= LARGEST_MB, largest
+
+
+def test_wheels_hold_what_they_should(installed: Installed) -> None:
+    runtime = [name for name in zipfile.ZipFile(installed.runtime).namelist() if ".dist-info/" not in name]
+    assert {name.split("/")[0] for name in runtime} == {"edge_runtime"}
+    assert {"edge_runtime/cli.py", "edge_runtime/py.typed"} <= set(runtime)
+    assert {Path(name).suffix for name in runtime} == {".py", ".typed"}
+    bundle = [name for name in zipfile.ZipFile(installed.bundle).namelist() if ".dist-info/" not in name]
+    assert all(name.startswith(f"{BUNDLES}/{BUNDLE}/") for name in bundle)
+    assert not [name for name in bundle if name.endswith(".py")]
+
+
+def test_the_example_is_classified_from_anywhere_without_settings(
+    installed: Installed, jfk: Path, jfk_words: list[str], tmp_path: Path
+) -> None:
+    clean = {k: v for k, v in os.environ.items() if k == "SYSTEMROOT"}
+    line = call(installed.scripts / "edge-iemonet", "classify", jfk, "--json", cwd=tmp_path, env=clean)
+    answer = json.loads(line)
+    assert answer["label"] in answer["scores"]
+    assert re.findall(r"[a-z]+", answer["transcript"].lower()) == jfk_words
+
+
+def test_the_bundle_package_is_of_the_bundle_s_version(installed: Installed, tmp_path: Path) -> None:
+    code = f"from importlib.metadata import version; print(version('edge-iemonet-{BUNDLE}'))"
+    stated = json.loads((installed.site / BUNDLES / BUNDLE / "bundle.json").read_text(encoding="utf-8"))
+    assert call(installed.scripts / "python", "-Ic", code, cwd=tmp_path).strip() == stated["version"]

@@ -87,9 +87,14 @@ def _sizes(environment: Path) -> dict[str, float]:
     (packages,) = environment.glob("[Ll]ib*/**/site-packages")
     bundle = packages / "edge_iemonet_bundles"
     ours = [p for p in packages.iterdir() if not p.name.startswith(NOT_OURS) and p != bundle]
-    return {"slim_environment": _megabytes(ours), "bundle": _megabytes([bundle])}
+    return {
+        "slim_environment": _megabytes(ours),
+        "compiled_by_python": _megabytes(ours, compiled=True),
+        "bundle": _megabytes([bundle]),
+    }
 
 
-def _megabytes(paths: Sequence[Path]) -> float:
-    files = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
+def _megabytes(paths: Sequence[Path], *, compiled: bool = False) -> float:
+    everything = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
+    files = [f for f in everything if (f.suffix == ".pyc") == compiled]
     return round(sum(f.stat().st_size for f in files) / 1e6, 1)

@@ -40,7 +40,10 @@ def _use(process: dict[str, Any]) -> str:
         ),
         (f"real-time factor over {speed['clips']} clips", f"{speed['rtf']:.3f}"),
         ("peak memory", f"{speed['peak_memory_mb']:.0f} MB"),
-        ("installed, without the bundle", f"{sizes['slim_environment']:.0f} MB"),
+        (
+            "installed, without the bundle",
+            f"{sizes['slim_environment']:.0f} MB (and {sizes['compiled_by_python']:.0f} MB that Python compiles)",
+        ),
         ("the bundle", f"{sizes['bundle']:.0f} MB"),
     ]
     features = ", ".join(machine["features"])

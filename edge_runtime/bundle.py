@@ -140,7 +140,7 @@ class Bundle:
                 )
 
     def _check_decoding(self) -> None:
-        vocabulary = self.slots["transcript_decoder"].output("logits").shape[-1]
+        (*_, vocabulary) = self.slots["transcript_decoder"].output("logits").shape or (None,)
         settings = self.decoding
         tokens = [*settings.prompt, settings.end, *settings.suppress, *settings.begin_suppress]
         fits = isinstance(vocabulary, int) and all(0 <= token < vocabulary for token in tokens)

@@ -66,6 +66,8 @@ def build(
         raise ExportError(f"precision {precision!r}: use {' or '.join(PRECISIONS)}")
     if target.exists() and not force:
         raise ExportError(f"{target}: exists already; --force replaces it")
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise ExportError(f"{target}: exists and is not a bundle, so it is not replaced; name another folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:

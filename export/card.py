@@ -80,6 +80,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         ("words", text["calibration"]),
         ("fused", fusion["calibration"]["fusion"]),
         ("fused, no words", fusion["calibration"]["fusion_speech_only"]),
+        ("fused, words alone", fusion["calibration"]["fusion_text_only"]),
     ]
     parts = [
         f"# {manifest['name']} {manifest['version']}",

@@ -65,6 +65,6 @@ def main() -> None:
     """Run the command; what goes wrong is said in a line, without a traceback."""
     try:
         app()
-    except IEmoNetError as error:
+    except (IEmoNetError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         sys.exit(FAILED)

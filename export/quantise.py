@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -75,6 +76,7 @@ def _tied_tables(model: onnx.ModelProto) -> dict[str, str]:
 def _quantise_lookups(model: onnx.ModelProto, tied: dict[str, str]) -> None:
     graph = model.graph
     held = {i.name: i for i in graph.initializer}
+    done: set[str] = set()
     for lookup in _lookups(model):
         table, ids, out = lookup.input[0], lookup.input[1], lookup.output[0]
         if table in tied:
@@ -87,19 +89,18 @@ def _quantise_lookups(model: onnx.ModelProto, tied: dict[str, str]) -> None:
                 helper.make_node("Transpose", [picked], [turned], perm=[1, 2, 0]),
             ]
         else:
-            weight, scale, turned = f"{table}_quantized", f"{table}_scale", f"{out}_rows"
-            values = numpy_helper.to_array(held[table])
-            step = np.maximum(np.abs(values).max(1), 1e-9).astype(np.float32) / 127
-            rows = np.round(values / step[:, None]).astype(np.int8)
-            graph.initializer.extend([numpy_helper.from_array(rows, weight), numpy_helper.from_array(step, scale)])
+            weight, scale, turned = f"{table}_rows_int8", f"{table}_rows_scale", f"{out}_rows"
+            if table not in done:
+                graph.initializer.extend(_by_row(numpy_helper.to_array(held[table]), weight, scale))
+                done.add(table)
             steps = [helper.make_node("Gather", [weight, ids], [turned], axis=0)]
         last = f"{out}_last_axis"
         graph.initializer.append(numpy_helper.from_array(np.array([-1], np.int64), last))
         steps += [
             helper.make_node("Cast", [turned], [f"{out}_float"], to=TensorProto.FLOAT),
-            helper.make_node("Gather", [scale, ids], [f"{out}_scale"], axis=0),
-            helper.make_node("Unsqueeze", [f"{out}_scale", last], [f"{out}_scale_column"]),
-            helper.make_node("Mul", [f"{out}_float", f"{out}_scale_column"], [out]),
+            helper.make_node("Gather", [scale, ids], [f"{out}_row_scale"], axis=0),
+            helper.make_node("Unsqueeze", [f"{out}_row_scale", last], [f"{out}_row_scale_column"]),
+            helper.make_node("Mul", [f"{out}_float", f"{out}_row_scale_column"], [out]),
         ]
         at = list(graph.node).index(lookup)
         graph.node.remove(lookup)
@@ -108,3 +109,10 @@ def _quantise_lookups(model: onnx.ModelProto, tied: dict[str, str]) -> None:
     used = {name for node in graph.node for name in node.input}
     for initializer in [i for i in graph.initializer if i.name not in used]:
         graph.initializer.remove(initializer)
+
+
+def _by_row(values: NDArray[np.float32], weight: str, scale: str) -> list[onnx.TensorProto]:
+    """Return a table as int8, and a scale for each row, under these names."""
+    step = np.maximum(np.abs(values).max(1), 1e-9).astype(np.float32) / 127
+    rows = np.round(values / step[:, None]).astype(np.int8)
+    return [numpy_helper.from_array(rows, weight), numpy_helper.from_array(step, scale)]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+from safetensors import SafetensorError
 from torch import nn
 
 from edge_runtime.errors import CheckpointError
@@ -64,6 +65,8 @@ def read(folder: Path, kind: str) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path}: damaged: {error}") from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: damaged: not a set of settings")
     if config.get("kind") != kind:
         raise CheckpointError(f"{folder}: a checkpoint of kind {config.get('kind')!r}, not {kind!r}")
     return config
@@ -82,6 +85,6 @@ def load_weights(folder: Path, network: nn.Module) -> None:
     """
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS), strict=True)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{folder / WEIGHTS}: does not fit the network that its config names: {error}") from error
     network.eval()

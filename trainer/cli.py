@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ def fetch(
     from trainer import weights as sources  # noqa: PLC0415 - torch is slow to import
 
     for name in names or list(sources.SOURCES):
-        with console.status(f"fetching {name}"):
+        with _interruptible(), console.status(f"fetching {name}"):
             folder = sources.fetch(name, weights, origin=origin)
         source = sources.provenance(folder)
         print(f"{folder}  {source['licence']}  {source['credit']}")
@@ -92,12 +93,23 @@ def fit(
     }
     for name in parts if part == "all" else (part,):
         console.print(f"training {name}")
-        metrics = runs[name]()["metrics"]
+        with _interruptible():
+            metrics = runs[name]()["metrics"]
         if as_json:
             print(json.dumps({"part": name, "metrics": metrics}), flush=True)
         else:
             _print_metrics(name, metrics)
     console.print(f"checkpoints are in {out}; next: python -m export onnx --int8")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say what Ctrl-C leaves behind; the command framework would only say that it was aborted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("trainer: interrupted; --resume goes on from text training's last checkpoint", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _check_writable(folder: Path) -> None:
@@ -133,9 +145,6 @@ def main() -> None:
     """Run the command; what goes wrong is said in a line, without a traceback."""
     try:
         app()
-    except IEmoNetError as error:
+    except (IEmoNetError, OSError) as error:
         print(f"trainer: {error}", file=sys.stderr)
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        print("trainer: interrupted; --resume goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(INTERRUPTED)

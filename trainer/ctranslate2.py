@@ -7,6 +7,7 @@ binary version 6) is CTranslate2's own; fused projections are stacked query, key
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -68,9 +69,16 @@ def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def to_transformers(source: Path, out: Path) -> None:
-    """Write the CTranslate2 Whisper model in ``source`` as a transformers checkpoint in ``out``."""
+    """Write the CTranslate2 Whisper model in ``source`` as a transformers checkpoint in ``out``.
+
+    Raises:
+        WeightsError: the model is damaged, or lacks an array.
+    """
     arrays = read(source / "model.bin")
-    state = _state(arrays)
+    try:
+        state = _state(arrays)
+    except KeyError as error:
+        raise WeightsError(f"{source}: not a whole Whisper model, {error} is missing") from error
     settings = json.loads((source / "config.json").read_text())
     tokenizer = json.loads((source / "tokenizer.json").read_text())
     ids = tokenizer["model"]["vocab"] | {t["content"]: t["id"] for t in tokenizer["added_tokens"]}
@@ -116,8 +124,7 @@ def to_transformers(source: Path, out: Path) -> None:
 
 
 def _layers(arrays: dict[str, np.ndarray[Any, Any]], side: str) -> int:
-    numbers = {k.split("/")[1] for k in arrays if k.startswith(f"{side}/layer_") and "/layer_norm" not in k[:20]}
-    return len(numbers)
+    return len({number[1] for number in (re.match(rf"{side}/layer_(\d+)/", key) for key in arrays) if number})
 
 
 def _state(arrays: dict[str, np.ndarray[Any, Any]]) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ def train(
         network: a ``Branch``.
         examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.targets``.
         schedule: epochs, batch, learning rate and so on.
-        out: where checkpoints to resume from are kept.
+        out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.
         seed: of shuffling and dropout; the network's initial weights are the caller's.
         collate: joins examples into a batch; by default values are stacked.
         by_length: put examples of like length (``input_ids``) into one batch: less padding.
@@ -109,6 +110,8 @@ def train(
     trainer = _Trainer(model=network, args=arguments, train_dataset=_Rows(examples), data_collator=collate or stack)
     if quiet:
         trainer.remove_callback(PrinterCallback)
+    if not resume:
+        shutil.rmtree(out, ignore_errors=True)  # an earlier run's: a later --resume must not go on from it
     last = get_last_checkpoint(str(out)) if resume and out.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
     network.eval()

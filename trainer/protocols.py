@@ -18,13 +18,13 @@ def speaker_folds(utterances: Sequence[Utterance], folds: int = FOLDS) -> list[i
     Raises:
         ValueError: a corpus has fewer speakers than there are folds.
     """
-    dealt: dict[str, int] = {}
+    dealt: dict[tuple[str, str], int] = {}
     for corpus in sorted({u.corpus for u in utterances}):
         speakers = sorted({u.speaker for u in utterances if u.corpus == corpus})
         if len(speakers) < folds:
             raise ValueError(f"{corpus}: {len(speakers)} speakers cannot be dealt to {folds} folds")
-        dealt |= {speaker: i % folds for i, speaker in enumerate(speakers)}
-    return [dealt[u.speaker] for u in utterances]
+        dealt |= {(corpus, speaker): i % folds for i, speaker in enumerate(speakers)}
+    return [dealt[u.corpus, u.speaker] for u in utterances]
 
 
 def held_out(session: str, percent: int) -> bool:

@@ -179,5 +179,8 @@ def provenance(folder: Path) -> dict[str, str]:
     path = folder / SOURCE_FILE
     if not path.is_file():
         raise WeightsError(f"{folder}: no {SOURCE_FILE}; run `trainer fetch` first")
-    record: dict[str, str] = json.loads(path.read_text())
+    try:
+        record: dict[str, str] = json.loads(path.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{path}: damaged; delete the folder and run `trainer fetch` again") from error
     return record

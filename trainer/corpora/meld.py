@@ -22,8 +22,11 @@ def load(folder: Path, split: str) -> list[Utterance]:
     path = folder / FILES[split]
     if not path.is_file():
         raise CorpusError(f"{path}: not found; MELD's CSV files belong in {folder}")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path}: not a CSV file in UTF-8: {error}") from error
     needed = {"Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"}
     if not rows or not needed <= rows[0].keys():
         raise CorpusError(f"{path}: expected the columns {sorted(needed)}")

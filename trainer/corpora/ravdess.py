@@ -5,12 +5,14 @@ A file name is modality-channel-emotion-intensity-statement-repetition-actor.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
 from trainer.corpora.records import Utterance
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry"}
+NAME = re.compile(r"\d\d-\d\d-\d\d-\d\d-0[12]-\d\d-\d\d")
 STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 
 
@@ -23,7 +25,7 @@ def load(folder: Path) -> list[Utterance]:
     found = []
     for path in sorted([*folder.rglob("*.wav"), *folder.rglob("*.flac")]):
         code = path.stem.split("-")
-        if len(code) != 7 or code[4] not in STATEMENTS:
+        if not NAME.fullmatch(path.stem):
             raise CorpusError(f"{path}: not a RAVDESS file name (seven numbers joined by '-'); move it away")
         if code[0] != "03" or code[1] != "01" or code[2] not in EMOTIONS:
             continue  # video, song, and the emotions that the paper's four classes leave out

@@ -24,7 +24,11 @@ def load(folder: Path) -> list[Utterance]:
     tweets: dict[str, Utterance] = {}
     conflicting = set()
     for path in sorted(p for p in folder.rglob("*") if p.suffix in {".txt", ".tsv"}):
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{path}: not text in UTF-8: {error}") from error
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             fields = line.rstrip("\r").split("\t")

@@ -20,6 +20,7 @@ from edge_runtime.vad import VoiceActivity, spoken_states
 from trainer import augment, whisper
 from trainer.corpora.records import Utterance, checksum
 from trainer.speech.network import pool
+from trainer.weights import provenance
 
 Float = NDArray[np.float32]
 
@@ -46,6 +47,8 @@ def pooled_states(
     if path.is_file():
         stored: Float = np.load(path)
         return stored
+    for name in ("whisper-tiny.en", "silero-vad"):
+        provenance(weights / name)  # refuses what `trainer fetch` did not finish
     model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
     encoder = whisper.SpeechEncoder(model).eval()
     vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -134,6 +135,7 @@ def fit(
         quiet: no progress bar.
     """
     corpus = TextCorpus(data / "meld")
+    origin = weights.provenance(pretrained / settings.encoder)
     torch.manual_seed(settings.seed)
     tokenizer = load_tokenizer(pretrained / settings.encoder)
     texts = Texts(tokenizer, settings.max_tokens)
@@ -162,7 +164,7 @@ def fit(
                 "checksum": checksum([*corpus.learned, *corpus.held]),
             }
         },
-        "pretrained": {settings.encoder: weights.provenance(pretrained / settings.encoder)},
+        "pretrained": {settings.encoder: origin},
         "protocol": f"MELD train less {HELD_OUT_PERCENT} % of its dialogues, on which settings were chosen and the "
         "temperature fitted; measured on MELD dev, which chose nothing",
         "metrics": _measure(network, texts, corpus, settings.seed),
@@ -174,6 +176,7 @@ def fit(
         (Path(scratch) / "special.json").write_text(json.dumps(special))
         extra = {name: Path(scratch) / name for name in (TOKENIZER, ENCODER, "special.json")}
         checkpoints.write(out, network, config, extra)
+    shutil.rmtree(partial, ignore_errors=True)
     return config
 
 

@@ -47,7 +47,7 @@ class RecognitionErrors:
             kind = self.random.random()
             if kind < SUBSTITUTION:
                 words.append(WORD.sub(lambda m: self._substitute(m.group()), word, count=1))
-            elif kind >= SUBSTITUTION + DELETION:
+            elif kind >= SUBSTITUTION + DELETION and self.common:
                 words += [word, str(self.random.choice(self.common))]
         return " ".join(words) or heard
 

@@ -1,0 +1,125 @@
+"""Changes to a waveform: what each does, and that no clip is too short for them."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from trainer import augment
+
+RATE = augment.SAMPLE_RATE
+seeds = st.integers(0, 2**32 - 1)
+
+
+def noise(samples: int, seed: int = 0) -> augment.Float:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+def sine(hz: float, samples: int = RATE) -> augment.Float:
+    return (0.5 * np.sin(2 * np.pi * hz * np.arange(samples) / RATE)).astype(np.float32)
+
+
+def decibels(x: augment.Float, reference: augment.Float) -> float:
+    return 20 * float(np.log10(np.sqrt(np.mean(x**2)) / np.sqrt(np.mean(reference**2))))
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, st.integers(1, 2 * RATE))
+@example(seed=0, samples=1)
+def test_any_clip_in_any_condition_stays_a_waveform(seed, samples):
+    found = augment.random_condition(noise(samples), np.random.default_rng(seed))
+    assert found.dtype == np.float32
+    assert found.ndim == 1 and len(found) > 0
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() <= 1.0
+
+
+@settings(deadline=None, max_examples=60)
+@given(seeds, st.integers(1, 5))
+def test_a_clip_of_a_few_samples_survives(seed, samples):
+    assert np.isfinite(augment.random_condition(noise(samples), np.random.default_rng(seed))).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds)
+def test_silence_stays_silent(seed):
+    assert not augment.random_condition(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
+
+
+def test_a_seed_gives_the_same_clip_and_another_seed_another():
+    x = noise(RATE)
+    one, again, other = (augment.random_condition(x, np.random.default_rng(s)) for s in (3, 3, 4))
+    assert np.array_equal(one, again)
+    assert one.shape != other.shape or not np.array_equal(one, other)
+
+
+def test_the_clip_itself_is_not_changed():
+    x = noise(RATE)
+    kept = x.copy()
+    for seed in range(20):
+        augment.random_condition(x, np.random.default_rng(seed))
+    assert np.array_equal(x, kept)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seeds, st.floats(-10, 40), st.sampled_from([0.0, 1.0, 2.0]))
+def test_noise_has_the_level_asked_for(seed, snr_db, colour):
+    x = sine(300)
+    found = augment.add_noise(x, np.random.default_rng(seed), snr_db, colour)
+    assert decibels(x, found - x) == pytest.approx(snr_db, abs=1.0)
+
+
+def test_coloured_noise_falls_with_frequency():
+    x = noise(RATE)
+    spectra = [np.abs(np.fft.rfft(augment.add_noise(x, np.random.default_rng(0), 0.0, c) - x)) ** 2 for c in (0, 1, 2)]
+    white, pink, brown = (s[4000:].sum() / s[1:4000].sum() for s in spectra)
+    assert white > 3 * pink > 9 * brown
+
+
+def test_a_band_keeps_what_is_inside_and_removes_what_is_outside():
+    for hz, inside in ((60, False), (1000, True), (7000, False)):
+        change = decibels(augment.band_pass(sine(hz), 300, 3400)[RATE // 4 :], sine(hz)[RATE // 4 :])
+        assert change > -1 if inside else change < -25, f"{hz} Hz: {change:.1f} dB"
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(100, RATE), st.floats(0.92, 1.08))
+def test_speed_changes_the_length_by_its_factor(samples, factor):
+    assert len(augment.change_speed(noise(samples), factor)) == pytest.approx(samples / factor, abs=1.5)
+
+
+def test_speed_changes_the_pitch_too():
+    spectrum = np.abs(np.fft.rfft(augment.change_speed(sine(1000), 1.25)[:8000]))
+    assert spectrum.argmax() * RATE / 8000 == pytest.approx(1250, abs=4)
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, st.integers(1, 3 * RATE), st.floats(0.01, 2.0))
+def test_a_crop_is_a_piece_and_leaves_at_least_the_limit(seed, samples, shortest):
+    x = np.arange(samples, dtype=np.float32)  # each sample tells its place
+    found = augment.crop(x, np.random.default_rng(seed), shortest)
+    assert len(found) >= min(samples, int(shortest * RATE))
+    assert len(found) >= samples - samples // 3
+    assert np.array_equal(found, x[int(found[0]) : int(found[0]) + len(found)])
+
+
+def test_a_crop_does_cut():
+    found = [len(augment.crop(noise(3 * RATE), np.random.default_rng(s), 1.0)) for s in range(20)]
+    assert min(found) < 2.5 * RATE
+
+
+def test_tilt_raises_what_is_above_1_khz_and_lowers_what_is_below():
+    for hz, change in ((500, -3), (1000, 0), (2000, 3), (4000, 6)):
+        assert decibels(augment.tilt(sine(hz), 3.0), sine(hz)) == pytest.approx(change, abs=0.1)
+
+
+def test_a_room_keeps_the_length_and_the_place_of_the_first_sound():
+    x = np.zeros(RATE, np.float32)
+    x[100] = 1.0
+    found = augment.reverberate(x, np.random.default_rng(0), 0.3, 0.5)
+    assert len(found) == len(x)
+    assert np.abs(found[:100]).max() < 1e-5
+    assert np.abs(found).argmax() == 100
+    tail = found[101:]
+    assert np.sqrt(np.sum(tail**2)) == pytest.approx(0.5, rel=0.1)
+    assert np.sum(tail[:1200] ** 2) > 10 * np.sum(tail[3600:] ** 2)

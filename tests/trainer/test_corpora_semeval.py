@@ -1,0 +1,84 @@
+"""SemEval's tweets: the quirks of the task's files, and lines that are refused."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.errors import CorpusError
+from trainer.corpora import semeval
+
+
+def tweets(folder: Path, content: str | bytes, name: str = "twitter-2016train-A.txt"):
+    """Load a folder whose one file holds ``content``."""
+    data = content.encode() if isinstance(content, str) else content
+    (folder / name).write_bytes(data)
+    return semeval.load(folder)
+
+
+def test_a_line_becomes_a_record(tmp_path):
+    (found,) = tweets(tmp_path, "42\tpositive\tgood day\n")
+    assert (found.id, found.label, found.transcript) == ("42", "positive", "good day")
+    assert (found.corpus, found.session) == ("semeval", "twitter-2016train-A")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"unbalanced', '"unbalanced'),
+        ('say "this" and "', 'say "this" and "'),
+        ("it\\u2019s", "it\u2019s"),
+        ("a fourth field\t", "a fourth field"),
+        ("a carriage return\r", "a carriage return"),
+        ("a line\u2028separator", "a line\u2028separator"),
+        ("\\u20 is no escape", "\\u20 is no escape"),
+    ],
+)
+def test_quirks_of_the_files(tmp_path, text, words):
+    found = tweets(tmp_path, f"1\tneutral\t{text}\n2\tnegative\tnext\n")
+    assert [u.transcript for u in found] == [words, "next"]
+
+
+def test_the_final_newline_may_be_missing_and_empty_lines_are_skipped(tmp_path):
+    found = tweets(tmp_path, "1\tneutral\tone\n\n2\tnegative\ttwo")
+    assert [u.id for u in found] == ["1", "2"]
+
+
+def test_a_tweet_that_stands_twice_with_one_label_is_kept_once(tmp_path):
+    found = tweets(tmp_path, "1\tneutral\tone\n2\tpositive\ttwo\n1\tneutral\tone\n")
+    assert sorted(u.id for u in found) == ["1", "2"]
+
+
+@pytest.mark.parametrize("labels", [("neutral", "positive"), ("neutral", "positive", "neutral")])
+def test_a_tweet_with_conflicting_labels_is_left_out(tmp_path, labels):
+    content = "".join(f"1\t{label}\tone\n" for label in labels)
+    assert [u.id for u in tweets(tmp_path, content + "2\tpositive\ttwo\n")] == ["2"]
+
+
+def test_labels_conflict_across_files_too(tmp_path):
+    (tmp_path / "a.tsv").write_text("1\tneutral\tone\n3\tneutral\tthree\n")
+    assert [u.id for u in tweets(tmp_path, "1\tpositive\tone\n", name="b.txt")] == ["3"]
+
+
+@pytest.mark.parametrize("line", ["2\thappy\ttwo", "2\tpositive", "just words", "2\tPositive\ttwo"])
+def test_a_bad_line_is_named_by_file_and_number(tmp_path, line):
+    with pytest.raises(CorpusError, match=r"train-A\.txt:3:"):
+        tweets(tmp_path, f"1\tneutral\tone\n\n{line}\n")
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path):
+    with pytest.raises(CorpusError, match="train-A"):
+        tweets(tmp_path, b"1\tneutral\tna\xefve\n")
+
+
+def test_a_folder_without_tweets_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match="no tweets"):
+        semeval.load(tmp_path)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.text(st.characters(exclude_characters="\r\n\t\\", exclude_categories=["Cs"]), min_size=1))
+def test_any_words_come_back_as_they_are(tmp_path, text):
+    (found,) = tweets(tmp_path, f"1\tneutral\t{text}\n")
+    assert found.transcript == text

@@ -1,0 +1,91 @@
+"""WA, UA, calibration error and the report, against figures worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from trainer import metrics
+
+pytestmark = pytest.mark.usefixtures("fewer_resamples")
+TRUTH = np.array([0, 0, 0, 0, 1, 1])
+GUESS = np.array([0, 0, 0, 1, 1, 0])
+
+
+@pytest.fixture(scope="module")
+def fewer_resamples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "RESAMPLES", 200)
+        yield
+
+
+def sure(guess: np.ndarray, classes: int = 2) -> np.ndarray:
+    return 5.0 * np.eye(classes)[guess]
+
+
+def test_accuracies_by_hand():
+    assert metrics.weighted_accuracy(TRUTH, GUESS) == pytest.approx(4 / 6)
+    assert metrics.unweighted_accuracy(TRUTH, GUESS) == pytest.approx((3 / 4 + 1 / 2) / 2)
+
+
+def test_the_majority_earns_wa_but_not_ua():
+    truth = np.array([0] * 97 + [1, 2, 3])
+    guess = np.zeros(100, int)
+    assert metrics.weighted_accuracy(truth, guess) == pytest.approx(0.97)
+    assert metrics.unweighted_accuracy(truth, guess) == pytest.approx(0.25)
+
+
+def test_ua_is_over_the_classes_that_there_are():
+    # Class 2 is guessed but never shown: it has no recall, and those that have one are both 1 and 1/2.
+    assert metrics.unweighted_accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])) == pytest.approx(0.75)
+
+
+def test_calibrated_scores_have_no_error():
+    truth = np.array([0] * 8 + [1] * 2 + [0] * 6 + [1] * 4)
+    probabilities = np.array([[0.8, 0.2]] * 10 + [[0.6, 0.4]] * 10)
+    assert metrics.calibration_error(truth, probabilities) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("right", "error"), [(10, 0.0), (5, 0.5), (0, 1.0)])
+def test_certainty_errs_by_what_it_gets_wrong(right, error):
+    truth = np.array([0] * right + [1] * (10 - right))
+    assert metrics.calibration_error(truth, np.array([[1.0, 0.0]] * 10)) == pytest.approx(error)
+
+
+def test_too_little_confidence_is_an_error_too():
+    assert metrics.calibration_error(np.zeros(10, int), np.array([[0.55, 0.45]] * 10)) == pytest.approx(0.45)
+
+
+finite = st.integers(-500, 500).map(float)
+
+
+@settings(deadline=None)
+@given(arrays.arrays(np.float64, st.tuples(st.integers(1, 5), st.just(4)), elements=finite), finite)
+def test_softmax_gives_probabilities_that_a_shift_does_not_change(logits, shift):
+    found = metrics.softmax(logits)
+    assert np.isfinite(found).all() and (found >= 0).all()
+    np.testing.assert_allclose(found.sum(1), 1.0)
+    np.testing.assert_allclose(metrics.softmax(logits + shift), found, atol=1e-6)
+    assert (found.argmax(1) == logits.argmax(1)).all()
+
+
+@pytest.mark.parametrize("skill", [0.1, 0.6, 1.0])
+def test_the_interval_holds_ua(skill):
+    random = np.random.default_rng(0)
+    truth = np.tile(np.arange(4), 30)
+    guess = np.where(random.random(120) < skill, truth, random.integers(0, 4, 120))
+    found = metrics.report(truth, sure(guess, 4), "abcd")
+    low, high = found["ua_interval"]
+    assert 0 <= low <= found["ua"] <= high <= 1
+    assert high - low < 0.25
+
+
+def test_a_report_counts_who_was_taken_for_whom():
+    found = metrics.report(TRUTH, sure(GUESS, 3), ("a", "b", "c"))
+    assert (found["n"], found["wa"], found["labels"]) == (6, 0.6667, ["a", "b", "c"])
+    assert found["confusion"] == [[3, 1, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def test_a_report_is_the_same_each_time():
+    assert metrics.report(TRUTH, sure(GUESS), "ab") == metrics.report(TRUTH, sure(GUESS), "ab")

@@ -19,7 +19,7 @@ NOT_OURS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "d
 STARTS = 7
 # Runs in the slim environment, which has only what an application would have.
 PROBE = """
-import json, resource, statistics, sys, time
+import json, pathlib, resource, statistics, sys, time
 from edge_runtime import IEmoNet
 model = IEmoNet.load(device="cpu", threads=1)
 files = sys.argv[1:]
@@ -32,13 +32,17 @@ for file in files:
     audio.append(prediction.duration_s)
     for slot, ms in prediction.timings_ms.items():
         slots.setdefault(slot, []).append(ms)
+# On Linux ru_maxrss starts from the parent that forked us; VmHWM is our own.
+status = pathlib.Path("/proc/self/status")
+own = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")] if status.exists() else []
+peak_kb = int(own[0]) if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({
     "clips": len(files),
     "median_clip_s": round(statistics.median(audio), 2),
     "median_ms": round(1000 * statistics.median(seconds), 1),
     "rtf": round(sum(seconds) / sum(audio), 4),
     "median_ms_by_slot": {slot: round(statistics.median(ms), 2) for slot, ms in slots.items()},
-    "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    "peak_memory_mb": round(peak_kb / 1024, 1),
 }))
 """
 
@@ -56,7 +60,8 @@ def measure(clips: Sequence[Path], example: Path) -> dict[str, Any]:
         bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
         pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
         _run([*pip, str(ROOT / "edge_runtime"), str(ROOT / "models")])
-        sizes = _sizes(folder)
+        where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        sizes = _sizes(Path(_run([str(bin_folder / "python"), "-Ic", where]).strip()))
         command = [str(bin_folder / "edge-iemonet"), "classify", str(example), "--threads", "1", "--device", "cpu"]
         starts = []
         for _ in range(STARTS + 1):
@@ -82,9 +87,8 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _sizes(environment: Path) -> dict[str, float]:
+def _sizes(packages: Path) -> dict[str, float]:
     """Return installed megabytes: of everything that the slim package brings, and of its bundle."""
-    (packages,) = environment.glob("[Ll]ib*/**/site-packages")
     bundle = packages / "edge_iemonet_bundles"
     ours = [p for p in packages.iterdir() if not p.name.startswith(NOT_OURS) and p != bundle]
     return {

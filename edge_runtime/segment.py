@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.audio import SAMPLE_RATE
-from edge_runtime.vad import WINDOW, Bool, VoiceActivity, spoken_states
+from edge_runtime.vad import WINDOW, Bool, VoiceActivity, spoken_part
 
 LONGEST_S = 15.0
 """The paper's longest utterance (section 5.3)."""
@@ -49,7 +49,7 @@ def utterances(blocks: Iterable[NDArray[np.float32]], vad: VoiceActivity) -> Ite
 
     def utterance(end: int) -> Utterance:
         piece = waiting[:end]
-        return Utterance(start / SAMPLE_RATE, piece, spoken_states(vad.probabilities(piece), end))
+        return Utterance(start / SAMPLE_RATE, piece, spoken_part(vad, piece))
 
     for block in blocks:
         waiting = np.concatenate([waiting, block])

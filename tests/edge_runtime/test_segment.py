@@ -15,7 +15,7 @@ from edge_runtime.vad import STATE, WINDOW
 class Loudness:
     """Takes the loudness of a window for the probability of speech in it."""
 
-    def probabilities(self, waveform: np.ndarray) -> np.ndarray:
+    def probabilities(self, waveform: np.ndarray, peak: float = 0.5) -> np.ndarray:
         padded = np.pad(np.abs(waveform), (0, -len(waveform) % WINDOW))
         return padded.reshape(-1, WINDOW).mean(axis=1)
 

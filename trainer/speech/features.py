@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from rich.progress import track
 from transformers import WhisperForConditionalGeneration
 
+from edge_runtime import vad as vad_module
 from edge_runtime.audio import Recording
 from edge_runtime.session import Session
-from edge_runtime.vad import VoiceActivity, spoken_states
+from edge_runtime.vad import VoiceActivity, spoken_part
 from trainer import augment, whisper
 from trainer.corpora.records import Utterance, checksum
 from trainer.speech.network import pool
@@ -71,7 +72,7 @@ def pooled_states(
 
 @torch.no_grad()
 def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity) -> Float:
-    spoken = spoken_states(vad.probabilities(waveform), len(waveform))
+    spoken = spoken_part(vad, waveform)
     if not spoken.any():
         # The runtime would say "no speech" here. A label is known, so the whole recording is learned from.
         spoken[:] = True
@@ -81,6 +82,6 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
 
 
 def _key(utterances: Sequence[Utterance], copies: int, seed: int) -> str:
-    code = "".join(inspect.getsource(module) for module in (whisper, augment))
-    text = f"{checksum(utterances)} {copies} {seed} {code} {inspect.getsource(pool)} {inspect.getsource(spoken_states)}"
+    code = "".join(inspect.getsource(module) for module in (whisper, augment, vad_module))
+    text = f"{checksum(utterances)} {copies} {seed} {code} {inspect.getsource(pool)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -34,7 +34,8 @@ for file in files:
         slots.setdefault(slot, []).append(ms)
 # On Linux ru_maxrss starts from the parent that forked us; VmHWM is our own.
 status = pathlib.Path("/proc/self/status")
-own = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")] if status.exists() else []
+lines = status.read_text().splitlines() if status.exists() else []
+own = [line.split()[1] for line in lines if line.startswith("VmHWM")]
 peak_kb = int(own[0]) if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({
     "clips": len(files),

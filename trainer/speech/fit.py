@@ -24,8 +24,8 @@ from trainer.speech.network import SpeechEmotion
 KIND = "speech"
 CALM = "calm"
 """RAVDESS' calm is measured but not trained on. Merged into neutral it blurs neutral against sad; even as a class
-of its own it takes ten points of UA from a model that goes to another corpus (0.70 to 0.61, RAVDESS to EmoDB),
-where nobody is calm in that actor's manner. What a calm voice is called instead is in the metrics."""
+of its own it makes a model that goes to another corpus clearly worse (RAVDESS to EmoDB), where nobody is calm in
+that manner. What a calm voice is called instead is in the metrics."""
 Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
 

@@ -96,9 +96,9 @@ def render(manifest: Mapping[str, Any]) -> str:
         ),
         "## How good it is",
         "WA is accuracy, UA the mean recall of the classes; intervals are 95 % bootstrap intervals of UA. Measured in "
-        "fp32 by `trainer fit`; what int8 changes is in the project's `benchmarks/results`. Layers, pooling and "
-        "conditions of the voice branch were chosen on the folds that its figures come from, so these are a little "
-        "kind; MELD dev and its pairs chose nothing.",
+        "fp32 by `trainer fit`; what int8 changes is in the project's `benchmarks/results`. Layers, pooling, "
+        "conditions and length of training of the voice branch were chosen on the folds that its figures come from, so "
+        "these are kind by a point or two; MELD dev and its pairs chose nothing.",
         _table(
             ("measured on", "n", "WA", "UA", "95 %"),
             [

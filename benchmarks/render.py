@@ -89,7 +89,8 @@ def _ways(recognition: dict[str, Any]) -> str:
         for name, way in recognition["ways"].items()
     ]
     return (
-        "Speech recognition against torch, one thread, same waveforms (three different sentences in all):\n\n"
+        "Speech recognition against torch, one thread, same waveforms, three different sentences in all. The times are "
+        "of one way after the other on a shared machine: read them as rough ratios.\n\n"
         + _table(("", "WER RAVDESS", "WER jfk.wav", "same text", "a clip"), rows)
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge_runtime.errors import ExportError
 from export import card, emotion, whisper
 from export.quantise import int8, share_tables
 from trainer import checkpoints, weights
+from trainer.folders import replacing
 from trainer.fusion import fit as fusion_fit
 from trainer.speech import fit as speech_fit
 from trainer.text import fit as text_fit
@@ -68,20 +68,12 @@ def build(
         raise ExportError(f"{target}: exists already; --force replaces it")
     if target.exists() and not (target / MANIFEST).is_file():
         raise ExportError(f"{target}: exists and is not a bundle, so it is not replaced; name another folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
+    with replacing(target) as scratch:
         with torch.no_grad():
             manifest = _write(sources, scratch, name=name, precision=precision, stitched=stitched)
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
         (scratch / MANIFEST).write_text(text + "\n", encoding="utf-8")
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        scratch.chmod(0o755)
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitched: bool) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from edge_runtime.errors import CheckpointError
+from trainer.folders import replacing
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 
@@ -35,21 +35,13 @@ def write(folder: Path, network: nn.Module, config: dict[str, Any], extra: dict[
         config: what is needed to build it again, and its provenance and metrics.
         extra: further files to keep, by the name that they get (a tokenizer).
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with replacing(folder) as scratch:
         state = {name: value.contiguous() for name, value in network.state_dict().items()}
         safetensors.torch.save_file(state, scratch / WEIGHTS)
         text = json.dumps({**config, "versions": versions()}, indent=2, ensure_ascii=False)
         (scratch / CONFIG).write_text(text + "\n", encoding="utf-8")
         for name, source in (extra or {}).items():
             shutil.copyfile(source, scratch / name)
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read(folder: Path, kind: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +16,6 @@ from transformers.trainer_utils import get_last_checkpoint
 
 Example = dict[str, Any]
 TARGET = "target"
-
-
-class Branch(Protocol):
-    """What a network must offer to be trained: logits and second-to-last layer, and an optional penalty."""
-
-    def __call__(self, **inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (batch, labels) and the embedding (batch, width)."""
-        ...
-
-    def penalty(self) -> Tensor:
-        """Return what is added to the loss (the paper's L2 on the added layer), a scalar."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,8 @@ def train(
     """Train ``network`` in place.
 
     Args:
-        network: a ``Branch``.
+        network: gives logits (batch, classes) and its second-to-last layer for named inputs; its ``penalty()``, a
+            scalar, is added to the loss (the paper's L2).
         examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.targets``.
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.

@@ -9,9 +9,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import picture, process, quantisation, recognition, record, render
+from benchmarks import accuracy, picture, process, quantisation, recognition, record, render
 from export.bundle import Sources, build
 from trainer.corpora import ravdess
+from trainer.experiment.run import Place
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "jfk.wav"
@@ -55,6 +56,37 @@ def process_command(data: Data = Path("data"), clips: Clips = 100, seed: Seed = 
     chosen = np.random.default_rng(seed).choice(len(recordings), clips, replace=False)
     result = process.measure([recordings[i] for i in sorted(chosen)], EXAMPLE)
     print(record.write("process", result, seed=seed))
+
+
+@app.command(name="accuracy")
+def accuracy_command(
+    names: Annotated[list[str], typer.Argument(help=f"Of: {', '.join([*accuracy.EXPERIMENTS, accuracy.SVM])}.")],
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    runs: Annotated[Path, typer.Option(help="Where the runs are kept; an interrupted one goes on.")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("cache"),
+) -> None:
+    """Train and test one experiment after the other; hours on small machines, so each can be interrupted."""
+    place = Place(runs, weights, cache, resume=True, quiet=True)
+    for name in names:
+        found = accuracy.measure(name, data, place)
+        print(record.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))
+
+
+@app.command(name="is09")
+def is09_command(data: Data = Path("data"), clips: Clips = 120, seed: Seed = 0) -> None:
+    """Our IS09 features beside openSMILE's, which is installed by `pip install -e .[oracle]`."""
+    from benchmarks import is09  # noqa: PLC0415 - needs openSMILE, which is optional
+
+    print(record.write("is09", is09.measure(data, clips=clips, seed=seed), seed=seed))
+
+
+@app.command(name="recognition-errors")
+def recognition_errors_command(data: Data = Path("data"), seed: Seed = 0) -> None:
+    """What kinds of errors our recogniser makes, and whether simulated ones hit their rate."""
+    from benchmarks import recognition_errors  # noqa: PLC0415 - reads many sentences aloud by espeak-ng
+
+    print(record.write("recognition_errors", recognition_errors.measure(data, seed=seed), seed=seed))
 
 
 @app.command(name="picture")

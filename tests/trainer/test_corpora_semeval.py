@@ -82,3 +82,50 @@ def test_a_folder_without_tweets_is_refused(tmp_path):
 def test_any_words_come_back_as_they_are(tmp_path, text):
     (found,) = tweets(tmp_path, f"1\tneutral\t{text}\n")
     assert found.transcript == text
+
+
+def official(folder: Path, test: str | None = None) -> Path:
+    """Write a small train part and a test part of the official size; return the folder that holds both."""
+    (folder / "train").mkdir()
+    (folder / "train" / "twitter-2016train-A.txt").write_text("1\tneutral\tone\n2\tpositive\ttwo\n2\tnegative\ttwo\n")
+    (folder / "test").mkdir()
+    lines = (f"{i}\t{semeval.SENTIMENTS[i % 3]}\ttweet {i}" for i in range(100, 100 + semeval.TEST_COUNT))
+    (folder / "test" / "SemEval2017-task4-test.subtask-A.english.txt").write_text(test or "\n".join(lines))
+    return folder
+
+
+def test_a_part_is_read_by_its_name(tmp_path):
+    official(tmp_path)
+    assert [(u.id, u.split) for u in semeval.load(tmp_path, "train")] == [("1", "train")]
+    found = semeval.load(tmp_path, "test")
+    assert len(found) == len({u.id for u in found}) == semeval.TEST_COUNT
+    assert {u.split for u in found} == {"test"}
+
+
+def test_the_test_set_with_one_tweet_missing_is_refused(tmp_path):
+    path = next((official(tmp_path) / "test").iterdir())
+    path.write_text(path.read_text().partition("\n")[2])
+    with pytest.raises(CorpusError, match="12283 tweets where the official test set has 12284"):
+        semeval.load(tmp_path, "test")
+
+
+@pytest.mark.parametrize("label", ["neutral", "positive"])
+def test_the_test_set_with_a_tweet_twice_is_refused_not_cleaned(tmp_path, label):
+    official(tmp_path, "7\tneutral\tone\n" + f"7\t{label}\tone\n")
+    with pytest.raises(CorpusError, match="7 stands twice"):
+        semeval.load(tmp_path, "test")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_part_that_is_not_there_is_refused(tmp_path, split):
+    with pytest.raises(CorpusError, match=f"{split}: no tweets"):
+        semeval.load(tmp_path, split)
+
+
+def test_a_carriage_return_within_a_tweet_does_not_end_it(tmp_path):
+    assert [u.transcript for u in tweets(tmp_path, b"1\tneutral\tone\rmore\r\n")] == ["one\rmore"]
+
+
+def test_macs_shadow_files_are_passed_over(tmp_path):
+    (tmp_path / "._b.txt").write_bytes(b"\x00\x05\x16\x07\xff")
+    assert len(tweets(tmp_path, "1\tneutral\tone\n")) == 1

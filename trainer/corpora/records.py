@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from edge_runtime.errors import CorpusError
 
 LABELS = ("neutral", "happy", "sad", "angry")
 """The four classes of the paper (section 5.3), in the order of every output."""
@@ -23,7 +25,7 @@ class Utterance:
         speaker: unique within its corpus; what speaker-exclusive folds are cut by.
         session: recording session or dialogue, whichever the corpus has.
         audio: path of the recording, or None.
-        transcript: the words, or None.
+        transcript: the words; "" where they should be but are missing; None where the corpus has none.
         split: the corpus' official split, or "".
     """
 
@@ -55,3 +57,16 @@ def checksum(utterances: Sequence[Utterance]) -> str:
 def summary(utterances: Sequence[Utterance]) -> dict[str, int]:
     """Return how many utterances each label has, the most frequent first."""
     return dict(Counter(u.label for u in utterances).most_common())
+
+
+def relabel(utterances: Sequence[Utterance], label_map: Mapping[str, str]) -> list[Utterance]:
+    """Return the utterances with labels renamed or merged; a label that is mapped to "" is left out.
+
+    Raises:
+        CorpusError: no utterance has a label that is to be renamed.
+    """
+    there = {u.label for u in utterances}
+    if unknown := sorted(label_map.keys() - there):
+        raise CorpusError(f"label {unknown[0]!r} is to be renamed but is not there; there are {sorted(there)}")
+    renamed = (replace(u, label=label_map.get(u.label, u.label)) for u in utterances)
+    return [u for u in renamed if u.label]

@@ -42,7 +42,7 @@ class Settings:
     draws: int = 4
     smoothing: float = 0.05
     seed: int = 0
-    schedule: loop.Schedule = loop.Schedule(epochs=4, batch=64, rate=1e-3, decay=1e-2, save_epochs=False)
+    schedule: loop.Schedule = loop.Schedule(epochs=4, batch=64, rate=1e-3, decay=1e-2, save_minutes=None)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Settings:
     copies: int = 5
     seed: int = 0
     smoothing: float = 0.1
-    schedule: loop.Schedule = loop.Schedule(epochs=8, batch=64, rate=7e-4, decay=1e-2, save_epochs=False)
+    schedule: loop.Schedule = loop.Schedule(epochs=8, batch=64, rate=7e-4, decay=1e-2, save_minutes=None)
 
 
 def load(data: Path) -> list[Utterance]:

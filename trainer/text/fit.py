@@ -20,8 +20,10 @@ from trainer.corpora import meld
 from trainer.corpora.records import LABELS, Utterance, checksum, label_ids, summary
 from trainer.metrics import report
 from trainer.protocols import held_out
+from trainer.text import pronunciation
 from trainer.text.network import TextEmotion, encoder_options, load_encoder, load_tokenizer
-from trainer.text.recognition_errors import RecognitionErrors
+from trainer.text.pronunciation import Dictionary
+from trainer.text.recognition_errors import RecognitionErrors, calm
 
 KIND = "text"
 TOKENIZER = "tokenizer.json"
@@ -128,7 +130,7 @@ def fit(
 
     Args:
         data: folder that holds ``meld``.
-        pretrained: folder that holds the encoder's weights.
+        pretrained: folder that holds the encoder's weights and ``cmudict``.
         out: the checkpoint; ``out`` + ``.partial`` holds what an interrupted run resumes from.
         settings: see ``Settings``.
         resume: go on where an interrupted run stopped.
@@ -136,20 +138,24 @@ def fit(
     """
     corpus = TextCorpus(data / "meld")
     origin = weights.provenance(pretrained / settings.encoder)
+    dictionary = pronunciation.read(pretrained / "cmudict")
     torch.manual_seed(settings.seed)
     tokenizer = load_tokenizer(pretrained / settings.encoder)
     texts = Texts(tokenizer, settings.max_tokens)
     network = TextEmotion(load_encoder(pretrained / settings.encoder), len(LABELS))
-    errors = RecognitionErrors(words(corpus.learned), rate=settings.error_rate, seed=settings.seed)
+    errors = RecognitionErrors(
+        words(corpus.learned), rate=settings.error_rate, seed=settings.seed, dictionary=dictionary
+    )
     partial = out.with_name(out.name + ".partial")
+    examples = _examples(corpus, texts, errors, settings)
     loop.train(
         network,
-        _examples(corpus, texts, errors, settings),
+        examples,
         settings.schedule,
         out=partial,
         seed=settings.seed,
         collate=texts.collate,
-        by_length=True,
+        lengths=[len(e["input_ids"]) for e in examples],
         resume=resume,
         quiet=quiet,
     )
@@ -167,7 +173,7 @@ def fit(
         "pretrained": {settings.encoder: origin},
         "protocol": f"MELD train less {HELD_OUT_PERCENT} % of its dialogues, on which settings were chosen and the "
         "temperature fitted; measured on MELD dev, which chose nothing",
-        "metrics": _measure(network, texts, corpus, settings.seed),
+        "metrics": _measure(network, texts, corpus, settings.seed, dictionary),
     }
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer.backend_tokenizer.save(str(Path(scratch) / TOKENIZER))
@@ -186,17 +192,19 @@ def _examples(corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, setti
     weight = targets.group_weights(ids, settings.class_power)
     target = targets.one_hot(np.array(ids), len(LABELS)) * weight[:, None]
     sentences = words(corpus.learned)
-    heard = [errors(s) for s in sentences]
+    heard = [calm(s) for s in errors.corrupt(sentences)]
     rows = zip(texts.encode([*sentences, *heard]), [*target, *target], strict=True)
     return [{**encoded, loop.TARGET: row} for encoded, row in rows]
 
 
-def _measure(network: TextEmotion, texts: Texts, corpus: TextCorpus, seed: int) -> dict[str, Any]:
+def _measure(
+    network: TextEmotion, texts: Texts, corpus: TextCorpus, seed: int, dictionary: Dictionary
+) -> dict[str, Any]:
     held_truth, dev_truth = (np.array(label_ids(part)) for part in (corpus.held, corpus.dev))
     held, _ = texts.run(network, words(corpus.held))
     dev, _ = texts.run(network, words(corpus.dev))
-    errors = RecognitionErrors(words(corpus.learned), rate=0.06, seed=seed + 1)
-    misheard, _ = texts.run(network, [errors(s) for s in words(corpus.dev)])
+    errors = RecognitionErrors(words(corpus.learned), rate=0.06, seed=seed + 1, dictionary=dictionary)
+    misheard, _ = texts.run(network, [calm(s) for s in errors.corrupt(words(corpus.dev))])
     temperature = calibration.temperature(held_truth, held.astype(np.float64))
     probabilities = report(dev_truth, dev / temperature, LABELS)["ece"]
     return {

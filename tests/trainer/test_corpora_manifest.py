@@ -1,0 +1,208 @@
+"""Manifests of a user's own data: what comes back, and how what is wrong with one is told."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.errors import CorpusError
+from trainer.corpora import manifest
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that writes a manifest and loads it."""
+
+    def write(content: str | bytes, name: str = "calls.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return manifest.load(path, **options)
+
+    return write
+
+
+FULL = {
+    "id": "one",
+    "audio": "wav/1.wav",
+    "transcript": "Well, hello.",
+    "label": "delighted",
+    "speaker": "Ann",
+    "session": "monday",
+    "split": "dev",
+}
+
+
+def written(rows: list[dict[str, str]], suffix: str) -> str:
+    if suffix == ".jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if suffix == ".tsv" else ",")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".CSV", ".ndjson"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_row_becomes_an_utterance(load, tmp_path, suffix, mark):
+    kind = {".CSV": ".csv", ".ndjson": ".jsonl"}.get(suffix, suffix)
+    (found,) = load(mark + written([{**FULL, "mood": "7"}], kind), f"calls{suffix}")
+    assert (found.id, found.corpus, found.label) == ("one", "manifest", "delighted")
+    assert (found.speaker, found.session, found.split) == ("Ann", "monday", "dev")
+    assert (found.audio, found.transcript) == (tmp_path / "wav" / "1.wav", "Well, hello.")
+
+
+def test_an_absolute_path_stays(load):
+    assert str(load("audio,label\n/somewhere/a.wav,sad\n")[0].audio) == "/somewhere/a.wav"
+
+
+def test_without_ids_the_audio_or_the_line_is_the_id(load):
+    found = load('audio,transcript,label\na.wav,,x\n,"two\nlines",y\n\n,three,x\n')
+    assert [u.id for u in found] == ["a.wav", "line-3", "line-6"]
+    assert [u.audio is None for u in found] == [False, True, True]
+    assert [u.transcript for u in found] == [None, "two\nlines", "three"]
+
+
+def test_what_is_not_given_is_empty(load):
+    (found,) = load("transcript,label\nhello,x\n")
+    assert (found.speaker, found.session, found.split, found.audio) == ("", "", "", None)
+
+
+def test_headers_may_have_capitals_and_spaces(load):
+    assert load(" Transcript , LABEL\nhello,x\n")[0].transcript == "hello"
+
+
+def test_labels_are_renamed_merged_and_left_out(load):
+    text = "transcript,label\na,furious\nb,angry\nc,unsure\nd,calm\n"
+    found = load(text, label_map={"furious": "angry", "unsure": ""})
+    assert [u.label for u in found] == ["angry", "angry", "calm"]
+
+
+def test_a_label_to_rename_that_is_not_there_is_refused(load):
+    with pytest.raises(CorpusError, match=r"'furius'.*\['furious'\]"):
+        load("transcript,label\na,furious\n", label_map={"furius": "angry"})
+
+
+def test_labels_may_swap_names(load):
+    found = load("transcript,label\na,x\nb,y\n", label_map={"x": "y", "y": "x"})
+    assert [u.label for u in found] == ["y", "x"]
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("audio,lable", "did you mean 'label'"),
+        ("audio,labels", "did you mean 'label'"),
+        ("audio,emotion", "'emotion'; did you mean 'label'"),
+        ("audoi,label", "did you mean 'audio'"),
+        ("path,label", "'path'; did you mean 'audio'"),
+        ("text,label", "'text'; did you mean 'transcript'"),
+        ("audio,label,transcripts", "did you mean 'transcript'"),
+        ("audio,label,speaker_id", "did you mean 'speaker'"),
+        ("audio,label,spilt", "did you mean 'split'"),
+        ("audio,mood", "no column 'label'; there are"),
+        ("name,label", "no column 'audio' or 'transcript'"),
+        ("audio;label", "no column 'label'.*separated by ','"),
+        ("audio,label,label", "'label' is there twice"),
+    ],
+)
+def test_a_column_that_is_missing_or_misspelt_is_named_with_a_hint(load, header, hint):
+    with pytest.raises(CorpusError, match=rf"calls\.csv:1: .*{hint}"):
+        load(f"{header}\n{header}\n")
+
+
+def test_misspelt_keys_of_json_are_named_too(load):
+    lines = '{"audio": "a.wav", "label": "x"}\n{"audio": "b.wav", "lable": "x"}\n'
+    with pytest.raises(CorpusError, match=r"calls\.jsonl:2: .*'lable'; did you mean 'label'"):
+        load(lines, "calls.jsonl")
+
+
+def test_other_columns_are_passed_over(load):
+    assert len(load("audio,label,age,notes\na.wav,x,7,none\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("c.wav,,", "no label"),
+        (",,x", "neither audio nor transcript"),
+        ("c.wav,hello, you,x", "4 fields where there are 3 columns"),
+        ("c.wav,x", "2 fields where there are 3 columns"),
+        ('c.wav,"never closed,x\nand on', "single"),
+        ('c.wav,"he" said,x', "single"),
+        ("a.wav,again,x", "'a.wav' is there a second time"),
+        ("c\0.wav,,x", r"null|NUL"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(load, row, said):
+    with pytest.raises(CorpusError, match=rf"calls\.csv:3: .*({said})"):
+        load(f"audio,transcript,label\na.wav,,x\n{row}\nz.wav,,x\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{'audio': 'b.wav'}", "not JSON"),
+        ('["b.wav", "x"]', "expected an object"),
+        ('"b.wav"', "expected an object"),
+        ('{"audio": "b.wav", "label": ["x"]}', "label is"),
+        ('{"audio": "b.wav", "label": true}', "label is True"),
+        ('{"audio": "b.wav", "label": null}', "no label"),
+        ('{"audio": null, "label": "x"}', "neither audio"),
+        ('{"transcript": "half \\ud83d", "label": "x"}', "half a character"),
+    ],
+)
+def test_a_bad_line_of_json_is_named_by_file_and_line(load, line, said):
+    with pytest.raises(CorpusError, match=rf"calls\.jsonl:3: .*{said}"):
+        load(f'{{"audio": "a.wav", "label": "x"}}\n\n{line}\n', "calls.jsonl")
+
+
+def test_numbers_in_json_are_read_as_text(load):
+    (found,) = load('{"transcript": "a", "label": 3, "speaker": 12}', "calls.jsonl")
+    assert (found.label, found.speaker) == ("3", "12")
+
+
+def test_an_id_twice_is_refused(load):
+    with pytest.raises(CorpusError, match=r":3: '7' is there a second time"):
+        load("id,transcript,label\n7,a,x\n7,b,x\n")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "audio,label\n", "\ufeff"])
+@pytest.mark.parametrize("name", ["calls.csv", "calls.jsonl"])
+def test_a_manifest_without_rows_is_refused(load, content, name):
+    if name.endswith("jsonl"):
+        content = content.replace("audio,label", "")
+    with pytest.raises(CorpusError, match="no rows"):
+        load(content, name)
+
+
+@pytest.mark.parametrize("name", ["calls.json", "calls.xlsx", "calls"])
+def test_another_format_is_refused(load, name):
+    with pytest.raises(CorpusError, match=r"ends in one of \.csv"):
+        load("audio,label\na.wav,x\n", name)
+
+
+def test_bytes_that_are_not_utf8_are_refused(load):
+    with pytest.raises(CorpusError, match="UTF-8"):
+        load(b"transcript,label\nna\xefve,x\n")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CorpusError, match=r"none\.csv: no such file"):
+        manifest.load(tmp_path / "none.csv")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
+    lambda text: text == text.strip()
+)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=4))
+def test_any_words_and_labels_come_back_as_they_are(load, suffix, rows):
+    found = load(written([{"transcript": words, "label": label} for words, label in rows], suffix), f"calls{suffix}")
+    assert [(u.transcript, u.label) for u in found] == rows

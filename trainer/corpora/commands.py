@@ -1,0 +1,169 @@
+"""The commands ``trainer corpora``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trainer.corpora import catalogue, synthetic
+from trainer.corpora.check import Check, Fault, examine
+
+PROBLEMS = 1
+SHOWN = 20
+"""So many faults of a kind are listed; --json lists all."""
+MANY = 12
+"""More speakers or sessions than this are counted, not listed."""
+DIALOG = 30
+"""Utterances of a synthetic dialogue, at most; IEMOCAP's have 66 on average."""
+
+app = typer.Typer(no_args_is_help=True, help="What corpora there are, and whether your copy is whole.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@app.command("list", epilog="Examples:\n\n  trainer corpora list\n\n  trainer corpora list --json")
+def list_corpora(as_json: AsJson = False) -> None:
+    """List the corpora that can be read, with licence, classes and counts as published."""
+    corpora = [
+        {
+            "name": corpus.name,
+            "title": corpus.title,
+            "licence": corpus.licence,
+            "credit": corpus.credit,
+            "modalities": corpus.modalities,
+            "labels": corpus.labels,
+            "counts": catalogue.expected(corpus),
+            "protocol": corpus.protocol,
+        }
+        for corpus in catalogue.CORPORA
+    ]
+    if as_json:
+        print(json.dumps(corpora, indent=2))
+        return
+    table = Table("name", "corpus", "utterances", show_lines=True)
+    for corpus in catalogue.CORPORA:
+        number = sum(sum(counts.values()) for counts in catalogue.expected(corpus).values())
+        about = (
+            "; ".join(filter(None, (corpus.title, corpus.credit))),
+            f"licence: {corpus.licence}",
+            f"{' and '.join(corpus.modalities)}: {', '.join(corpus.labels) or 'any classes'}",
+            f"protocol: {corpus.protocol}",
+        )
+        table.add_row(corpus.name, escape("\n".join(about)), f"{number:,}" if number else "any")
+    Console().print(table)
+
+
+@app.command(
+    epilog="Examples:\n\n  trainer corpora check data/IEMOCAP_full_release --merge-excited\n\n"
+    "  trainer corpora check data/ravdess --map calm=neutral\n\n"
+    "  trainer corpora check calls.csv --map furious=angry --map unsure= --json\n\n"
+    "Exit code: 0 if all is well, 1 if something is missing, damaged or other than published."
+)
+def check(
+    path: Annotated[Path, typer.Argument(help="A corpus' folder, or a manifest (.csv, .tsv, .jsonl).")],
+    corpus: Annotated[str | None, typer.Option(help="Which corpus it is; by default what it looks like.")] = None,
+    renamed: Annotated[
+        list[str] | None, typer.Option("--map", metavar="LABEL=NEW", help="Rename or merge; LABEL= leaves it out.")
+    ] = None,
+    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")] = False,
+    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out shorter utterances; seconds.")] = None,
+    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out longer utterances; seconds.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decode every recording, count labels, speakers and splits, and compare with what is published."""
+    options = catalogue.Reading(
+        label_map=label_map(renamed or []), merge_excited=merge_excited, shortest_s=shortest, longest_s=longest
+    )
+    found = catalogue.named(corpus) if corpus else catalogue.detect(path)
+    utterances = catalogue.read(path, corpus=found, options=options)
+    result = examine(utterances, expected=catalogue.expected(found, options), progress=sys.stderr.isatty())
+    if as_json:
+        protocol = catalogue.protocol_of(found, utterances)
+        report = {"corpus": found.name, "fine": result.fine, "protocol": protocol, **asdict(result)}
+        print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+    else:
+        _print(found, result)
+    if not result.fine:
+        raise typer.Exit(PROBLEMS)
+
+
+@app.command(
+    epilog="Example:\n\n  trainer corpora synthesise data/synthetic --utterances 600\n\n"
+    "  trainer corpora check data/synthetic"
+)
+def synthesise(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    utterances: Annotated[int, typer.Option(min=5 * synthetic.LEAST, help="How many, at least.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Of labels, words and voices.")] = 0,
+) -> None:
+    """Make a corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the tables without IEMOCAP."""
+    dialogs = max(2, math.ceil(utterances / (5 * DIALOG)))
+    made = synthetic.iemocap_tree(
+        folder,
+        dialogs_per_session=dialogs,
+        utterances_per_dialog=math.ceil(utterances / (5 * dialogs)),
+        seed=seed,
+        progress=sys.stderr.isatty(),
+    )
+    print(f"{folder}: {made} synthetic utterances")
+
+
+def label_map(pairs: list[str]) -> dict[str, str]:
+    """Return what ``LABEL=NEW`` arguments say.
+
+    Raises:
+        typer.BadParameter: one has no ``=`` or no label, or names a label a second time.
+    """
+    result: dict[str, str] = {}
+    for pair in pairs:
+        label, equals, new = pair.partition("=")
+        if not equals or not label or label in result:
+            raise typer.BadParameter(f"{pair!r}: give LABEL=NEW, each label once; LABEL= leaves it out")
+        result[label] = new
+    return result
+
+
+def _print(corpus: catalogue.Corpus, result: Check) -> None:
+    console = Console()
+    table = Table(title=corpus.title, show_header=False)
+    table.add_row("utterances", f"{result.utterances:,}")
+    table.add_row("recordings", f"{result.recordings:,} decoded, {result.hours:.2f} hours")
+    for name in ("labels", "splits", "speakers", "sessions"):
+        if counts := getattr(result, name):
+            table.add_row(name, escape(_counted(counts)))
+    console.print(table)
+    for title, lines in (
+        ("missing", _named(result.missing)),
+        ("damaged", _named(result.damaged)),
+        ("without words", list(result.wordless)),
+        ("other than published", list(result.differences)),
+    ):
+        if lines:
+            console.print(f"{title}: {len(lines):,}", style="bold")
+            for line in lines[:SHOWN]:
+                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+            if len(lines) > SHOWN:
+                console.print(f"  and {len(lines) - SHOWN:,} more; --json lists all")
+    console.print("all is well" if result.fine else "there are problems")
+
+
+def _named(faults: tuple[Fault, ...]) -> list[str]:
+    return [f"{fault.audio}: {fault.reason}" for fault in faults]
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    if set(counts) == {""}:
+        return "not given"
+    if len(counts) > MANY:
+        return f"{len(counts):,}"
+    return ", ".join(f"{name or 'not given'} {count:,}" for name, count in counts.items())

@@ -1,0 +1,170 @@
+"""``trainer fit`` and ``trainer reproduce`` on a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from edge_runtime.errors import CorpusError
+from trainer.corpora import catalogue, check
+from trainer.corpora.catalogue import Reading
+from trainer.corpora.records import Utterance
+from trainer.experiment import defaults
+from trainer.experiment.run import Dataset
+from trainer.experiment.settings import Experiment, build
+from trainer.experiment.unit import Say
+
+NAMES = {
+    "speech": "voice",
+    "text": "words",
+    "fusion": "fused",
+    "fusion_speech_only": "fused, no words",
+    "fusion_text_only": "fused, no voice",
+    "joint": "fine-tuned jointly",
+}
+
+
+def dataset(
+    path: Path, reading: Reading, *, voice: bool, words: bool, skip_bad: bool, quiet: bool, say: Say
+) -> Dataset:
+    """Return the checked corpus at ``path``.
+
+    Args:
+        path: a corpus' folder, or a manifest's file.
+        reading: see ``trainer.corpora.catalogue.Reading``.
+        voice: recordings are needed, so damaged ones matter; without, they are not looked at.
+        words: transcripts are needed, so missing ones matter.
+        skip_bad: leave out what is missing or damaged instead of refusing.
+        quiet: no progress bar.
+        say: told what was found.
+
+    Raises:
+        CorpusError: not a corpus, or something in it is missing or damaged.
+    """
+    corpus = catalogue.detect(path)
+    utterances = catalogue.read(path, corpus=corpus, options=reading)
+    if words and any(u.transcript for u in utterances):
+        utterances = _with_words(utterances, skip=skip_bad, say=say)
+    if not voice:
+        utterances = [replace(u, audio=None) for u in utterances]
+    elif any(u.audio for u in utterances):
+        found = check.examine(utterances, expected=catalogue.expected(corpus, reading), progress=not quiet)
+        for difference in found.differences:
+            say(f"note: {difference}")
+        utterances = check.usable(utterances, found, skip=skip_bad)
+    labels = defaults.labels(corpus.name, utterances)
+    say(f"{corpus.title}: {len(utterances)} utterances; {', '.join(labels)}")
+    return Dataset(corpus.name, utterances, labels)
+
+
+def _with_words(utterances: list[Utterance], *, skip: bool, say: Say) -> list[Utterance]:
+    """Return the utterances that have words; those without are refused unless they are to be skipped."""
+    mute = [u.id for u in utterances if not (u.transcript or "").strip()]
+    if mute and not skip:
+        raise CorpusError(
+            f"{len(mute)} of {len(utterances)} utterances have no words, {mute[0]} for one; mend them, "
+            "leave them out with --skip-bad, train --only speech, or use --transcripts asr"
+        )
+    if mute:
+        say(f"note: {len(mute)} utterances without words are left out, {mute[0]} for one")
+    return [u for u in utterances if (u.transcript or "").strip()]
+
+
+def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> Experiment:
+    """Return ``experiment`` with settings from the command line; those that are None are left as they are.
+
+    Args:
+        experiment: the defaults, or a file's.
+        top: settings of the experiment.
+        parts: settings of "speech", "text" and "fusion".
+
+    Raises:
+        ConfigError: a setting does not exist, has a wrong value, or is of a branch that is not trained.
+    """
+    table = {k: v for k, v in asdict(experiment).items() if v is not None}
+    table |= {k: v for k, v in top.items() if v is not None}
+    for name, settings in parts.items():
+        wanted = {k: v for k, v in settings.items() if v is not None}
+        if wanted:
+            table[name] = {**table.get(name, {}), **wanted}
+    return build(_without_none(table), "the command line")
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {
+        k: _without_none(v) if isinstance(v, dict) else v for k, v in table.items() if v is not None
+    }  # fmt: skip
+
+
+def only(experiment: Experiment, part: str | None) -> Experiment:
+    """Return ``experiment`` with nothing but the voice ("speech") or the words ("text")."""
+    if part is None:
+        return experiment
+    if part == "speech":
+        return replace(experiment, text=None, fusion=None)
+    return replace(experiment, speech=None, fusion=None)
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> RichTable:
+    """Return what a run measured, for people."""
+    table = RichTable(title=f"{metrics['corpus']}, {metrics['protocol']}")
+    for column in ("", "n", "WA", "UA", "UA 95 %", "macro F1", "ECE"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, found in metrics["branches"].items():
+        low, high = found["ua"]["interval"]
+        calibrated = found["calibration"]
+        table.add_row(
+            NAMES[name],
+            str(found["n"]),
+            *(f"{found[k]['mean']:.3f} ± {found[k]['std']:.3f}" for k in ("wa", "ua")),
+            f"{low:.3f} to {high:.3f}",
+            f"{found['f1']['mean']:.3f}",
+            f"{calibrated['ece_after']:.3f}" if calibrated else "",
+        )
+    return table
+
+
+def paper_table(result: Mapping[str, Any]) -> RichTable:
+    """Return a table of the paper with our numbers beside it; what was not run stays empty."""
+    title = f"Table {result['table']}: {result['title']}"
+    if result["path_check"]:
+        title += "\nPATH CHECK: synthetic speech or stand-in encoders; ours are no results"
+    table = RichTable(title=title)
+    for column in ("model", "T", "WA, paper", "UA, paper", "WA, ours", "UA, ours"):
+        table.add_column(column, no_wrap=True)
+    for row in result["rows"]:
+        ours = row["ours"] or {}
+        table.add_row(
+            row["name"],
+            {"provided": "P", "simulated": "A"}.get(row["transcripts"] or "", ""),
+            _value(row["paper"]["wa"]),
+            _value(row["paper"]["ua"]),
+            _value(ours.get("wa")),
+            _value(ours.get("ua")),
+        )
+    changes = {f"{row['name']}: {', '.join(row['ours']['changed'])}" for row in result["rows"] if row["ours"]}
+    table.caption = "otherwise than in the paper:\n" + "\n".join(sorted(changes))
+    return table
+
+
+def _value(value: Mapping[str, float | None] | None) -> str:
+    if value is None:
+        return ""
+    return f"{value['mean']:.3f}" + ("" if value["std"] is None else f" ± {value['std']:.3f}")
+
+
+def export_command(run: Path, experiment: Experiment) -> str:
+    """Return the command that turns a run's checkpoints into a bundle, or why there is none yet."""
+    shipped = (
+        experiment.speech is not None
+        and experiment.speech.features == "encoder-states"
+        and experiment.fusion is not None
+        and experiment.fusion.block == "evidence"
+    )
+    if not shipped:
+        return "the runtime needs voice (encoder-states), words, and fusion (evidence); this run has not all of them"
+    return f"python -m export onnx --int8 --checkpoints {run / 'checkpoints'} --out my-bundle"

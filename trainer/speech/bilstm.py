@@ -1,0 +1,126 @@
+"""The paper's speech emotion network: IS09 windows → TDNN → two BiLSTM layers → self-attention (section 5.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+LEAST_SPREAD = 1e-3
+MOST_SPREADS = 8.0
+"""Features are clamped this many deviations from their centre: a kurtosis can be a thousand times its usual size."""
+
+
+class _BiLSTM(nn.Module):
+    """An LSTM in each direction that never reads padding, though batches are padded.
+
+    Going forward padding comes last and cannot matter; going backward each recording is turned round within its
+    own length. That gives what packed sequences give, at half the time, and any graph format can express it.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.ahead = nn.LSTM(inputs, width, batch_first=True)
+        self.back = nn.LSTM(inputs, width, batch_first=True)
+
+    def forward(self, x: Tensor, turned: Tensor) -> Tensor:
+        """Return both directions' outputs side by side; ``turned`` are the steps (batch, time) in reverse."""
+
+        def turn(y: Tensor) -> Tensor:
+            return y.gather(1, turned.unsqueeze(-1).expand(-1, -1, y.shape[2]))
+
+        return torch.cat([self.ahead(x)[0], turn(self.back(turn(x))[0])], dim=2)
+
+
+class AttentionBiLSTM(nn.Module):
+    """TDNN (filter size 16) → BiLSTM(64) twice → self-attention; both pooled over time, side by side → logits.
+
+    What the paper leaves open: the TDNN has as many channels as the LSTM has units, and a rectifier; the
+    attention is additive and single-headed (Lin et al. 2017), its dimension that of the hidden layer which
+    scores each window; the second BiLSTM's output is averaged over time to stand beside the attention's.
+    """
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        labels: int,
+        *,
+        features: int = 384,
+        width: int = 64,
+        attention: int = 128,
+        filter_size: int = 16,
+        dropout: float = 0.2,
+        masked: bool = True,
+    ) -> None:
+        """Make a network with fresh weights.
+
+        Args:
+            labels: how many.
+            features: of each window.
+            width: units of each LSTM, in each direction.
+            attention: dimension of the self-attention (the paper's 64 or 128).
+            filter_size: windows that the TDNN sees at once.
+            dropout: on its output, and on the second-to-last layer.
+            masked: False treats padding as sound, as the paper does.
+        """
+        super().__init__()
+        self.masked = masked
+        self.register_buffer("centre", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
+        self.margin = nn.ZeroPad1d(((filter_size - 1) // 2, filter_size // 2))
+        self.tdnn = nn.Conv1d(features, width, filter_size)
+        self.first = _BiLSTM(width, width)
+        self.second = _BiLSTM(2 * width, width)
+        self.scorer = nn.Sequential(nn.Linear(2 * width, attention), nn.Tanh(), nn.Linear(attention, 1))
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(4 * width, labels)
+
+    def standardise(self, windows: Sequence[Tensor]) -> None:
+        """Learn centre and spread of every feature from ``windows``, each (windows, features)."""
+        rows = torch.cat(list(windows))
+        self.centre.copy_(rows.mean(0))
+        self.scale.copy_(rows.std(0).clamp_min(LEAST_SPREAD))
+
+    def forward(self, windows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (batch, labels) and the second-to-last layer (batch, 4 x width).
+
+        Args:
+            windows: functionals (batch, windows, features).
+            mask: 1 where there is a window, 0 on padding (batch, windows); at least one each.
+        """
+        if not self.masked:
+            mask = torch.ones_like(mask)
+        here = mask.unsqueeze(-1)
+        x = ((windows - self.centre) / self.scale).clamp(-MOST_SPREADS, MOST_SPREADS) * here
+        x = self.dropout(torch.relu(self.tdnn(self.margin(x.transpose(1, 2)))).transpose(1, 2))
+        step = torch.arange(x.shape[1], device=x.device)
+        length = mask.sum(1, keepdim=True).to(torch.int64)
+        turned = torch.where(step < length, length - 1 - step, step)
+        x = self.second(self.first(x, turned), turned)
+        score = self.scorer(x).masked_fill(here == 0, -1e4)
+        attended = (score.softmax(1) * x).sum(1)
+        mean = (x * here).sum(1) / here.sum(1)
+        embedding = torch.cat([mean, attended], dim=1)
+        return self.classifier(self.dropout(embedding)), embedding
+
+    def penalty(self) -> Tensor:
+        """Return nothing to add to the loss; the paper names L2 for its text layer alone."""
+        return self.centre.new_zeros(())
+
+
+def collate(examples: Sequence[dict[str, Tensor]], *, length: int | None = None) -> dict[str, Tensor]:
+    """Pad ``windows`` of the examples with zeros, to the longest or to ``length``, and join them with a mask."""
+    longest = length or max(len(e["windows"]) for e in examples)
+    windows = torch.zeros(len(examples), longest, examples[0]["windows"].shape[1])
+    mask = torch.zeros(len(examples), longest)
+    for i, example in enumerate(examples):
+        count = len(example["windows"])
+        windows[i, :count] = torch.as_tensor(example["windows"])
+        mask[i, :count] = 1.0
+    batch = {"windows": windows, "mask": mask}
+    if "target" in examples[0]:
+        batch["target"] = torch.stack([torch.as_tensor(e["target"]) for e in examples])
+    return batch

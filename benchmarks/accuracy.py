@@ -71,7 +71,8 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
         experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
     if "transcripts" in change:
         experiment = replace(experiment, transcripts=change["transcripts"])
-    found = run(experiment, dataset, replace(place, folder=place.folder / name))
+    # Only a warm start needs the networks afterwards.
+    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=name.startswith("semeval"))
     return {"experiment": asdict(experiment), **found}
 
 

@@ -89,7 +89,7 @@ def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitche
     for part in ("speech", "text"):
         if fusion_config["branches"][part] != checkpoints.digest(kept / part):
             raise ExportError(
-                f"{kept / 'fusion'}: was trained on another {part} checkpoint; run `trainer fit fusion` again"
+                f"{kept / 'fusion'}: was trained on another {part} checkpoint; run `trainer fit --only fusion` again"
             )
     whisper_folder = sources.pretrained / "whisper-tiny.en"
     credits = {w: weights.provenance(sources.pretrained / w) for w in ("whisper-tiny.en", "silero-vad")}

@@ -52,7 +52,7 @@ def read(folder: Path, kind: str) -> dict[str, Any]:
     """
     path = folder / CONFIG
     if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise CheckpointError(f"{folder}: no checkpoint here; `trainer fit {kind}` makes one")
+        raise CheckpointError(f"{folder}: no checkpoint here; `trainer fit --only {kind}` makes one")
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -81,7 +81,7 @@ def fit(
     skip_bad: SkipBad = False,
     weights: Weights = Path("weights"),
     out: Annotated[
-        Path | None, typer.Option(help="The run's folder [default: runs/CORPUS; of the recipe: checkpoints].")
+        Path | None, typer.Option(help="The run's folder [default: runs/NAME; of the recipe: checkpoints].")
     ] = None,
     cache: Cache = Path("cache"),
     seed: Annotated[int | None, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = None,
@@ -109,7 +109,8 @@ def fit(
     from trainer.experiment.run import run  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"):
-        target = out or Path("runs") / catalogue.detect(corpus).name
+        kind = catalogue.detect(corpus).name
+        target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
         _check_writable(target)
         reading = catalogue.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         found = commands.dataset(
@@ -121,7 +122,11 @@ def fit(
             quiet=_quiet(),
             say=_say,
         )
-        base = settings.read(config) if config else defaults.experiment(found.name, found.utterances)
+        base = (
+            settings.read(config)
+            if config
+            else defaults.experiment(found.name, found.utterances, asr=transcripts == "asr")
+        )
         experiment = commands.changed(
             commands.only(base, only),
             {

@@ -1,7 +1,7 @@
 """The one training loop: transformers' Trainer, with the paper's weighted loss, and checkpoints that lose nothing.
 
-Mixed precision and several devices are that Trainer's own (``accelerate launch`` starts it on many). Where this was
-written there was one processor without bf16 units: bf16 was run for a few steps only, other devices never.
+Mixed precision and devices are that Trainer's own: it uses every CUDA device of the machine from one process. Where
+this was written there was one processor without bf16 units: bf16 was run for a few steps only, CUDA never.
 """
 
 from __future__ import annotations

@@ -116,14 +116,14 @@ def test_an_existing_target_outlives_a_failure_even_with_force(sources, target):
     (target / "bundle.json").write_text("{}")
     (target / "precious").write_text("mine")
     shutil.rmtree(sources.checkpoints / "text")
-    refused(sources, target, CheckpointError, "trainer fit text", force=True)
+    refused(sources, target, CheckpointError, "trainer fit --only text", force=True)
     assert (target / "precious").read_text() == "mine"
 
 
 @pytest.mark.parametrize("part", ["speech", "text", "fusion"])
 def test_a_missing_checkpoint_is_named(sources, target, part):
     shutil.rmtree(sources.checkpoints / part)
-    refused(sources, target, CheckpointError, f"`trainer fit {part}` makes one")
+    refused(sources, target, CheckpointError, f"`trainer fit --only {part}` makes one")
 
 
 def test_a_checkpoint_in_anothers_place_is_refused(sources, target):
@@ -136,7 +136,7 @@ def test_a_checkpoint_in_anothers_place_is_refused(sources, target):
 def test_fusion_of_another_branch_is_refused(sources, target, part):
     config = json.loads((sources.checkpoints / "fusion" / checkpoints.CONFIG).read_text())
     edit(sources.checkpoints / "fusion", branches={**config["branches"], part: "0" * 64})
-    refused(sources, target, ExportError, f"another {part} checkpoint; run `trainer fit fusion`")
+    refused(sources, target, ExportError, f"another {part} checkpoint; run `trainer fit --only fusion`")
 
 
 @pytest.mark.parametrize("part", ["text", "fusion"])

@@ -73,7 +73,7 @@ def test_a_bundle_is_written_and_its_files_are_listed(run, options, tmp_path):
 
 def test_nothing_trained_is_one_line(run, options, trained):
     shutil.rmtree(trained)
-    assert "`trainer fit speech` makes one" in failed(run("onnx", *options))
+    assert "`trainer fit --only speech` makes one" in failed(run("onnx", *options))
 
 
 def test_nothing_fetched_is_one_line(run, options, pretrained):

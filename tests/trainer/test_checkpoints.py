@@ -73,7 +73,7 @@ def test_a_missing_checkpoint_says_how_to_make_one(tmp_path, lost):
     if lost:
         checkpoints.write(folder, network(), CONFIG)
         (folder / lost).unlink()
-    with pytest.raises(CheckpointError, match="`trainer fit speech` makes one"):
+    with pytest.raises(CheckpointError, match="`trainer fit --only speech` makes one"):
         checkpoints.read(folder, "speech")
 
 

@@ -56,9 +56,9 @@ def test_a_damaged_config_is_named(tmp_path):
 
 def test_a_full_disk_is_told_before_hours_are_spent(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e9))
-    check_room(tmp_path / "run", int(1e8))
+    check_room(tmp_path / "run", 1e9)
     with pytest.raises(OSError, match=r"1\.0 GB free, 3\.3 GB needed"):
-        check_room(tmp_path / "run", int(440e6))
+        check_room(tmp_path / "run", 3.3e9)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

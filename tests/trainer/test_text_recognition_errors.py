@@ -123,7 +123,11 @@ def test_nothing_is_taken_for_its_like_without_the_apostrophe():
 
 @pytest.mark.usefixtures("only_substitutions")
 def test_capitals_and_marks_around_a_word_survive():
-    sentences = ['"House," said SHE - (small) horse?!', "Table; cable... now!", "WATER near_ 'the corner'"] * 20
+    sentences = [
+        '"House," said SHE - (small) horse?!',
+        "Table; cable... now, she-",
+        "WATER she near_ 'the corner'",
+    ] * 20
     heard = simulator(sentences, rate=0.5).corrupt(sentences)
     changed = 0
     for before, after in zip(sentences, heard, strict=True):
@@ -155,7 +159,7 @@ def test_a_lost_word_leaves_its_mark_to_the_one_before(monkeypatch):
 @given(st.lists(st.text(), max_size=5))
 @settings(deadline=None, max_examples=50)
 def test_rate_zero_changes_nothing(sentences):
-    assert simulator(rate=0).corrupt(sentences) == sentences
+    assert simulator(SENTENCES[:20], rate=0).corrupt(sentences) == sentences
 
 
 def test_a_sentence_of_which_nothing_is_misheard_keeps_even_its_spaces():
@@ -165,11 +169,12 @@ def test_a_sentence_of_which_nothing_is_misheard_keeps_even_its_spaces():
 
 
 def test_errors_depend_on_seed_words_and_place_alone():
-    errors = simulator()
-    heard = errors.corrupt(SENTENCES)
-    assert heard == errors.corrupt(SENTENCES) == simulator().corrupt(SENTENCES)
-    assert heard != simulator(seed=1).corrupt(SENTENCES)
-    assert errors.corrupt([*SENTENCES[:100], *["other"] * 50, *SENTENCES[150:]])[150:] == heard[150:]
+    some = SENTENCES[::4]
+    errors = simulator(some)
+    heard = errors.corrupt(some)
+    assert heard == errors.corrupt(some) == simulator(some).corrupt(some)
+    assert heard != simulator(some, seed=1).corrupt(some)
+    assert errors.corrupt([*some[:100], *["other"] * 50, *some[150:]])[150:] == heard[150:]
     same = errors.corrupt(["She saw the house near the water."] * 50)
     assert len(set(same)) > 5
 

@@ -88,7 +88,7 @@ def test_missing_data_is_one_line(run, tmp_path, part, named):
 def test_fusion_without_its_branches_says_what_to_do(run, tmp_path):
     code, _, err = run("fit", "fusion", "--data", tmp_path, "--out", tmp_path / "out")
     assert code == 1
-    assert "`trainer fit speech`" in one_line(err)
+    assert "`trainer fit --only speech`" in one_line(err)
 
 
 def test_missing_weights_are_one_line(run, tmp_path, clip):

@@ -16,15 +16,15 @@ TEXT = Text(encoder="minilm-l6", epochs=2, rate=5e-5, class_power=0.5, misheard=
 FUSION = Fusion(block="evidence", epochs=4, batch=64, apart=0.15)
 
 
-def experiment(corpus: str, utterances: Sequence[Utterance]) -> Experiment:
+def experiment(corpus: str, utterances: Sequence[Utterance], *, asr: bool = False) -> Experiment:
     """Return what the runtime ships, as far as the corpus has what it takes: voice, words, and their fusion.
 
-    Recordings without transcripts train the voice alone; ``transcripts = "asr"`` lets our own recogniser
-    write the words down, if they are English.
+    Recordings without transcripts train the voice alone, unless our own recogniser (``asr``) is to write the words
+    down, which should be English.
     """
     modalities = catalogue.named(corpus).modalities
     voice = "voice" in modalities and all(u.audio is not None for u in utterances)
-    words = "words" in modalities and all(u.transcript is not None for u in utterances)
+    words = asr or ("words" in modalities and all(u.transcript is not None for u in utterances))
     return Experiment(
         speech=Speech() if voice else None,
         text=TEXT if words else None,

@@ -11,8 +11,6 @@ from typing import Any
 from edge_runtime.errors import ConfigError
 
 CONFIG = "config.json"
-SPARE_BYTES = 200e6
-"""Room for features, predictions and pictures beside what training writes."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -61,13 +59,8 @@ def _difference(one: Any, other: Any, name: str) -> str | None:
     return None if one == other else f"{name} ({one!r} there, {other!r} now)"
 
 
-def check_room(folder: Path, weight_bytes: int) -> None:
-    """Fail before hours are spent: the folder must be writable, and the disk have room for a training's checkpoints.
-
-    Args:
-        folder: where the run writes.
-        weight_bytes: size of the largest network's weights; with Adam's two moments a checkpoint is three times
-            that, a new one is written before the old one goes, and the finished weights are kept beside them.
+def check_room(folder: Path, needed: float) -> None:
+    """Fail before hours are spent: ``folder`` must be writable and its disk have ``needed`` bytes free.
 
     Raises:
         OSError: not writable, or too full.
@@ -76,6 +69,6 @@ def check_room(folder: Path, weight_bytes: int) -> None:
     probe = folder / ".writable"
     probe.write_bytes(b"")
     probe.unlink()
-    needed, free = 7 * weight_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free
     if free < needed:
-        raise OSError(f"{folder}: {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed; use --out on another disk")
+        raise OSError(f"{folder}: {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed; use another disk")

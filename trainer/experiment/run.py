@@ -28,10 +28,17 @@ from trainer.protocols import Fold, plan
 from trainer.speech.branch import speech_branch
 from trainer.text import fit as text_fit
 from trainer.text import transcripts
-from trainer.text.branch import text_branch
-from trainer.text.network import TextEmotion
+from trainer.text.branch import locate, text_branch
+from trainer.text.network import TextEmotion, load_encoder
 
 SEEDS_APART = 1000
+TRAINING = 7
+"""Times its weights that training a network writes: with Adam's two moments a checkpoint is three times the weights,
+a new one is written before the old one goes, and the finished weights are kept beside them."""
+SPARE_BYTES = 200e6
+"""For predictions, pictures and the small networks."""
+FEATURE_BYTES = 500e3
+"""Of an utterance, at most."""
 METRICS, PREDICTIONS = "metrics.json", "predictions.csv"
 
 
@@ -89,10 +96,11 @@ def run(experiment: Experiment, corpus: Dataset, place: Place, *, export: bool =
         held_percent=experiment.held_percent,
     )
     _every_label(folds, corpus)
+    check_room(place.folder, TRAINING * _weight_bytes(experiment, place) + SPARE_BYTES)
+    check_room(place.cache, FEATURE_BYTES * len(corpus.utterances))
     open_run(place.folder, _config(experiment, corpus), resume=place.resume)
     truth = np.array(label_ids(corpus.utterances, corpus.labels))
     branches = _branches(experiment, corpus, place)
-    check_room(place.folder, max(_bytes(b, truth) for b in branches.values()))
 
     runs: list[list[Unit]] = []
     clock = _Clock(experiment.repeats * len(folds), place.say)
@@ -184,6 +192,7 @@ def _branches(experiment: Experiment, corpus: Dataset, place: Place) -> dict[str
             seed=experiment.seed,
             weights=place.weights,
             cache=place.cache,
+            quiet=place.quiet,
         )
         heard = None
         if experiment.text.misheard:
@@ -194,9 +203,12 @@ def _branches(experiment: Experiment, corpus: Dataset, place: Place) -> dict[str
     return branches
 
 
-def _bytes(branch: Branch, truth: results.Int) -> int:
-    network = branch.fresh(np.arange(min(len(truth), 64)), 0)
-    return sum(p.numel() * p.element_size() for p in network.parameters())
+def _weight_bytes(experiment: Experiment, place: Place) -> int:
+    """Return how large the weights of the text encoder are; all else is small."""
+    if experiment.text is None:
+        return 0
+    encoder = load_encoder(locate(experiment.text.encoder, place.weights))
+    return sum(p.numel() * p.element_size() for p in encoder.parameters())
 
 
 def _material(

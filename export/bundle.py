@@ -17,13 +17,10 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import MANIFEST, SCHEMA
 from edge_runtime.errors import ExportError
-from export import card, emotion, whisper
+from export import card, emotion, parts, whisper
 from export.quantise import int8, share_tables
 from trainer import checkpoints, weights
 from trainer.folders import replacing
-from trainer.fusion import fit as fusion_fit
-from trainer.speech import fit as speech_fit
-from trainer.text import fit as text_fit
 
 PRECISIONS = ("fp32", "int8")
 KEPT_FP32 = ("vad", "speech_emotion", "fusion")
@@ -59,7 +56,7 @@ def build(
         force: replace a bundle that is there.
 
     Raises:
-        ExportError: the target exists, or labels or branches do not belong together.
+        ExportError: the target exists, the runtime cannot run a checkpoint, or they do not belong together.
         CheckpointError, WeightsError: a part is missing.
     """
     if precision not in PRECISIONS:
@@ -77,31 +74,19 @@ def build(
 
 
 def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitched: bool) -> dict[str, Any]:
-    kept = sources.checkpoints
-    speech, speech_config = speech_fit.restore(kept / "speech")
-    text, texts, text_config = text_fit.restore(kept / "text")
-    fusion, fusion_config = fusion_fit.restore(kept / "fusion")
-    configs = {"speech": speech_config, "text": text_config, "fusion": fusion_config}
-    labels = speech_config["labels"]
-    for part, config in configs.items():
-        if config["labels"] != labels:
-            raise ExportError(f"{kept / part}: labels {config['labels']} differ from speech's {labels}")
-    for part in ("speech", "text"):
-        if fusion_config["branches"][part] != checkpoints.digest(kept / part):
-            raise ExportError(
-                f"{kept / 'fusion'}: was trained on another {part} checkpoint; run `trainer fit --only fusion` again"
-            )
+    trained = parts.load(sources.checkpoints)
+    configs = trained.configs
     whisper_folder = sources.pretrained / "whisper-tiny.en"
-    credits = {w: weights.provenance(sources.pretrained / w) for w in ("whisper-tiny.en", "silero-vad")}
-    credits[text_config["encoder"]] = text_config["pretrained"][text_config["encoder"]]
+    origins = {w: weights.provenance(sources.pretrained / w) for w in ("whisper-tiny.en", "silero-vad")}
+    origins |= configs["text"]["pretrained"]
     model = WhisperForConditionalGeneration.from_pretrained(whisper_folder).eval()
 
     writers: dict[str, Callable[[Path], None]] = {
         "speech_encoder": lambda path: whisper.export_encoder(model, path, stitched=stitched),
         "transcript_decoder": lambda path: whisper.export_decoder(model, path),
-        "speech_emotion": lambda path: emotion.export_speech(speech, model.config.encoder_layers, path),
-        "text_emotion": lambda path: emotion.export_text(text, path),
-        "fusion": lambda path: emotion.export_fusion(fusion, path),
+        "speech_emotion": lambda path: emotion.export_speech(trained.speech, model.config.encoder_layers, path),
+        "text_emotion": lambda path: emotion.export_text(trained.text, path),
+        "fusion": lambda path: emotion.export_fusion(trained.fusion, path),
         "vad": lambda path: _copy(sources.pretrained / "silero-vad" / "vad.onnx", path),
     }
     slots = {}
@@ -118,14 +103,15 @@ def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitche
             exact.rename(graph)
         slots[slot] = {**_file(graph), "precision": this, **_signature(graph)}
     _copy(whisper_folder / "tokenizer.json", folder / "transcript_tokenizer.json")
-    texts.tokenizer.backend_tokenizer.no_padding()
-    texts.tokenizer.backend_tokenizer.no_truncation()
-    texts.tokenizer.backend_tokenizer.save(str(folder / "text_tokenizer.json"), pretty=False)
+    tokenizer = trained.texts.tokenizer.backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(folder / "text_tokenizer.json"), pretty=False)
     return {
         "schema": SCHEMA,
         "name": name,
         "version": VERSION,
-        "labels": labels,
+        "labels": configs["speech"]["labels"],
         "sample_rate": SAMPLE_RATE,
         "slots": dict(sorted(slots.items())),
         "tokenizers": {
@@ -136,22 +122,24 @@ def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitche
         "calibration": _temperatures(configs),
         "provenance": {
             part: {k: v for k, v in config.items() if k not in {"metrics", "labels", "kind"}}
-            | {"weights_sha256": checkpoints.digest(kept / part)}
+            | {"weights_sha256": checkpoints.digest(sources.checkpoints / part)}
             for part, config in configs.items()
         },
         "toolchain": checkpoints.versions(),
         "metrics": {part: config["metrics"] for part, config in configs.items()},
-        "credits": card.ingredients(credits),
+        "credits": card.credits_of(configs, origins),
     }
 
 
 def _temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:
     fused = configs["fusion"]["metrics"]["calibration"]
-    return {
-        "speech": configs["speech"]["metrics"]["calibration"]["temperature"],
-        "text": configs["text"]["metrics"]["calibration"]["temperature"],
-        **{name: fused[name]["temperature"] for name in ("fusion", "fusion_speech_only", "fusion_text_only")},
+    found = {
+        "speech": configs["speech"]["metrics"]["calibration"],
+        "text": configs["text"]["metrics"]["calibration"],
+        **{name: fused[name] for name in ("fusion", "fusion_speech_only", "fusion_text_only")},
     }
+    # Where nothing was held apart to fit a temperature on, scores stay as they were trained.
+    return {name: calibration["temperature"] if calibration else 1.0 for name, calibration in found.items()}
 
 
 def _decoding(config: GenerationConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from edge_runtime.errors import IEmoNetError
 
 FAILED = 1
+CHECKPOINTS = Path("checkpoints")
 
 app = typer.Typer(
     add_completion=False,
@@ -26,16 +27,17 @@ def root() -> None:
 
 
 @app.command(
-    epilog="Examples:\n\n  python -m export onnx --int8\n\n  python -m export onnx --fp32 --out models/en-tiny-fp32"
+    epilog="Examples:\n\n  python -m export onnx --int8\n\n  python -m export onnx --fp32 --out models/en-tiny-fp32\n\n"
+    "  python -m export onnx --checkpoints runs/calls/checkpoints --out my-bundle"
 )
 def onnx(
     int8: Annotated[
         bool, typer.Option("--int8/--fp32", help="Quantise matrix products and embeddings, or not.")
     ] = True,
-    checkpoints: Annotated[Path, typer.Option(help="Folder that `trainer fit` wrote.")] = Path("checkpoints"),
+    checkpoints: Annotated[Path, typer.Option(help="Folder that `trainer fit` wrote.")] = CHECKPOINTS,
     weights: Annotated[Path, typer.Option(help="Folder that `trainer fetch` wrote.")] = Path("weights"),
     out: Annotated[
-        Path | None, typer.Option(help="The bundle's folder; models/en-tiny-int8 or -fp32 by default.")
+        Path | None, typer.Option(help="The bundle's folder [default: of the recipe, models/en-tiny-int8 or -fp32].")
     ] = None,
     full_window: Annotated[
         bool, typer.Option("--full-window", help="Encode 30 s always, as Whisper's authors do; for comparison.")
@@ -43,6 +45,8 @@ def onnx(
     force: Annotated[bool, typer.Option("--force", help="Replace the bundle that is there.")] = False,
 ) -> None:
     """Export a bundle from checkpoints and pretrained weights."""
+    if out is None and checkpoints != CHECKPOINTS:
+        raise typer.BadParameter("name the bundle's folder with --out; models/en-tiny-* are the recipe's")
     from export.bundle import Sources, build  # noqa: PLC0415 - torch is slow to import
 
     precision = "int8" if int8 else "fp32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,8 @@ def fit(
     from trainer.experiment.run import run  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"):
+        chosen = commands.only(settings.read(config), only) if config else None
+        asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
         kind = catalogue.detect(corpus).name
         target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
         _check_writable(target)
@@ -116,19 +119,14 @@ def fit(
         found = commands.dataset(
             corpus,
             reading,
-            voice=only != "text" or transcripts == "asr",
-            words=only != "speech" and transcripts != "asr",
+            voice=asr or (only != "text" if chosen is None else chosen.speech is not None),
+            words=not asr and (only != "speech" if chosen is None else chosen.text is not None),
             skip_bad=skip_bad,
             quiet=_quiet(),
             say=_say,
         )
-        base = (
-            settings.read(config)
-            if config
-            else defaults.experiment(found.name, found.utterances, asr=transcripts == "asr")
-        )
         experiment = commands.changed(
-            commands.only(base, only),
+            chosen or commands.only(defaults.experiment(found.name, found.utterances, asr=asr), only),
             {
                 "protocol": protocol,
                 "folds": folds,
@@ -144,7 +142,7 @@ def fit(
         print(json.dumps(metrics))
     else:
         Console().print(commands.metrics_table(metrics))
-    console.print(f"the report is in {target}; next: {commands.export_command(target, experiment)}")
+    _say(f"the report is in {target}; next: {commands.export_command(target, experiment)}")
 
 
 @app.command(
@@ -279,6 +277,8 @@ def _print_metrics(part: str, metrics: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command; what goes wrong is said in a line, without a traceback."""
+    # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         app()
     except (IEmoNetError, OSError) as error:

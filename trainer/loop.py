@@ -1,11 +1,12 @@
 """The one training loop: transformers' Trainer, with the paper's weighted loss, and checkpoints that lose nothing.
 
-Mixed precision and devices are that Trainer's own: it uses every CUDA device of the machine from one process. Where
-this was written there was one processor without bf16 units: bf16 was run for a few steps only, CUDA never.
+Devices are that Trainer's own: it uses every CUDA device of the machine from one process. Where this was written
+there was one processor without bf16 units: bf16 was run for a few steps only, CUDA never.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import threading
@@ -23,6 +24,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 Example = dict[str, Any]
@@ -65,11 +67,17 @@ class Loss:
 class _Trainer(Trainer):  # type: ignore[misc]
     """Trains on target distributions, which hold weights and smoothing, and adds the network's own penalty."""
 
+    def __init__(self, *, bf16: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.bf16 = bf16
+
     def compute_loss(
         self, model: nn.Module, inputs: Example, return_outputs: bool = False, **_: Any
     ) -> Tensor | tuple[Tensor, Any]:
         target = inputs.pop(TARGET)
-        logits, embedding = model(**inputs)
+        # The Trainer's own bf16 is refused without a GPU, and is a process' first training's for all that follow.
+        with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            logits, embedding = model(**inputs)
         loss = -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
         loss = loss + self.accelerator.unwrap_model(model).penalty()
         return (loss, (logits, embedding)) if return_outputs else loss
@@ -135,10 +143,10 @@ def train(
         disable_tqdm=quiet,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        bf16=schedule.precision == "bf16",
     )
     interrupt = threading.Event()
     trainer = _Trainer(
+        bf16=schedule.precision == "bf16",
         model=network,
         args=arguments,
         train_dataset=_Passes(examples, order),
@@ -151,17 +159,28 @@ def train(
         trainer.add_callback(_Bar())
     if not resume:
         shutil.rmtree(out, ignore_errors=True)  # an earlier run's: a later --resume must not go on from it
-    last = get_last_checkpoint(str(out)) if resume and out.is_dir() else None
     with _interrupts(interrupt):
-        trainer.train(resume_from_checkpoint=last)
+        trainer.train(resume_from_checkpoint=_last_whole(out))
     if interrupt.is_set():
         raise KeyboardInterrupt
     network.eval()
     return [
-        Loss(round(row["step"] * schedule.batch / len(examples), 3), row["loss"])
+        Loss(round(min(row["step"] * schedule.batch / len(examples), schedule.epochs), 3), row["loss"])
         for row in trainer.state.log_history
         if "loss" in row
     ]
+
+
+def _last_whole(out: Path) -> str | None:
+    """Return the newest checkpoint in ``out``; one whose writing was cut short (its state is written last) goes."""
+    while out.is_dir() and (last := get_last_checkpoint(str(out))):
+        try:
+            json.loads((Path(last) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(last)
+        else:
+            return str(last)
+    return None
 
 
 def stack(examples: list[Example]) -> dict[str, Tensor]:

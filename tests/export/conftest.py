@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -163,9 +164,8 @@ def pretrained(tmp_path, tiny_whisper) -> Path:
     return folder
 
 
-@pytest.fixture
-def trained(tmp_path, tiny_bert, metrics) -> Path:
-    """Return a folder of checkpoints as `trainer fit` leaves it."""
+def write_checkpoints(folder: Path, encoder: torch.nn.Module, configs: dict[str, dict[str, Any]]) -> Path:
+    """Write random networks for the labels that ``configs`` name, with these configs and what is needed to restore."""
     from trainer import checkpoints
     from trainer.fusion.network import FusionEmotion
     from trainer.speech.network import SpeechEmotion
@@ -173,29 +173,24 @@ def trained(tmp_path, tiny_bert, metrics) -> Path:
     from trainer.text.network import TextEmotion
 
     torch.manual_seed(0)
-    folder, extra = tmp_path / "checkpoints", tmp_path / "extra"
-    extra.mkdir()
+    extra = folder.with_name(f"{folder.name}-extra")
+    extra.mkdir(parents=True)
     word_tokenizer(extra / text_fit.TOKENIZER)
-    tiny_bert.config.to_json_file(extra / text_fit.ENCODER)
+    encoder.config.to_json_file(extra / text_fit.ENCODER)
     (extra / "special.json").write_text(json.dumps({"pad_token": "[PAD]"}))
-    speech, text = SpeechEmotion(4, width=WIDTH), TextEmotion(tiny_bert, 4)
-    configs = {part: {"kind": part, "labels": LABELS, "metrics": metrics[part]} for part in metrics}
+    labels = len(configs["speech"]["labels"])
+    speech, text = SpeechEmotion(labels, width=WIDTH), TextEmotion(encoder, labels)
     checkpoints.write(folder / "speech", speech, {**configs["speech"], "width": WIDTH})
     checkpoints.write(
         folder / "text",
         text,
-        {
-            **configs["text"],
-            "encoder": ENCODER,
-            "settings": {"max_tokens": 48},
-            "pretrained": {ENCODER: source(ENCODER, "Apache-2.0")},
-        },
+        {"encoder": ENCODER, "pretrained": {ENCODER: source(ENCODER, "Apache-2.0")}, **configs["text"]},
         {path.name: path for path in extra.iterdir()},
     )
     widths = {"speech": speech.hidden.out_features, "text": text.hidden.out_features}
     checkpoints.write(
         folder / "fusion",
-        FusionEmotion(4, **widths),
+        FusionEmotion(labels, **widths),
         {
             **configs["fusion"],
             **{f"{part}_width": width for part, width in widths.items()},
@@ -203,3 +198,56 @@ def trained(tmp_path, tiny_bert, metrics) -> Path:
         },
     )
     return folder
+
+
+@pytest.fixture
+def trained(tmp_path, tiny_bert, metrics) -> Path:
+    """Return a folder of checkpoints as `trainer fit` leaves it, of the recipe."""
+    configs = {part: {"kind": part, "labels": LABELS, "metrics": metrics[part]} for part in metrics}
+    configs["text"]["settings"] = {"max_tokens": 48}
+    return write_checkpoints(tmp_path / "checkpoints", tiny_bert, configs)
+
+
+def run_figures(numbers: count) -> dict[str, Any]:
+    """Return what a run measured of one branch, in figures that no other has."""
+
+    def score() -> dict[str, Any]:
+        n = next(numbers)
+        mean, std, low, high = (round(0.1 + 0.1 * i + n / 1000, 3) for i in range(4))
+        return {"mean": mean, "std": std, "interval": [low, high], "by_run": [mean]}
+
+    scores = {name: score() for name in ("wa", "ua", "f1")}
+    return {"n": 1000 + next(numbers), "runs": 1, "folds": 6, **scores, "calibration": calibrated(numbers)}
+
+
+@pytest.fixture
+def run_configs() -> dict[str, dict[str, Any]]:
+    """Return the configs of checkpoints of a run on somebody's corpus."""
+    from trainer.experiment.settings import Fusion, Speech, Text
+
+    numbers = count(1)
+    parts = {"speech": Speech(), "text": Text(), "fusion": Fusion(block="evidence")}
+    counts = {"glad": 11, "grim": 23, "so-so": 5}
+    configs = {
+        part: {
+            "kind": part,
+            "labels": list(counts),
+            "protocol": "speaker",
+            "seed": 0,
+            "transcripts": "provided",
+            "corpora": {"manifest": {"labels": counts, "checksum": "c0ffee"}},
+            "settings": asdict(settings),
+            "metrics": run_figures(numbers),
+        }
+        for part, settings in parts.items()
+    }
+    names = ("fusion", "fusion_speech_only", "fusion_text_only")
+    configs["fusion"]["metrics"]["calibration"] = {name: calibrated(numbers) for name in names}
+    configs["text"] |= {"encoder": ENCODER, "pretrained": {ENCODER: source(ENCODER, "Apache-2.0")}}
+    return configs
+
+
+@pytest.fixture
+def run_trained(tmp_path, tiny_bert, run_configs) -> Path:
+    """Return a folder of checkpoints as `trainer fit my.csv` leaves it."""
+    return write_checkpoints(tmp_path / "run" / "checkpoints", tiny_bert, run_configs)

@@ -1,11 +1,14 @@
-"""The model card: every licence, every figure, and where each ingredient is from."""
+"""The card of the recipe's bundle: every licence, every figure, and where each ingredient is from."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
-from export import card
+from export import card, recipe_card
 
+COMMITTED = Path(__file__).parents[2] / "models" / "en-tiny-int8"
 SOURCE = {"hub": "", "revision": "", "wheel": "some-wheel", "version": "1.2.3", "sha256": "abc", "origin": "wheel"}
 MODELS = {
     "whisper-tiny.en": {**SOURCE, "licence": "MIT", "credit": "Whisper, its makers"},
@@ -30,7 +33,7 @@ def manifest(metrics):
         "version": "9.8.7",
         "labels": ["neutral", "joyful"],
         "metrics": metrics,
-        "credits": card.ingredients(MODELS),
+        "credits": card.credits_of({"speech": {"metrics": metrics["speech"]}}, MODELS),
         "toolchain": {"python": "3.99", "torch": "77.0"},
     }
 
@@ -49,9 +52,14 @@ def untold(path) -> bool:
     return bool(UNTOLD & set(path)) or (path[1] == "trained_on_the_other_corpus" and path[-1] == "altered")
 
 
+def test_the_committed_bundles_card_is_the_one_that_its_manifest_gives():
+    manifest = json.loads((COMMITTED / "bundle.json").read_text(encoding="utf-8"))
+    assert card.render(manifest) == (COMMITTED / card.FILE).read_text(encoding="utf-8")
+
+
 def test_every_ingredient_is_credited_with_its_licence_and_source(manifest):
     text = card.render(manifest)
-    for part in (*MODELS.values(), *card.CORPORA):
+    for part in (*MODELS.values(), *recipe_card.CORPORA):
         name = part.get("credit") or part["ingredient"]
         (row,) = [line for line in text.split("\n") if line.startswith(f"| {name} |")]
         assert part["licence"] in row

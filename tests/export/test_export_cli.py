@@ -109,3 +109,15 @@ def test_a_checkpoint_that_was_cut_off_is_one_line(run, options, trained):
     path = trained / "text" / checkpoints.WEIGHTS
     path.write_bytes(path.read_bytes()[:-100])
     assert "does not fit" in failed(run("onnx", *options))
+
+
+def test_a_run_without_a_name_for_its_bundle_does_not_take_the_recipes(run, pretrained, run_trained):
+    code, out, err = run("onnx", "--weights", pretrained, "--checkpoints", run_trained)
+    assert (code, out) == (2, "")
+    assert "--out" in err
+
+
+def test_a_run_that_cannot_be_exported_is_one_line(run, pretrained, run_trained, tmp_path):
+    shutil.rmtree(run_trained / "fusion")
+    arguments = ["--weights", pretrained, "--checkpoints", run_trained, "--out", tmp_path / "b"]
+    assert "a run without fusion" in failed(run("onnx", *arguments))

@@ -9,7 +9,12 @@ import pytest
 from edge_runtime.errors import ConfigError
 from trainer.experiment.folder import CONFIG, check_room, open_run, write_json
 
-RUN = {"experiment": {"seed": 0, "text": {"rate": 1e-5}}, "corpus": {"checksum": "a"}, "begun": "now"}
+RUN = {
+    "experiment": {"seed": 0, "text": {"rate": 1e-5}},
+    "corpus": {"checksum": "a"},
+    "division": "d",
+    "begun": "now",
+}
 
 
 def changed(**what: object) -> dict:
@@ -40,6 +45,7 @@ def test_the_same_run_goes_on_and_keeps_its_beginning(tmp_path):
         (changed(experiment={"seed": 0, "text": {"rate": 2e-5}}), "experiment.text.rate"),
         (changed(experiment={"seed": 0, "text": None}), "experiment.text"),
         (changed(corpus={"checksum": "b"}), "corpus.checksum"),
+        (changed(division="e"), "division"),
     ],
 )
 def test_another_run_does_not_go_on_with_this_one(tmp_path, other, named):

@@ -1,5 +1,11 @@
 """The training loop: it learns, weights count, and a run that was cut off goes on as if it had not been."""
 
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -8,22 +14,37 @@ from torch import nn
 from trainer import loop
 from trainer.targets import one_hot
 
+pytestmark = pytest.mark.usefixtures("quick_collection")
 SCHEDULE = loop.Schedule(epochs=2, batch=8, rate=1e-2)
 
 
-class Network(nn.Module):
-    """A small network with dropout, which can be told to be cut off at a step."""
+def killed() -> None:
+    raise KeyboardInterrupt
 
-    def __init__(self, seed: int = 0, cut_at: int | None = None, dropout: float = 0.2) -> None:
+
+def asked() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def told() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Network(nn.Module):
+    """A small network with dropout, which can be told what befalls it after so many steps."""
+
+    def __init__(
+        self, seed: int = 0, cut_at: int | None = None, dropout: float = 0.2, befalls: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         torch.manual_seed(seed)
         self.hidden, self.classifier, self.dropout = nn.Linear(2, 8), nn.Linear(8, 2), nn.Dropout(dropout)
-        self.steps, self.cut_at = 0, cut_at
+        self.steps, self.cut_at, self.befalls = 0, cut_at, befalls or killed
 
     def forward(self, input_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         self.steps += self.training
-        if self.cut_at is not None and self.steps > self.cut_at:
-            raise KeyboardInterrupt
+        if self.training and self.steps - 1 == self.cut_at:
+            self.befalls()
         embedding = torch.relu(self.hidden(self.dropout(input_ids)))
         return self.classifier(embedding), embedding
 
@@ -89,16 +110,172 @@ def test_a_seed_gives_the_same_network_and_another_seed_another(tmp_path):
     assert not same(networks[0], networks[2])
 
 
-@pytest.mark.parametrize("by_length", [False, True])
-def test_a_run_cut_off_in_its_second_epoch_resumes_to_the_same_weights(tmp_path, by_length):
-    options = {"seed": 0, "quiet": True, "by_length": by_length}
-    whole, cut, resumed = Network(), Network(cut_at=7), Network(seed=5)
-    loop.train(whole, examples(), SCHEDULE, out=tmp_path / "whole", **options)
+LENGTHS = [1 + i % 7 for i in range(41)]
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["random", "like lengths"])
+@pytest.mark.parametrize("befalls", [asked, told])
+@pytest.mark.parametrize("step", [0, 4, 5, 7, 10])  # the first, around the epoch's end, within one, the last
+def test_an_interrupt_ends_the_step_and_resuming_gives_what_an_uninterrupted_run_gives(
+    tmp_path, lengths, befalls, step
+):
+    options = {"seed": 0, "quiet": True, "lengths": lengths}
+    rows = examples(41)
+    whole, cut, resumed = Network(), Network(cut_at=step, befalls=befalls), Network(seed=5)
+    loop.train(whole, rows, SCHEDULE, out=tmp_path / "whole", **options)
+    assert whole.steps == 11  # two epochs of 41 examples, end to end, in batches of 8
     with pytest.raises(KeyboardInterrupt):
-        loop.train(cut, examples(), SCHEDULE, out=tmp_path / "cut", **options)
-    loop.train(resumed, examples(), SCHEDULE, out=tmp_path / "cut", resume=True, **options)
-    assert resumed.steps == 5  # one epoch of 40 examples in batches of 8
+        loop.train(cut, rows, SCHEDULE, out=tmp_path / "cut", **options)
+    assert cut.steps == step + 1
+    loop.train(resumed, rows, SCHEDULE, out=tmp_path / "cut", resume=True, **options)
+    assert resumed.steps == 11 - (step + 1)
     assert same(whole, resumed)
+
+
+def test_what_was_interrupted_twice_is_still_the_same(tmp_path):
+    whole, resumed = Network(), Network(seed=6)
+    loop.train(whole, examples(), SCHEDULE, out=tmp_path / "whole", seed=0, quiet=True)
+    for network in (Network(cut_at=2, befalls=asked), Network(seed=4, cut_at=3, befalls=told)):
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(network, examples(), SCHEDULE, out=tmp_path / "cut", seed=0, quiet=True, resume=True)
+    loop.train(resumed, examples(), SCHEDULE, out=tmp_path / "cut", seed=0, quiet=True, resume=True)
+    assert resumed.steps == 10 - 3 - 4
+    assert same(whole, resumed)
+
+
+def test_a_second_interrupt_does_not_wait_for_the_step(tmp_path):
+    def twice() -> None:
+        asked()
+        asked()
+        raise AssertionError("the step went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(Network(cut_at=2, befalls=twice), examples(), SCHEDULE, out=tmp_path, seed=0, quiet=True)
+
+
+@pytest.mark.parametrize("befalls", [asked, killed, None])
+def test_signals_mean_afterwards_what_they_meant_before(tmp_path, befalls):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    network = Network(cut_at=2 if befalls else None, befalls=befalls)
+    try:
+        loop.train(network, examples(), SCHEDULE, out=tmp_path, seed=0, quiet=True)
+    except KeyboardInterrupt:
+        assert befalls
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_it_trains_in_a_thread_too_which_gets_no_signals(tmp_path):
+    network, rows = Network(), examples()
+    thread = threading.Thread(target=loop.train, args=(network, rows, SCHEDULE), kwargs={"out": tmp_path, "seed": 0})
+    thread.start()
+    thread.join()
+    assert network.steps == 10
+
+
+EVERY_STEP = loop.Schedule(epochs=2, batch=8, rate=1e-2, save_minutes=0.0)
+
+
+def test_a_kill_costs_no_more_than_what_was_done_since_the_last_checkpoint(tmp_path):
+    whole, cut, resumed = Network(), Network(cut_at=7), Network(seed=5)
+    loop.train(whole, examples(), EVERY_STEP, out=tmp_path / "whole", seed=0, quiet=True)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(cut, examples(), EVERY_STEP, out=tmp_path / "cut", seed=0, quiet=True)
+    assert [p.name for p in (tmp_path / "cut").iterdir()] == ["checkpoint-7"]  # those before it are gone
+    loop.train(resumed, examples(), EVERY_STEP, out=tmp_path / "cut", seed=0, quiet=True, resume=True)
+    assert resumed.steps == 3
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize("state", [None, '{"epoch": 0.'])
+def test_a_checkpoint_whose_writing_was_cut_short_is_passed_over(tmp_path, state):
+    whole, cut, resumed = Network(), Network(cut_at=7, befalls=asked), Network(seed=5)
+    loop.train(whole, examples(), SCHEDULE, out=tmp_path / "whole", seed=0, quiet=True)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(cut, examples(), SCHEDULE, out=tmp_path / "cut", seed=0, quiet=True)
+    half = tmp_path / "cut" / "checkpoint-9"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    if state is not None:
+        (half / "trainer_state.json").write_text(state)
+    loop.train(resumed, examples(), SCHEDULE, out=tmp_path / "cut", seed=0, quiet=True, resume=True)
+    assert resumed.steps == 2
+    assert same(whole, resumed)
+
+
+def test_what_keeps_no_checkpoints_is_interrupted_without_one_and_begins_anew(tmp_path):
+    schedule = loop.Schedule(epochs=2, batch=8, rate=1e-2, save_minutes=None)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(Network(cut_at=3, befalls=asked), examples(), schedule, out=tmp_path, seed=0, quiet=True)
+    again = Network()
+    loop.train(again, examples(), schedule, out=tmp_path, seed=0, quiet=True, resume=True)
+    assert again.steps == 10
+
+
+def test_the_learning_curve_covers_all_epochs_and_falls(tmp_path):
+    schedule = loop.Schedule(epochs=10, batch=8, rate=1e-2)
+    curve = loop.train(Network(dropout=0.0), examples(41), schedule, out=tmp_path, seed=0, quiet=True)
+    epochs = [point.epoch for point in curve]
+    assert epochs == sorted(epochs) and len(set(epochs)) == len(epochs)
+    assert 10 <= len(curve) <= 52  # steps; as many as LOGS_AN_EPOCH asks for, or the next that divide them
+    assert 9.5 < epochs[-1] <= 10
+    assert curve[-1].loss < 0.7 * curve[0].loss
+    json.dumps([vars(point) for point in curve])
+
+
+def test_the_curve_is_the_loss_on_the_examples(tmp_path):
+    network, rows = Network(dropout=0.0), examples(8)
+    target = torch.as_tensor(np.stack([row[loop.TARGET] for row in rows]))
+    logits = network(loop.stack(rows)["input_ids"])[0].detach()
+    expected = torch.nn.functional.cross_entropy(logits, target).item()
+    curve = loop.train(network, rows, loop.Schedule(1, 8, 1e-2), out=tmp_path, seed=0, quiet=True)
+    assert [(point.epoch, point.loss) for point in curve] == [(1.0, pytest.approx(expected, abs=1e-4))]
+
+
+def test_like_lengths_share_a_batch_and_every_example_is_seen_as_often(tmp_path):
+    rows = [{**row, "number": np.float32(i)} for i, row in enumerate(examples(41))]
+    batches: list[list[int]] = []
+
+    def collate(chosen: list[loop.Example]) -> dict[str, torch.Tensor]:
+        batches.append([int(e["number"]) for e in chosen])
+        return loop.stack([{k: v for k, v in e.items() if k != "number"} for e in chosen])
+
+    loop.train(
+        Network(), rows, SCHEDULE, out=tmp_path, seed=0, quiet=True, collate=collate, lengths=LENGTHS
+    )  # fmt: skip
+    assert [len(b) for b in batches] == [8] * 10 + [2]
+    assert sorted(i for b in batches for i in b) == sorted([*range(41), *range(41)])
+    spreads = [max(LENGTHS[i] for i in b) - min(LENGTHS[i] for i in b) for b in batches]
+    assert max(spreads) <= 2 < np.ptp(LENGTHS)
+    means = [np.mean([LENGTHS[i] for i in b]) for b in batches]
+    assert means != sorted(means)  # the batches themselves come in random order
+
+
+def test_bf16_trains_and_the_network_then_answers_in_fp32(tmp_path):
+    network, rows = Network(dropout=0.0), examples()
+    schedule = loop.Schedule(20, 8, 1e-2, precision="bf16", save_minutes=None)
+    loop.train(network, rows, schedule, out=tmp_path, seed=0, quiet=True)
+    assert guesses(network, rows).tolist() == [i % 2 for i in range(len(rows))]
+    loaded = Network()
+    loaded.load_state_dict(network.state_dict())
+    x = loop.stack(rows)["input_ids"]
+    assert torch.equal(network(x)[0], loaded.eval()(x)[0])
+    assert network.hidden.weight.dtype == torch.float32
+
+
+def test_bf16_rounds(tmp_path):
+    networks = []
+    for precision in ("fp32", "bf16", "fp32"):  # whichever comes first in a process
+        network = Network(dropout=0.0)
+        schedule = loop.Schedule(1, 8, 1e-2, precision=precision)
+        loop.train(network, examples(), schedule, out=tmp_path, seed=0, quiet=True)
+        networks.append(network)
+    assert same(networks[0], networks[2])
+    assert not same(networks[0], networks[1])
+
+
+def test_nothing_to_train_on_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no examples"):
+        loop.train(Network(), [], SCHEDULE, out=tmp_path, seed=0, quiet=True)
 
 
 def test_resuming_with_nothing_to_resume_from_begins_anew(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from trainer import metrics
 
@@ -89,3 +90,79 @@ def test_a_report_counts_who_was_taken_for_whom():
 
 def test_a_report_is_the_same_each_time():
     assert metrics.report(TRUTH, sure(GUESS), "ab") == metrics.report(TRUTH, sure(GUESS), "ab")
+
+
+def drawn(data, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    n = data.draw(st.integers(1, 30))
+    one, other = (data.draw(arrays.arrays(np.int64, n, elements=st.integers(0, classes - 1))) for _ in range(2))
+    return one, other
+
+
+def test_scores_by_hand():
+    # Of class 0: 3 of 4 found, 3 of 4 so called right; of class 1: 1 of 2, and 1 of 2.
+    found = metrics.scores(TRUTH, GUESS)
+    assert found == pytest.approx({"wa": 4 / 6, "ua": (3 / 4 + 1 / 2) / 2, "f1": (3 / 4 + 1 / 2) / 2})
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label")
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_scores_are_sklearns_over_the_classes_that_there_are(data):
+    truth, guess = drawn(data)
+    found = metrics.scores(truth, guess)
+    f1 = f1_score(truth, guess, labels=np.unique(truth), average="macro", zero_division=0)
+    assert found["wa"] == pytest.approx(accuracy_score(truth, guess))
+    assert found["ua"] == pytest.approx(balanced_accuracy_score(truth, guess))
+    assert found["f1"] == pytest.approx(f1)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_confusion_counts_rows_of_truth_and_columns_of_guesses(data):
+    truth, guess = drawn(data)
+    counts = metrics.confusion(truth, guess, 5)
+    assert counts.shape == (5, 5) and counts.sum() == len(truth)
+    for i, j in np.ndindex(5, 5):
+        assert counts[i, j] == np.sum((truth == i) & (guess == j))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_scores_of_a_confusion_matrix_are_those_of_its_answers(data):
+    # What the intervals are drawn with, for speed, must be the very scores that they are of.
+    truth, guess = drawn(data)
+    counts = metrics.confusion(truth, guess, 5)
+    expected = metrics.scores(truth, guess)
+    np.testing.assert_allclose(metrics._from_confusion(counts[None]), [expected[k] for k in ("wa", "ua", "f1")])
+
+
+def test_intervals_are_those_of_a_plain_bootstrap():
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 3, 60)
+    runs = np.stack([np.where(random.random(60) < 0.7, truth, random.integers(0, 3, 60)) for _ in range(2)])
+    found = metrics.intervals(truth, runs, seed=4)
+    random, draws = np.random.default_rng(4), []
+    for _ in range(metrics.RESAMPLES):
+        pick = random.integers(0, 60, 60)
+        each = [metrics.scores(truth[pick], run[pick]) for run in runs]
+        draws.append([np.mean([e[k] for e in each]) for k in ("wa", "ua", "f1")])
+    for number, name in enumerate(("wa", "ua", "f1")):
+        assert found[name] == pytest.approx(tuple(np.percentile([d[number] for d in draws], [2.5, 97.5])))
+    assert found == metrics.intervals(truth, runs, seed=4)
+
+
+def test_more_utterances_make_narrower_intervals_and_more_runs_do_not():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 400)
+    guess = np.where(random.random(400) < 0.75, truth, 1 - truth)
+
+    def width(n: int, runs: int) -> float:
+        low, high = metrics.intervals(truth[:n], np.stack([guess[:n]] * runs))["wa"]
+        return high - low
+
+    assert width(400, 1) < 0.6 * width(50, 1)
+    assert width(50, 5) == pytest.approx(width(50, 1))
+
+
+def test_no_errors_leave_no_doubt():
+    assert metrics.intervals(TRUTH, TRUTH[None])["ua"] == (1.0, 1.0)

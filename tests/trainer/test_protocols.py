@@ -2,12 +2,14 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_runtime.errors import CorpusError
 from trainer.corpora.records import Utterance
-from trainer.protocols import FOLDS, held_out, session_fold, speaker_folds
+from trainer.protocols import FOLDS, MANY_SESSIONS, Fold, held_out, plan, session_fold, speaker_folds
 
 
 def voices(speakers: dict[str, list[str]], clips: int = 2) -> list[Utterance]:
@@ -87,3 +89,114 @@ def test_both_stay_the_same_from_run_to_run():
     # Python's own hash of a string differs between processes; these must not.
     assert [s for s in SESSIONS[:20] if held_out(s, 15)] == ["train-13"]
     assert [session_fold(s) for s in SESSIONS[:8]] == [2, 4, 2, 2, 5, 3, 3, 5]
+
+
+def talks(speakers: int, clips: int = 3) -> list[Utterance]:
+    """Return utterances of so many speakers, two to a session."""
+    return [
+        Utterance(f"{s}-{i}", "own", "sad", f"s{s:02}", session=f"session {s // 2}")
+        for i in range(clips)
+        for s in range(speakers)
+    ]
+
+
+def check_each_is_tested_once(folds: list[Fold], count: int) -> None:
+    np.testing.assert_array_equal(np.sort(np.concatenate([f.test for f in folds])), np.arange(count))
+    for fold in folds:
+        assert len(fold.held) == 0
+        np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.test])), np.arange(count))
+
+
+@settings(deadline=None)
+@given(st.integers(2, 12), st.integers(1, 4), st.integers(2, 12), st.integers(0, 3))
+def test_shuffled_parts_are_alike_and_of_the_seed(speakers, clips, folds, seed):
+    utterances = talks(speakers, clips)
+    count = min(folds, len(utterances))
+    found = plan(utterances, "shuffled", folds=count, seed=seed)
+    check_each_is_tested_once(found, len(utterances))
+    sizes = {len(f.test) for f in found}
+    assert len(found) == count and max(sizes) - min(sizes) <= 1
+    again = plan(utterances, "shuffled", folds=count, seed=seed)
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(found, again, strict=True))
+
+
+def test_the_papers_ten_shuffled_parts_mix_speakers_and_depend_on_the_seed():
+    utterances = talks(6, 20)
+    one, other = plan(utterances, "shuffled"), plan(utterances, "shuffled", seed=1)
+    assert [f.name for f in one] == [f"part {i} of 10" for i in range(1, 11)]
+    assert any(not np.array_equal(a.test, b.test) for a, b in zip(one, other, strict=True))
+    speakers = [u.speaker for u in utterances]
+    assert {speakers[i] for i in one[0].train} & {speakers[i] for i in one[0].test}
+
+
+@settings(deadline=None)
+@given(st.integers(2, 12), st.integers(1, 4), st.data())
+def test_no_speaker_is_trained_on_and_tested(speakers, clips, data):
+    utterances = data.draw(st.permutations(talks(speakers, clips)))
+    count = data.draw(st.none() | st.integers(2, speakers))
+    found = plan(utterances, "speaker", folds=count)
+    check_each_is_tested_once(found, len(utterances))
+    assert len(found) == (count or speakers)
+    for fold in found:
+        tested = {utterances[i].speaker for i in fold.test}
+        assert not tested & {utterances[i].speaker for i in fold.train}
+        assert fold.name == ", ".join(sorted(tested))
+
+
+def test_sessions_are_left_out_one_at_a_time_whatever_the_number_of_folds():
+    found = plan(talks(10), "session", folds=3)
+    check_each_is_tested_once(found, 30)
+    assert [f.name for f in found] == [f"session {i}" for i in range(5)]
+    assert {len(f.test) for f in found} == {6}
+
+
+def split(*parts: tuple[str, int], sessions: int = 1) -> list[Utterance]:
+    names = [name for name, count in parts for _ in range(count)]
+    return [Utterance(str(i), "own", "sad", "", f"d{i % sessions}", split=s) for i, s in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "tested"),
+    [
+        ((("train", 5), ("dev", 2), ("test", 3)), "test"),
+        ((("dev", 2), ("train", 5)), "dev"),
+        ((("train", 5), ("validation", 1)), "validation"),
+    ],
+)
+def test_the_official_test_part_is_tested_and_nothing_but_train_is_trained_on(parts, tested):
+    utterances = split(*parts)
+    (fold,) = plan(utterances, "official")
+    assert fold.name == tested
+    assert {utterances[i].split for i in fold.test} == {tested} and len(fold.test) == dict(parts)[tested]
+    assert [utterances[i].split for i in fold.train] == ["train"] * 5 and len(fold.held) == 0
+
+
+@pytest.mark.parametrize("sessions", [1, MANY_SESSIONS])
+def test_what_is_held_apart_is_of_the_training_part_and_whole_dialogues_where_there_are_many(sessions):
+    utterances = split(("train", 600), ("test", 30), sessions=sessions)
+    (fold,) = plan(utterances, "official", held_percent=20)
+    assert {utterances[i].split for i in fold.held} == {"train"}
+    np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.held])), np.arange(600))
+    assert 0.1 < len(fold.held) / 600 < 0.3
+    shared = {utterances[i].session for i in fold.held} & {utterances[i].session for i in fold.train}
+    assert bool(shared) == (sessions == 1)
+
+
+@pytest.mark.parametrize(
+    ("utterances", "protocol", "folds", "named"),
+    [
+        (talks(4), "hope", None, "'hope'; use one of shuffled, session, speaker, official"),
+        (talks(2, 1), "shuffled", 3, "2 utterances cannot be dealt to 3 folds"),
+        (talks(2, 1), "shuffled", 1, "to 1 folds"),
+        (talks(4), "speaker", 5, "4 speakers cannot be dealt to 5 folds"),
+        (talks(1), "speaker", None, "1 speakers cannot be dealt to 1 folds"),
+        (split(("train", 2)), "speaker", None, "2 utterances name no speaker"),
+        (talks(2), "session", None, "1 sessions"),
+        (split(("train", 2)), "official", None, "found: train"),
+        (split(("test", 2)), "official", None, "found: test"),
+        (talks(2), "official", None, "found: none"),
+    ],
+)
+def test_what_cannot_be_divided_is_said(utterances, protocol, folds, named):
+    with pytest.raises(CorpusError, match=named):
+        plan(utterances, protocol, folds=folds)

@@ -7,9 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from edge_runtime.errors import CorpusError
+from edge_runtime.errors import ConfigError, CorpusError
 from trainer.corpora import catalogue, check
 from trainer.corpora.catalogue import Reading
 from trainer.corpora.records import Utterance
@@ -89,6 +90,8 @@ def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, 
     table |= {k: v for k, v in top.items() if v is not None}
     for name, settings in parts.items():
         wanted = {k: v for k, v in settings.items() if v is not None}
+        if wanted and name not in table:
+            raise ConfigError(f"{', '.join(wanted)}: of {name}, which is not trained here")
         if wanted:
             table[name] = {**table.get(name, {}), **wanted}
     return build(_without_none(table), "the command line")
@@ -111,17 +114,20 @@ def only(experiment: Experiment, part: str | None) -> Experiment:
 
 def metrics_table(metrics: Mapping[str, Any]) -> RichTable:
     """Return what a run measured, for people."""
-    table = RichTable(title=f"{metrics['corpus']}, {metrics['protocol']}")
-    for column in ("", "n", "WA", "UA", "UA 95 %", "macro F1", "ECE"):
-        table.add_column(column, justify="right" if column else "left")
+    # Without frames all of it fits into eighty columns.
+    table = RichTable(
+        title=f"{metrics['corpus']}, {metrics['protocol']}", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    for column in ("", "n", "WA", "UA", "UA 95 %", "F1", "ECE"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for name, found in metrics["branches"].items():
         low, high = found["ua"]["interval"]
         calibrated = found["calibration"]
         table.add_row(
             NAMES[name],
             str(found["n"]),
-            *(f"{found[k]['mean']:.3f} ± {found[k]['std']:.3f}" for k in ("wa", "ua")),
-            f"{low:.3f} to {high:.3f}",
+            *(f"{found[k]['mean']:.3f}±{found[k]['std']:.3f}" for k in ("wa", "ua")),
+            f"{low:.3f}-{high:.3f}",
             f"{found['f1']['mean']:.3f}",
             f"{calibrated['ece_after']:.3f}" if calibrated else "",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,9 @@ from torch import nn
 
 from edge_runtime.errors import WeightsError
 from trainer import checkpoints, weights
-from trainer.experiment.settings import Experiment, Text
+from trainer.corpora import catalogue
+from trainer.experiment.folder import CONFIG as RUN_CONFIG
+from trainer.experiment.settings import Experiment
 from trainer.experiment.unit import Material, Unit, run
 from trainer.fusion.network import FusionEmotion
 from trainer.protocols import Fold
@@ -45,7 +48,7 @@ def write(
     """Write ``folder/checkpoints/{speech,text,fusion}``.
 
     Args:
-        folder: of the run.
+        folder: of the run, with its config.
         units: of its first repeat.
         material: branches and labels.
         experiment: its settings.
@@ -62,10 +65,19 @@ def write(
             material.say("the networks to keep, on everything")
     networks = run(unit, material, keep=True)
     target = folder / CHECKPOINTS
+    counts = np.bincount(material.truth[unit.fold.train], minlength=len(labels))
+    read = json.loads((folder / RUN_CONFIG).read_text(encoding="utf-8"))["corpus"]
     common = {
         "labels": list(labels),
-        "protocol": f"{metrics['protocol']}, {len(units)} parts, {experiment.repeats} runs",
-        "corpora": {metrics["corpus"]: dict(zip(*_counts(material, labels), strict=True))},
+        "protocol": metrics["protocol"],
+        "seed": experiment.seed,
+        "transcripts": experiment.transcripts,
+        "corpora": {
+            metrics["corpus"]: {
+                "labels": dict(zip(labels, counts.tolist(), strict=True)),
+                "checksum": read["checksum"],
+            }
+        },
     }
     for name in ("speech", "text"):
         if name in networks:
@@ -74,10 +86,6 @@ def write(
         _fusion(target, networks["fusion"], experiment, common, metrics)
     for kept in unit.folder.glob("*.safetensors"):
         kept.unlink()  # the checkpoints hold them now
-
-
-def _counts(material: Material, labels: Sequence[str]) -> tuple[list[str], list[int]]:
-    return list(labels), np.bincount(material.truth, minlength=len(labels)).tolist()
 
 
 def _branch(
@@ -97,8 +105,10 @@ def _branch(
         config |= {
             "encoder": encoder,
             "settings": asdict(experiment.text),
-            "pretrained": {encoder: _provenance(source, experiment.text)},
+            "pretrained": {encoder: _provenance(source)},
         }
+        if experiment.text.warm_start is not None:
+            config["warmed_on"] = _warmed_on(experiment.text.warm_start)
         text_checkpoint.write(out, network, load_tokenizer(source), config)
         return
     assert experiment.speech is not None
@@ -113,12 +123,24 @@ def _branch(
     checkpoints.write(out, network, config)
 
 
-def _provenance(source: str, settings: Text) -> dict[str, str]:
-    """Return where an encoder came from; of a folder that `trainer fetch` did not make, only its name is known."""
+def _provenance(source: str) -> dict[str, str]:
+    """Return where an encoder came from; of one that `trainer fetch` did not get, only its name is known."""
+    folder = Path(source)
     try:
-        return weights.provenance(Path(source))
+        return weights.provenance(folder)
     except WeightsError:
-        return {"name": settings.encoder, "origin": "folder", "licence": "unknown", "credit": settings.encoder}
+        known = {"name": folder.name, "licence": "unknown", "credit": folder.name}
+    if folder.is_dir():
+        return known | {"origin": "folder"}
+    return known | {"origin": "hub", "hub": source, "revision": "not recorded"}
+
+
+def _warmed_on(source: str) -> list[str]:
+    """Return the names of the corpora that the text branch learned from before: their terms bind it too."""
+    if (Path(source) / checkpoints.CONFIG).is_file():
+        config = checkpoints.read(Path(source), "text")
+        return [*config["corpora"], *config.get("warmed_on", ())]
+    return [catalogue.detect(Path(source)).name]
 
 
 def _fusion(

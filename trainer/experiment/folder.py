@@ -43,7 +43,7 @@ def open_run(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     except ValueError as error:
         raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
     wanted = json.loads(json.dumps(config))
-    for key in ("corpus", "experiment"):
+    for key in ("corpus", "experiment", "division"):
         changed = _difference(stored.get(key), wanted[key], key)
         if changed:
             raise ConfigError(f"{folder}: holds another run, which differs in {changed}; use another --out")

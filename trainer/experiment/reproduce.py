@@ -10,7 +10,7 @@ from typing import Any
 from edge_runtime.errors import ConfigError
 from trainer.experiment.folder import write_json
 from trainer.experiment.run import Dataset, Place, run
-from trainer.experiment.settings import Experiment
+from trainer.experiment.settings import Experiment, check
 from trainer.experiment.tables import Row, Table, beside
 
 
@@ -37,15 +37,19 @@ class Changes:
         changed = experiment
         if self.transcripts == "asr" and changed.transcripts == "simulated":
             changed = replace(changed, transcripts="asr")
-        changed = replace(changed, repeats=self.repeats or changed.repeats, folds=self.folds or changed.folds)
-        if changed.speech is not None:
-            changed = replace(changed, speech=replace(changed.speech, epochs=self.epochs or changed.speech.epochs))
+        changed = replace(
+            changed,
+            repeats=changed.repeats if self.repeats is None else self.repeats,
+            folds=changed.folds if self.folds is None else self.folds,
+        )
         if changed.text is not None:
             encoder = self.stand_ins.get(changed.text.encoder, changed.text.encoder)
-            epochs = self.epochs or changed.text.epochs
-            changed = replace(changed, text=replace(changed.text, encoder=encoder, epochs=epochs))
-        if changed.fusion is not None:
-            changed = replace(changed, fusion=replace(changed.fusion, epochs=self.epochs or changed.fusion.epochs))
+            changed = replace(changed, text=replace(changed.text, encoder=encoder))
+        for name in ("speech", "text", "fusion"):
+            part = getattr(changed, name)
+            if part is not None and self.epochs is not None:
+                changed = replace(changed, **{name: replace(part, epochs=self.epochs)})
+        check(changed, "the command line")
         return changed
 
 

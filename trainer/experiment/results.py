@@ -103,10 +103,11 @@ def write_predictions(
             for unit in run:
                 rows: Mapping[str, Any] = unit.answers()
                 for name, logits in rows.items():
-                    for row, p in zip(unit.fold.test, softmax(logits[len(unit.fold.held) :]), strict=True):
+                    tested = logits[len(unit.fold.held) :]
+                    for row, guess, p in zip(unit.fold.test, tested.argmax(1), softmax(tested), strict=True):
                         u = utterances[row]
                         shares = (f"{x:.4f}" for x in p)
                         writer.writerow(
-                            [number, unit.fold.name, name, u.id, u.speaker, u.label, labels[p.argmax()], *shares]
+                            [number, unit.fold.name, name, u.id, u.speaker, u.label, labels[guess], *shares]
                         )
     os.replace(scratch, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ TRAINING = 7
 a new one is written before the old one goes, and the finished weights are kept beside them."""
 SPARE_BYTES = 200e6
 """For predictions, pictures and the small networks."""
-FEATURE_BYTES = 500e3
+FEATURE_BYTES = 600e3
 """Of an utterance, at most."""
 METRICS, PREDICTIONS = "metrics.json", "predictions.csv"
 
@@ -97,8 +98,8 @@ def run(experiment: Experiment, corpus: Dataset, place: Place, *, export: bool =
     )
     _every_label(folds, corpus)
     check_room(place.folder, TRAINING * _weight_bytes(experiment, place) + SPARE_BYTES)
-    check_room(place.cache, FEATURE_BYTES * len(corpus.utterances))
-    open_run(place.folder, _config(experiment, corpus), resume=place.resume)
+    check_room(place.cache, FEATURE_BYTES * len(corpus.utterances) if experiment.speech is not None else 0)
+    open_run(place.folder, _config(experiment, corpus, folds), resume=place.resume)
     truth = np.array(label_ids(corpus.utterances, corpus.labels))
     branches = _branches(experiment, corpus, place)
 
@@ -144,6 +145,12 @@ def _needs(experiment: Experiment, corpus: Dataset) -> None:
             f"{corpus.name}: {len(mute)} of {len(corpus.utterances)} utterances have no audio, {mute[0]} for one; "
             "train the words alone, without [speech] and with provided transcripts"
         )
+    silent = [u.id for u in corpus.utterances if u.transcript is None]
+    if experiment.text is not None and experiment.transcripts != "asr" and silent:
+        raise CorpusError(
+            f"{corpus.name}: {len(silent)} of {len(corpus.utterances)} utterances have no transcript, {silent[0]} for "
+            "one; train the voice alone, without [text], or use those of our own recogniser (--transcripts asr)"
+        )
     if len(corpus.labels) < 2:
         raise CorpusError(f"{corpus.name}: {len(corpus.labels)} labels; there must be two at least")
 
@@ -158,7 +165,7 @@ def _every_label(folds: Sequence[Fold], corpus: Dataset) -> None:
             )
 
 
-def _config(experiment: Experiment, corpus: Dataset) -> dict[str, Any]:
+def _config(experiment: Experiment, corpus: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
     return {
         "experiment": asdict(experiment),
         "corpus": {
@@ -167,9 +174,19 @@ def _config(experiment: Experiment, corpus: Dataset) -> dict[str, Any]:
             "labels": summary(corpus.utterances),
             "checksum": checksum(corpus.utterances),
         },
+        "division": _division(folds, corpus),
         "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": checkpoints.versions(),
     }
+
+
+def _division(folds: Sequence[Fold], corpus: Dataset) -> str:
+    """Return a sha256 over who is trained on and who is tested on: finished parts are kept by row."""
+    digest = hashlib.sha256()
+    for fold in folds:
+        for rows in (fold.train, fold.held, fold.test):
+            digest.update("\t".join([*(corpus.utterances[i].id for i in rows), "\n"]).encode())
+    return digest.hexdigest()
 
 
 def _branches(experiment: Experiment, corpus: Dataset, place: Place) -> dict[str, Branch]:
@@ -232,7 +249,10 @@ def _rewarmed(branch: Branch, warm: Mapping[str, Tensor]) -> Branch:
     def fresh(rows: Any, seed: int) -> nn.Module:
         network = branch.fresh(rows, seed)
         assert isinstance(network, TextEmotion)
-        network.encoder.load_state_dict(dict(warm))
+        try:
+            network.encoder.load_state_dict(dict(warm))
+        except RuntimeError as error:
+            raise ConfigError("warm_start: its encoder is another than the one to train") from error
         return network
 
     fields = {name: getattr(branch, name) for name in branch.__dataclass_fields__}

@@ -17,6 +17,9 @@ else:
     import tomli as tomllib
 
 EXAMPLES = Path(__file__).parent.parent / "configs"
+POSITIVE = ("repeats", "folds", "epochs", "batch", "rate", "attention", "max_tokens", "hidden", "warm_epochs")
+SHARES = ("error_rate", "dropout", "smoothing", "misheard", "apart")
+NOT_NEGATIVE = ("seed", "held_percent", "copies", "decay", "class_power", "l2", "frozen", "joint_epochs")
 
 
 @dataclass(frozen=True)
@@ -173,23 +176,38 @@ def build(table: dict[str, Any], where: str) -> Experiment:
         raise ConfigError(f"{where}: no settings called {', '.join(sorted(error.keys))}") from error
     except (dacite.DaciteError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
-    _sensible(experiment, where)
+    check(experiment, where)
     return experiment
 
 
-def _sensible(experiment: Experiment, where: str) -> None:
+def check(experiment: Experiment, where: str) -> None:
+    """Refuse settings that cannot be trained with.
+
+    Raises:
+        ConfigError: naming the setting and ``where`` it stands.
+    """
     if experiment.speech is None and experiment.text is None:
         raise ConfigError(f"{where}: nothing to train; add a section [speech] or [text]")
     if experiment.fusion is not None and (experiment.speech is None or experiment.text is None):
         raise ConfigError(f"{where}: [fusion] needs both [speech] and [text]")
-    positive = {"repeats": experiment.repeats, "folds": experiment.folds or 2}
+    values: dict[str, float] = {
+        "repeats": experiment.repeats,
+        "folds": 2 if experiment.folds is None else experiment.folds,
+        "seed": experiment.seed,
+        "held_percent": experiment.held_percent,
+        "error_rate": experiment.error_rate,
+    }
     for name, part in (("speech", experiment.speech), ("text", experiment.text), ("fusion", experiment.fusion)):
-        if part is not None:
-            positive |= {f"{name}.{key}": getattr(part, key) for key in ("epochs", "batch", "rate")}
-    for key, value in positive.items():
-        if not value > 0:
-            raise ConfigError(f"{where}: {key} = {value}: must be above 0")
-    if not 0 <= experiment.error_rate < 1:
-        raise ConfigError(f"{where}: error_rate = {experiment.error_rate}: must lie in [0, 1)")
-    if experiment.fusion is not None and not 0 <= experiment.fusion.apart < 1:
-        raise ConfigError(f"{where}: fusion.apart = {experiment.fusion.apart}: must lie in [0, 1)")
+        for key in (*POSITIVE, *SHARES, *NOT_NEGATIVE):
+            if hasattr(part, key):
+                values[f"{name}.{key}"] = getattr(part, key)
+    for name, value in values.items():
+        key = name.split(".")[-1]
+        if key in POSITIVE and not value > 0:
+            raise ConfigError(f"{where}: {name} = {value}: must be above 0")
+        if key in SHARES and not 0 <= value < 1:
+            raise ConfigError(f"{where}: {name} = {value}: must lie in [0, 1)")
+        if key in NOT_NEGATIVE and not value >= 0:
+            raise ConfigError(f"{where}: {name} = {value}: must not be below 0")
+    if experiment.held_percent >= 100:
+        raise ConfigError(f"{where}: held_percent = {experiment.held_percent}: leaves nothing to train on")

@@ -92,7 +92,8 @@ def run(unit: Unit, material: Material, *, keep: bool = False) -> dict[str, nn.M
     """
     unit.folder.mkdir(parents=True, exist_ok=True)
     fold = unit.fold
-    asked = np.concatenate([fold.held, fold.test])
+    # Of a finished unit only the networks are wanted: testing a large one takes as long as a third of its training.
+    asked = np.zeros(0, np.intp) if unit.finished else np.concatenate([fold.held, fold.test])
     known, apart = _apart(fold.train, material.fusion, unit.seed)
     networks: dict[str, nn.Module] = {}
     answers: dict[str, Float] = {}
@@ -112,12 +113,13 @@ def run(unit: Unit, material: Material, *, keep: bool = False) -> dict[str, nn.M
             ):
                 if present == BOTH or material.fusion.block == "evidence":
                     answers[name], _ = predict(block, present_rows(speech, text, present), branch)
-        if material.fusion.joint_epochs:
+        if material.fusion.joint_epochs and len(asked):
             joint, branch = _joint(networks, known, unit, material, material.fusion)
             answers["joint"], _ = predict(joint, [branch.examples[i] for i in asked], branch)
-    with (unit.folder / f".{ANSWERS}").open("wb") as file:
-        np.savez(file, **answers)  # type: ignore[arg-type]
-    os.replace(unit.folder / f".{ANSWERS}", unit.folder / ANSWERS)
+    if not unit.finished:
+        with (unit.folder / f".{ANSWERS}").open("wb") as file:
+            np.savez(file, **answers)  # type: ignore[arg-type]
+        os.replace(unit.folder / f".{ANSWERS}", unit.folder / ANSWERS)
     for leftover in unit.folder.iterdir():
         if leftover.is_dir():
             shutil.rmtree(leftover)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from torch import nn
 
@@ -98,13 +99,14 @@ def speech_branch(
 def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = False) -> list[Float]:
     """Return the IS09 functionals of each utterance, (windows, 384), at most ``WINDOWS``; computed once and kept."""
     code = inspect.getsource(is09)
-    key = hashlib.sha256(f"{checksum(utterances)} {WINDOWS} {code}".encode()).hexdigest()[:16]
+    order = [u.id for u in utterances]  # which the checksum leaves out
+    key = hashlib.sha256(f"{checksum(utterances)} {order} {WINDOWS} {code}".encode()).hexdigest()[:16]
     path = cache / f"is09-{key}.npz"
     if not path.is_file():
         front_end = is09.IS09(max_windows=WINDOWS).eval()
         rows = []
         with torch.no_grad():
-            for utterance in track(utterances, "IS09 features", disable=quiet):
+            for utterance in track(utterances, "IS09 features", disable=quiet, console=Console(stderr=True)):
                 assert utterance.audio is not None
                 rows.append(front_end(torch.from_numpy(read(utterance.audio))[None])[0].numpy())
         cache.mkdir(parents=True, exist_ok=True)

@@ -83,5 +83,6 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
 
 def _key(utterances: Sequence[Utterance], copies: int, seed: int) -> str:
     code = "".join(inspect.getsource(module) for module in (whisper, augment, vad_module))
-    text = f"{checksum(utterances)} {copies} {seed} {code} {inspect.getsource(pool)}"
+    order = [u.id for u in utterances]  # which the checksum leaves out
+    text = f"{checksum(utterances)} {order} {copies} {seed} {code} {inspect.getsource(pool)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_runtime.errors import WeightsError
+from edge_runtime.errors import ConfigError, WeightsError
 from trainer import loop
 from trainer.branch import Branch
 from trainer.experiment.settings import Text
@@ -51,7 +51,10 @@ def text_branch(
         )
         if warm is not None:
             network.encoder.load_state_dict(warm)
-        network.freeze(settings.frozen)
+        try:
+            network.freeze(settings.frozen)
+        except ValueError as error:
+            raise ConfigError(f"text.frozen = {settings.frozen}: {error}") from error
         return network
 
     def encoded(words: Sequence[str]) -> list[loop.Example]:

@@ -1,0 +1,29 @@
+"""Tweets made plain."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.text.tweets import plain
+
+
+@pytest.mark.parametrize(
+    ("tweet", "expected"),
+    [
+        ("@Ann_1 see https://t.co/aB3?x=1&y now", "@user see http now"),
+        ("www.example.org/a is down", "http is down"),
+        ("Tom &amp; Jerry &lt;3", "Tom & Jerry <3"),
+        ("&lt;https://a.b&gt; @x", "<http @user"),  # an address ends at the next space
+        ("no http here, mail me", "no http here, mail me"),
+        ("#love", "#love"),
+        ("", ""),
+    ],
+)
+def test_addresses_and_names_are_alike_and_entities_are_characters(tweet, expected):
+    assert plain(tweet) == expected
+
+
+@given(st.text())
+def test_what_has_neither_stays_as_it_is(text):
+    if not set(text) & set("&@") and "http" not in text and "www." not in text:
+        assert plain(text) == text

@@ -224,7 +224,8 @@ def restore(folder: Path) -> tuple[TextEmotion, Texts, dict[str, Any]]:
     config = checkpoints.read(folder, KIND)
     encoder_config = AutoConfig.for_model(**json.loads((folder / ENCODER).read_text()))
     encoder = AutoModel.from_config(encoder_config, **encoder_options(encoder_config))
-    network = TextEmotion(encoder, len(config["labels"]))
+    hidden = config["settings"].get("hidden", 768)  # the recipe's settings do not name it
+    network = TextEmotion(encoder, len(config["labels"]), hidden=hidden)
     checkpoints.load_weights(folder, network)
     special = json.loads((folder / "special.json").read_text())
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / TOKENIZER), **special)

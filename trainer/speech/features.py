@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from transformers import WhisperForConditionalGeneration
 
@@ -54,7 +55,7 @@ def pooled_states(
     encoder = whisper.SpeechEncoder(model).eval()
     vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
     rows = []
-    for number, utterance in enumerate(track(utterances, "encoding", disable=quiet)):
+    for number, utterance in enumerate(track(utterances, "encoding", disable=quiet, console=Console(stderr=True))):
         assert utterance.audio is not None
         clean = read(utterance.audio)
         conditions = [clean]

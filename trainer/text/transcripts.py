@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from tokenizers import Tokenizer
 
@@ -118,7 +119,9 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
     if not known.keys() >= set(sums):
         recogniser = Recogniser(bundle)
         with path.open("a", encoding="utf-8") as log:
-            for file, digest in zip(track(files, "recognising", disable=quiet), sums, strict=True):
+            for file, digest in zip(
+                track(files, "recognising", disable=quiet, console=Console(stderr=True)), sums, strict=True
+            ):
                 if digest not in known:
                     known[digest] = recogniser(file)
                     log.write(json.dumps({"audio": digest, "text": known[digest]}) + "\n")

@@ -110,7 +110,8 @@ def test_words_that_are_given_replace_recognition(model: IEmoNet, jfk: Path, ans
     assert told.speech == answer.speech
     assert told.text != answer.text
     assert told.scores != answer.scores
-    assert told.timings_ms["transcript_decoder"] < answer.timings_ms["transcript_decoder"]
+    assert "transcript_decoder" not in told.timings_ms
+    assert "transcript_decoder" in answer.timings_ms
 
 
 def test_the_recognised_words_given_change_nothing(model: IEmoNet, jfk: Path, answer: Prediction) -> None:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import Recording
 from edge_runtime.bundle import Bundle
-from edge_runtime.errors import CorpusError
+from edge_runtime.errors import BundleError, CorpusError
 from edge_runtime.locate import locate
 from edge_runtime.segment import utterances as pieces_of
 from edge_runtime.vad import VoiceActivity
@@ -88,7 +88,13 @@ class Recogniser:
     """The speech recognition of a bundle alone: audio → transcript, the very one that the runtime gives."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Open the graphs of ``bundle`` that it takes, on one processor thread."""
+        """Open the graphs of ``bundle`` that it takes, on one processor thread.
+
+        Raises:
+            BundleError: the bundle recognises no words.
+        """
+        if bundle.decoding is None:
+            raise BundleError(f"{bundle.folder}: recognises no words; use another bundle")
         vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in SLOTS)
         tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
         self._vad = VoiceActivity(vad)

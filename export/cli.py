@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -148,6 +149,30 @@ def swap(
         limits=Limits(limit_points, allow_shortfall),
     )
     _report(manifest, out)
+
+
+@app.command(
+    epilog="Examples:\n\n  python -m export verify models/en-tiny-int8\n\n"
+    "Exit codes: 0 it is what was exported, 1 it is not, 2 wrong usage."
+)
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to check.", metavar="BUNDLE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a bundle again: every checksum, every graph, and whether it says here what it said when it was made."""
+    from export.check import check  # noqa: PLC0415 - onnxruntime is slow to import
+
+    found = check(bundle)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        wrong = found.pop("wrong")
+        for key, value in found.items():
+            print(f"{key.replace('_', ' ')}: {value}")
+        print("\n".join(f"wrong: {text}" for text in wrong) or "nothing is wrong")
+        found["wrong"] = wrong
+    if found["wrong"]:
+        raise typer.Exit(FAILED)
 
 
 def _renamed(pairs: list[str] | None) -> dict[str, str]:

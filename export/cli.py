@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from edge_runtime.errors import IEmoNetError
+from export.comparison import compare
+from export.inspection import inspect
 
 FAILED = 1
 CHECKPOINTS = Path("checkpoints")
@@ -63,6 +65,18 @@ def onnx(
     for file in files:
         print(f"{file.stat().st_size / 1e6:8.2f} MB  {file.name}")
     print(f"{sum(f.stat().st_size for f in files) / 1e6:8.2f} MB  {target}")
+
+
+app.command(
+    epilog="Examples:\n\n  python -m export inspect models/en-tiny-int8\n\n"
+    "  python -m export inspect my-bundle --json\n\nExit code: 0 if it is whole, 1 if something is wrong with it."
+)(inspect)
+app.command(
+    epilog="Examples:\n\n  python -m export compare models/en-tiny-int8 my-bundle\n\n"
+    "  python -m export compare A B --audio clip.wav --audio other.flac\n\n"
+    "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
+    "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
+)(compare)
 
 
 def main() -> None:

@@ -290,9 +290,12 @@ def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
 
 
 def _tensor(entry: Mapping[str, Any]) -> Tensor:
-    # An axis is a size, a name, or null where the graph gives a dynamic one no name.
-    shape = tuple(axis if axis is None or isinstance(axis, str) else _whole(axis) for axis in _list(entry["shape"]))
-    return Tensor(_text(entry["name"]), _text(entry["dtype"]), shape)
+    return Tensor(_text(entry["name"]), _text(entry["dtype"]), tuple(_axis(a) for a in _list(entry["shape"])))
+
+
+def _axis(value: Any) -> Any:
+    """Return an axis: a size, a name, or None where the graph gives a dynamic one no name."""
+    return value if value is None or isinstance(value, str) else _whole(value)
 
 
 def _decoding(entry: Mapping[str, Any]) -> Decoding:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from export.samples import Sample
+    from export.recordings import Sample
     from export.side_by_side import Comparison
 
 SOME_FAILED = 1
@@ -42,7 +42,7 @@ def compare(
     """Put two bundles side by side: size, latency, agreement, transcripts, and accuracy where labels are known."""
     # Imported here so that --help need not wait for them.
     from edge_runtime import IEmoNet  # noqa: PLC0415
-    from export.samples import gather  # noqa: PLC0415
+    from export.recordings import gather  # noqa: PLC0415
     from export.side_by_side import side_by_side  # noqa: PLC0415
 
     samples = gather(audio or [], limit=limit, seed=seed)

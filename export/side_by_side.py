@@ -14,7 +14,7 @@ from edge_runtime import IEmoNet
 from edge_runtime.bundle import SLOTS
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.prediction import Scores
-from export.samples import Sample
+from export.recordings import Sample
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
 from trainer.text.recognition_errors import word_error_rate
 

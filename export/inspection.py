@@ -47,6 +47,7 @@ def show(found: Contents, console: Console) -> None:
         ("tokenizers", _tokenizers(found)),
         ("temperatures", [(k, _short(v)) for k, v in _items(manifest.get("calibration"))]),
         ("metrics", list(_metrics(manifest.get("metrics"), ""))),
+        ("what the conversion changed", _verification(manifest.get("verification"))),
         ("provenance", _provenance(manifest.get("provenance"))),
     ):
         if rows:
@@ -142,6 +143,15 @@ def _metrics(value: Any, place: str) -> Iterator[tuple[str, str]]:
         return
     for key, inner in value.items():
         yield from _metrics(inner, f"{place}, {key}".removeprefix(", ").replace("_", " "))
+
+
+def _verification(value: Any) -> list[tuple[str, str]]:
+    """Return how often the labels stayed the same, and where more was lost than was allowed."""
+    about = dict(_items(value))
+    views = [(k, dict(_items(v))) for k, v in _items(about.get("converted"))]
+    rows = [(k, f"same label {_short(v['same_label'])} of {v.get('n')}") for k, v in views if "same_label" in v]
+    short = about.get("shortfall")
+    return [*rows, *(("falls short", str(text)) for text in (short if isinstance(short, list) else []))]
 
 
 def _mean(score: Any) -> str:

@@ -63,6 +63,7 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_so_it_does_of_other_recordings(
     bundle_folder: Path, clip: Callable[..., Path], model: IEmoNet, name: str
@@ -70,6 +71,7 @@ def test_so_it_does_of_other_recordings(
     same(bundle_folder, clip(CHANGES[name]), model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left_out", "temperatures"),
     [

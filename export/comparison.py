@@ -29,8 +29,8 @@ def compare(
     audio: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A sound file, a corpus' folder or a manifest (.csv, .tsv, .jsonl); may be given several times "
-            "[default: examples/jfk.wav, if it is there]."
+            help="A sound file, a corpus' folder or a manifest (.csv, .tsv, .jsonl); may be given several times. "
+            "Without it examples/jfk.wav, if it is there."
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Utterances of a corpus, at most, drawn at random.")] = 100,
@@ -74,7 +74,7 @@ def show(found: Comparison, console: Console) -> None:
         for slot, times in found.latency_ms.items():
             latency.add_row(slot, *_numbers(times, 1))
         console.print(latency)
-    if found.compared_on:
+    if found.heard or found.read:
         console.print(_answers(found))
     for note in found.notes:
         console.print(Text(f"note: {note}"), soft_wrap=True)
@@ -99,7 +99,9 @@ def _numbers(pair: tuple[float | None, float | None], unit: float) -> list[str]:
 
 
 def _answers(found: Comparison) -> Table:
-    table = Table(title=f"answers on {found.n} {found.compared_on}", title_justify="left", show_header=False)
+    table = Table(
+        title=f"answers on {found.heard} recordings and {found.read} texts", title_justify="left", show_header=False
+    )
     for branch, how in found.agreement.items():
         table.add_row(
             branch,

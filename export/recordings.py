@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_runtime.errors import AudioNotFoundError, CorpusError
 from trainer.corpora import catalogue, manifest
+from trainer.text.tweets import plain
 
 EXAMPLE = Path("examples/jfk.wav")
 """Compared on where nothing else is given, if it is there."""
@@ -59,8 +60,12 @@ def gather(places: Sequence[Path], *, limit: int, seed: int) -> list[Sample]:
 
 
 def _drawn(place: Path, limit: int, seed: int) -> list[Sample]:
-    utterances = catalogue.read(place)
+    corpus = catalogue.detect(place)
+    utterances = catalogue.read(place, corpus=corpus)
     if len(utterances) > limit:
         chosen = sorted(random.Random(seed).sample(range(len(utterances)), limit))  # noqa: S311 - a sample, no secret
         utterances = [utterances[i] for i in chosen]
-    return [Sample(f"{u.corpus} {u.id}", u.audio, u.transcript or None, u.label) for u in utterances]
+    tidy = plain if corpus.name == "semeval" else str
+    return [
+        Sample(f"{u.corpus} {u.id}", u.audio, tidy(u.transcript) if u.transcript else None, u.label) for u in utterances
+    ]

@@ -24,8 +24,9 @@ PAIR = ("a", "b")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a bundle says of a sample: its answer by branch (None where there is none), and the transcript."""
+    """What a bundle says of a sample: whether it was heard, its answer by branch (None for none), the transcript."""
 
+    heard: bool
     by_branch: dict[str, Scores | None]
     transcript: str | None
 
@@ -38,8 +39,8 @@ class Comparison:
         names: of the bundles.
         labels: of the bundles.
         bytes: by slot, of a and of b; None where one has no such slot.
-        compared_on: "recordings", "words", or None where the bundles have no way in common to be asked.
-        n: samples that both were asked about.
+        heard: recordings that both were asked about.
+        read: words without a recording, or for a bundle that hears nothing, that both were asked about.
         latency_ms: by slot, medians of a and of b; "total" too.
         agreement: by branch: ``n``, the share of the ``same_label``, the mean and largest ``difference`` of a score.
         transcripts: ``n``, how many are the ``same`` but for case and punctuation, and ``wer``: words of b that
@@ -52,8 +53,8 @@ class Comparison:
     names: tuple[str, str]
     labels: tuple[tuple[str, ...], tuple[str, ...]]
     bytes: dict[str, tuple[int | None, int | None]]
-    compared_on: str | None = None
-    n: int = 0
+    heard: int = 0
+    read: int = 0
     latency_ms: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     agreement: dict[str, dict[str, Any]] = field(default_factory=dict)
     transcripts: dict[str, Any] | None = None
@@ -82,9 +83,7 @@ def side_by_side(
         progress: wraps the samples, to show how far it is.
     """
     found = _beside(models)
-    ask = _way(models, found)
-    if ask is None:
-        return found
+    ask = _way(models)
     times: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     answers: list[tuple[Sample, tuple[Answer, Answer]]] = []
     warm = False
@@ -102,7 +101,8 @@ def side_by_side(
                     answers.append((sample, (a[0], b[0])))
         except (AudioError, AudioNotFoundError) as error:
             found.skipped[sample.name] = str(error)
-    found.n = len(answers)
+    found.heard = sum(answer.heard for _, (answer, _) in answers)
+    found.read = len(answers) - found.heard
     order = ["read", *SLOTS, "total"]
     found.latency_ms = {s: (_median(times[s][0]), _median(times[s][1])) for s in sorted(times, key=order.index)}
     _agree(found, [pair for _, pair in answers])
@@ -130,33 +130,21 @@ def _beside(models: tuple[IEmoNet, IEmoNet]) -> Comparison:
 Ask = Callable[[IEmoNet, Sample], tuple[Answer, dict[str, float]]]
 
 
-def _way(models: tuple[IEmoNet, IEmoNet], found: Comparison) -> Ask | None:
-    """Return the way that both can be asked: by recordings, else by words."""
-    slots = [set(model.bundle.slots) for model in models]
-    if all("vad" in s for s in slots):
-        found.compared_on = "recordings"
-        return _hear
-    if all("text_emotion" in s for s in slots):
-        found.compared_on = "words"
-        found.notes.append("one reads words alone: both are asked about a corpus' words, without times")
-        return _read
-    found.notes.append("one hears the voice alone and one reads words alone: only sizes are compared")
-    return None
+def _way(models: tuple[IEmoNet, IEmoNet]) -> Ask:
+    """Return how both are asked alike: about a recording if both hear, else about its words if both read."""
+    hear, read = (all(slot in model.bundle.slots for model in models) for slot in ("vad", "text_emotion"))
 
+    def ask(model: IEmoNet, sample: Sample) -> tuple[Answer, dict[str, float]]:
+        if hear and sample.audio is not None:
+            said = model(sample.audio)
+            scores = Scores(said.label, said.scores) if said.label else None
+            by_branch = {"fused": scores, "voice": said.speech, "words": said.text}
+            return Answer(True, by_branch, said.transcript), dict(said.timings_ms)
+        if read and (sample.words or "").strip():
+            return Answer(False, {"fused": model.classify_text(sample.words or "")}, None), {}
+        raise AudioError("there is no recording that both could hear, nor words that both could read")
 
-def _hear(model: IEmoNet, sample: Sample) -> tuple[Answer, dict[str, float]]:
-    if sample.audio is None:
-        raise AudioError("has no recording")
-    said = model(sample.audio)
-    scores = Scores(said.label, said.scores) if said.label else None
-    answer = Answer({"fused": scores, "voice": said.speech, "words": said.text}, said.transcript)
-    return answer, dict(said.timings_ms)
-
-
-def _read(model: IEmoNet, sample: Sample) -> tuple[Answer, dict[str, float]]:
-    if not (sample.words or "").strip():
-        raise AudioError("its words are not known")
-    return Answer({"fused": model.classify_text(sample.words or "")}, None), {}
+    return ask
 
 
 def _median(values: list[float]) -> float | None:
@@ -179,7 +167,7 @@ def _agree(found: Comparison, answers: list[tuple[Answer, Answer]]) -> None:
         one_sided = len([pair for pair in pairs if (pair[0] is None) != (pair[1] is None)])
         if one_sided:
             found.notes.append(f"{branch}: only one of the two answers for {one_sided} of {len(pairs)}")
-    heard = [(x.transcript or "", y.transcript or "") for x, y in answers]
+    heard = [(x.transcript or "", y.transcript or "") for x, y in answers if x.heard]
     if any(x for x, _ in heard) and any(y for _, y in heard):
         found.transcripts = {
             "n": len(heard),

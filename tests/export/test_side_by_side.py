@@ -16,6 +16,8 @@ from edge_runtime.prediction import Scores
 from export.recordings import Sample
 from export.side_by_side import side_by_side
 
+NOTHING = "there is no recording that both could hear, nor words that both could read"
+
 
 @dataclass
 class Made:
@@ -77,7 +79,7 @@ def test_what_differs_is_measured(made: Any) -> None:
     b = made("bb", {"1": (0.7, "well I was"), "2": (0.4, "so it is"), "3": (0.2, "no"), "4": (0.2, "no")})
     samples = [sample("1", "happy"), sample("2", "happy"), sample("3", "sad"), sample("4", "angry")]
     found = side_by_side((a, b), samples, repeats=2)
-    assert found.n == 4
+    assert (found.heard, found.read) == (4, 0)
     assert found.bytes["vad"] == (10, 20)
     assert found.bytes["all files"] == (20, 40)
     assert found.latency_ms["total"] == (10.0, 20.0)
@@ -110,9 +112,9 @@ def test_an_answer_that_is_missing_is_wrong(made: Any) -> None:
 
 def test_what_cannot_be_used_is_told_and_the_rest_compared(made: Any) -> None:
     a, b = made("a", {"1": (0.9, "x")}), made("b", {"1": (0.9, "x")})
-    found = side_by_side((a, b), [sample("damaged"), Sample("tweet", None, "x", "sad"), sample("1")], repeats=1)
-    assert found.skipped == {"damaged": "damaged: damaged", "tweet": "has no recording"}
-    assert found.n == 1
+    found = side_by_side((a, b), [sample("damaged"), Sample("tweet", None, "x"), sample("1")], repeats=1)
+    assert found.skipped == {"damaged": "damaged: damaged", "tweet": NOTHING}
+    assert found.heard == 1
 
 
 def test_of_other_labels_the_rest_is_compared(made: Any) -> None:
@@ -137,23 +139,32 @@ def test_where_one_reads_words_alone_both_are_asked_about_words(made: Any) -> No
     a = made("a", {}, slots=("vad", "speech_emotion", "text_emotion", "fusion"))
     b = made("b", {}, slots=("text_emotion",), reads="sad")
     found = side_by_side((a, b), [sample("1", "sad", "oh no"), sample("2")], repeats=1)
-    assert found.compared_on == "words"
+    assert (found.heard, found.read) == (0, 1)
     assert found.latency_ms == {}
     assert found.accuracy == {"n": 1, "a": {"wa": 0.0, "ua": 0.0}, "b": {"wa": 1.0, "ua": 1.0}}
-    assert found.skipped == {"2": "its words are not known"}
+    assert found.skipped == {"2": NOTHING}
     assert found.bytes["vad"] == (10, None)
+
+
+def test_words_without_a_recording_are_read_where_both_can(made: Any) -> None:
+    slots = ("vad", "speech_emotion", "text_emotion", "fusion")
+    a, b = made("a", {"1": (0.9, "x")}, slots=slots), made("b", {"1": (0.9, "x")}, slots=slots, reads="sad")
+    found = side_by_side((a, b), [sample("1"), Sample("tweet", None, "oh no", "sad")], repeats=1)
+    assert (found.heard, found.read, found.skipped) == (1, 1, {})
+    assert found.agreement["fused"] == {"n": 2, "same_label": 0.5, "mean_difference": 0.5, "largest_difference": 1.0}
+    assert found.accuracy["b"]["wa"] == 1.0
+    assert found.transcripts["n"] == 1
 
 
 def test_a_voice_and_words_alone_are_compared_in_size(made: Any) -> None:
     found = side_by_side((made("a", {}), made("b", {}, slots=("text_emotion",))), [sample("1")], repeats=1)
-    assert found.compared_on is None
     assert found.bytes["text_emotion"] == (None, 10)
-    assert "only sizes are compared" in found.notes[0]
+    assert found.skipped == {"1": NOTHING}
 
 
 def test_without_samples_there_are_sizes(made: Any) -> None:
     found = side_by_side((made("a", {}), made("b", {})), [], repeats=1)
-    assert (found.n, found.agreement, found.transcripts, found.accuracy) == (0, {}, None, None)
+    assert (found.heard, found.agreement, found.transcripts, found.accuracy) == (0, {}, None, None)
 
 
 def test_a_real_bundle_agrees_with_itself(model: IEmoNet, jfk: Path) -> None:

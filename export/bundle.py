@@ -107,7 +107,7 @@ def build(
             "calibration": made.calibration,
             **_facts(trained, origins),
         }
-        writer.verify(manifest, items, limits)
+        writer.verify(manifest, made, items, limits)
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
     return manifest
 

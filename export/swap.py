@@ -105,7 +105,7 @@ def swap(
             "toolchain": checkpoints.versions(),
             "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
         }
-        writer.verify(manifest, items, limits)
+        writer.verify(manifest, made, items, limits)
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
     return manifest
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_runtime.errors import IEmoNetError
+from export.comparison import compare
+from export.inspection import inspect
 
 if TYPE_CHECKING:
     from export.samples import Samples
@@ -199,6 +201,18 @@ def _report(manifest: dict[str, Any], folder: Path) -> None:
 
     for line in lines(manifest, folder):
         print(line)
+
+
+app.command(
+    epilog="Examples:\n\n  python -m export inspect models/en-tiny-int8\n\n"
+    "  python -m export inspect my-bundle --json\n\nExit code: 0 if it is whole, 1 if something is wrong with it."
+)(inspect)
+app.command(
+    epilog="Examples:\n\n  python -m export compare models/en-tiny-int8 my-bundle\n\n"
+    "  python -m export compare A B --audio clip.wav --audio other.flac\n\n"
+    "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
+    "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
+)(compare)
 
 
 def main() -> None:

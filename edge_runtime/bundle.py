@@ -15,10 +15,31 @@ from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.session import Session
 
 MANIFEST = "bundle.json"
-SCHEMA = 1
-SLOTS = ("vad", "speech_encoder", "transcript_decoder", "speech_emotion", "text_emotion", "fusion")
-TOKENIZERS = ("transcript", "text")
-TEMPERATURES = ("speech", "text", "fusion", "fusion_speech_only", "fusion_text_only")
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 is schema 2 with every slot filled."""
+SLOTS = (
+    "vad",
+    "speech_encoder",
+    "transcript_encoder",
+    "transcript_decoder",
+    "speech_emotion",
+    "text_emotion",
+    "fusion",
+)
+TOKENIZERS = {"transcript": "transcript_decoder", "text": "text_emotion"}
+"""Which slot each tokenizer is for."""
+TEMPERATURES = {
+    "speech": "speech_emotion",
+    "text": "text_emotion",
+    "fusion": "fusion",
+    "fusion_speech_only": "fusion",
+    "fusion_text_only": "fusion",
+}
+"""Which slot's logits each temperature divides."""
+ALONE = ("fusion_speech_only", "fusion_text_only")
+"""Left out where fusion was not trained to do without one branch; the other branch's own answer then counts."""
+LOGITS = ("speech_emotion", "text_emotion", "fusion")
 
 
 @dataclass(frozen=True)
@@ -45,10 +66,25 @@ class Slot:
         Raises:
             BundleError: there is none.
         """
-        for tensor in self.outputs:
+        return self._named(name, self.outputs, "output")
+
+    def input(self, name: str) -> Tensor:
+        """Return the input called ``name``.
+
+        Raises:
+            BundleError: there is none.
+        """
+        return self._named(name, self.inputs, "input")
+
+    def takes(self, name: str) -> bool:
+        """Whether the graph has an input called ``name``."""
+        return any(tensor.name == name for tensor in self.inputs)
+
+    def _named(self, name: str, tensors: tuple[Tensor, ...], kind: str) -> Tensor:
+        for tensor in tensors:
             if tensor.name == name:
                 return tensor
-        raise BundleError(f"{self.path}: has no output {name!r}; export the bundle again")
+        raise BundleError(f"{self.path}: has no {kind} {name!r}; export the bundle again")
 
 
 @dataclass(frozen=True)
@@ -59,9 +95,9 @@ class Bundle:
         folder: where it is.
         name, version: its own.
         labels: the emotions, in the order of every output.
-        slots: the graphs.
+        slots: the graphs that it has: those of voice, of words, or both and their fusion.
         tokenizers: paths of the tokenizers' files.
-        decoding: special tokens of the transcript decoder.
+        decoding: special tokens of the transcript decoder, None without one.
         temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
         manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
     """
@@ -72,7 +108,7 @@ class Bundle:
     labels: tuple[str, ...]
     slots: Mapping[str, Slot]
     tokenizers: Mapping[str, Path]
-    decoding: Decoding
+    decoding: Decoding | None
     temperatures: Mapping[str, float]
     manifest: Mapping[str, Any]
 
@@ -82,7 +118,8 @@ class Bundle:
 
         Raises:
             BundleNotFoundError: no such folder, or no manifest in it.
-            BundleError: another schema, a missing or altered file, a wrong label count, or a malformed manifest.
+            BundleError: another schema, a missing or altered file, slots that do not make a whole, a wrong label
+                count, or a malformed manifest.
         """
         path = folder / MANIFEST
         if not path.is_file():
@@ -90,15 +127,24 @@ class Bundle:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             _check_version(path, manifest["schema"], manifest["sample_rate"])
+            slots = _check_slots(path, manifest["slots"])
             bundle = cls(
                 folder=folder,
                 name=_text(manifest["name"]),
                 version=_text(manifest["version"]),
                 labels=tuple(_text(label) for label in manifest["labels"]),
-                slots={slot: _slot(folder, manifest["slots"][slot]) for slot in SLOTS},
-                tokenizers={t: _checked(folder, manifest["tokenizers"][t]) for t in TOKENIZERS},
-                decoding=_decoding(manifest["decoding"]),
-                temperatures={name: _positive(manifest["calibration"][name]) for name in TEMPERATURES},
+                slots={slot: _slot(folder, manifest["slots"][slot]) for slot in slots},
+                tokenizers={
+                    name: _checked(folder, manifest["tokenizers"][name])
+                    for name, slot in TOKENIZERS.items()
+                    if slot in slots
+                },
+                decoding=_decoding(manifest["decoding"]) if "transcript_decoder" in slots else None,
+                temperatures={
+                    name: _positive(manifest["calibration"][name])
+                    for name, slot in TEMPERATURES.items()
+                    if slot in slots and not (name in ALONE and name not in manifest["calibration"])
+                },
                 manifest=manifest,
             )
         except BundleError:
@@ -108,7 +154,8 @@ class Bundle:
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
         bundle._check_labels()
-        bundle._check_decoding()
+        if bundle.decoding is not None:
+            bundle._check_decoding(bundle.decoding)
         return bundle
 
     def open(self, slot: str, *, device: str, threads: int) -> Session:
@@ -132,16 +179,15 @@ class Bundle:
     def _check_labels(self) -> None:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise BundleError(f"{self.folder}: labels {self.labels}; expected two or more different ones")
-        for slot in ("speech_emotion", "text_emotion", "fusion"):
+        for slot in (slot for slot in LOGITS if slot in self.slots):
             shape = self.slots[slot].output("logits").shape
             if not shape or shape[-1] != len(self.labels):
                 raise BundleError(
                     f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
                 )
 
-    def _check_decoding(self) -> None:
+    def _check_decoding(self, settings: Decoding) -> None:
         (*_, vocabulary) = self.slots["transcript_decoder"].output("logits").shape or (None,)
-        settings = self.decoding
         tokens = [*settings.prompt, settings.end, *settings.suppress, *settings.begin_suppress]
         fits = isinstance(vocabulary, int) and all(0 <= token < vocabulary for token in tokens)
         if not fits or not settings.prompt or settings.max_tokens < 1:
@@ -151,13 +197,37 @@ class Bundle:
 
 
 def _check_version(path: Path, schema: Any, sample_rate: Any) -> None:
-    if schema != SCHEMA:
+    if isinstance(schema, bool) or schema not in READABLE:
         raise BundleError(
-            f"{path}: schema {schema!r}, and this version reads {SCHEMA}; "
+            f"{path}: schema {schema!r}, and this version reads {' and '.join(map(str, READABLE))}; "
             "update edge-iemonet, or export the bundle again"
         )
     if sample_rate != SAMPLE_RATE:
         raise BundleError(f"{path}: sample rate {sample_rate!r}; this version runs {SAMPLE_RATE}")
+
+
+def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
+    """Return the names of the slots that are filled, after checking that together they can answer."""
+    there = {slot: stated[slot] for slot in SLOTS if slot in stated}
+    unknown = sorted(set(stated) - set(SLOTS))
+    if unknown:
+        raise BundleError(f"{path}: unknown slots {', '.join(map(repr, unknown))}; known are {', '.join(SLOTS)}")
+    voice, words = "speech_emotion" in there, "text_emotion" in there
+    reads_states = voice and any(t["name"] == "hidden_states" for t in there["speech_emotion"]["inputs"])
+    needs = {
+        "speech_emotion": "fusion" in there or not words,
+        "text_emotion": "fusion" in there,
+        "fusion": voice and words,
+        "vad": voice or "transcript_decoder" in there,
+        "speech_encoder": reads_states or ("transcript_decoder" in there and "transcript_encoder" not in there),
+    }
+    missing = [slot for slot, needed in needs.items() if needed and slot not in there]
+    if missing:
+        raise BundleError(
+            f"{path}: slot {' and '.join(map(repr, missing))} is missing, which its other slots need "
+            f"({', '.join(there) or 'there are none'}); export the bundle again"
+        )
+    return list(there)
 
 
 def _text(value: Any) -> str:

@@ -34,7 +34,8 @@ class Segment:
     Attributes:
         start_s: where it begins, in seconds.
         end_s: where it ends.
-        fused: the answer from everything there is.
+        fused: the answer from everything there is; None where there is nothing (a bundle that reads words alone, and
+            no words).
         speech: what the voice alone says; None where the bundle has no such branch.
         text: what the words alone say; None where there are no words.
         transcript: the words, or None.
@@ -42,10 +43,19 @@ class Segment:
 
     start_s: float
     end_s: float
-    fused: Scores
+    fused: Scores | None
     speech: Scores | None
     text: Scores | None
     transcript: str | None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """What the answer rests on: "voice", "words", or both."""
+        return _used(self.speech, self.text)
+
+
+def _used(speech: Scores | None, text: Scores | None) -> tuple[str, ...]:
+    return tuple(name for name, scores in (("voice", speech), ("words", text)) if scores)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,14 @@ class Prediction:
     timings_ms: Mapping[str, float]
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """What the answer rests on: "voice", "words", or both."""
+        return _used(self.speech, self.text)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists, ready for JSON."""
-        return asdict(self)
+        answer = asdict(self)
+        for segment, plain in zip(self.segments, answer["segments"], strict=True):
+            plain["used"] = segment.used
+        return answer | {"used": self.used}

@@ -115,8 +115,8 @@ def test_no_more_than_the_limit_is_written(tmp_path: Path, max_tokens: int) -> N
 
 def test_the_example_is_written_down_rightly(model: IEmoNet, jfk: Path, jfk_words: list[str]) -> None:
     waveform, _ = soundfile.read(jfk, dtype="float32")
-    hidden, cross = model._encode(waveform)
-    text = model._transcribe(cross, duration_s=11.0)
+    hidden, cross = model._classify._encode(waveform)
+    text = model._classify._transcribe(cross, duration_s=11.0)
     assert re.findall(r"[a-z]+", text.lower()) == jfk_words
     assert text == text.strip()
     assert hidden.shape[0] == 1

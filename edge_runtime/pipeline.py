@@ -15,7 +15,6 @@ from edge_runtime.locate import locate
 from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment
 from edge_runtime.segment import LONGEST_S, utterances
 from edge_runtime.session import thread_budget
-from edge_runtime.vad import VoiceActivity
 
 Item = TypeVar("Item")
 
@@ -32,7 +31,7 @@ class IEmoNet:
         self.bundle = bundle
         self._vad = None
         if "vad" in bundle.slots:
-            self._vad = VoiceActivity(bundle.open("vad", device=device, threads=budget))
+            self._vad = bundle.open("vad", device=device, threads=budget)
         self._classify = UtteranceClassifier(bundle, device=device, threads=budget)
 
     @classmethod

@@ -16,8 +16,10 @@ from edge_runtime.errors import (
     DeviceError,
     IEmoNetError,
 )
+from edge_runtime.live import Event, Stream
 from edge_runtime.pipeline import IEmoNet
 from edge_runtime.prediction import Prediction, Scores, Segment
+from edge_runtime.timeline import Timeline
 
 __all__ = [
     "Audio",
@@ -27,9 +29,12 @@ __all__ = [
     "BundleError",
     "BundleNotFoundError",
     "DeviceError",
+    "Event",
     "IEmoNet",
     "IEmoNetError",
     "Prediction",
     "Scores",
     "Segment",
+    "Stream",
+    "Timeline",
 ]

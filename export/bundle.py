@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import MANIFEST, SCHEMA
-from edge_runtime.errors import ExportError
+from edge_runtime.errors import ExportError, WeightsError
 from export import card, parts, recogniser, samples
 from export.composition import compose
 from export.limits import STRICT, Limits
@@ -80,15 +80,19 @@ def build(
     trained = parts.load(sources.checkpoints, sources.renamed)
     _check_fusion(sources.checkpoints, trained, untrained_fusion=untrained_fusion)
     whisper = _folder(sources)
-    origins = {name: weights.provenance(sources.pretrained / name) for name in (VAD,)}
+    origins = {}
     heard = None
     if trained.text is not None or not isinstance(trained.speech, AttentionBiLSTM):
         heard = recogniser.load(whisper, language=sources.language)
         origins[Path(whisper).name] = provenance(whisper)
+    origins[VAD] = weights.provenance(sources.pretrained / VAD)
+    vad = sources.pretrained / VAD / "vad.onnx"
+    if not vad.is_file():
+        raise WeightsError(f"{vad}: missing; delete the folder and run `trainer fetch` again")
     for config in trained.configs.values():
         origins |= config.get("pretrained", {}) if config["kind"] == "text" else {}
     items = tried or samples.built_in()
-    made = compose(trained, heard, sources.pretrained / VAD / "vad.onnx", items, stitched=stitched)
+    made = compose(trained, heard, vad, items, stitched=stitched)
     with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
         writer = Writer(scratch, Path(exact), precision)
         writer.write(made)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from edge_runtime import cli_timeline
+from edge_runtime import cli_listen, cli_timeline
 from edge_runtime.errors import AudioError, AudioNotFoundError, IEmoNetError
 
 SOME_FAILED, USAGE = 1, 2
@@ -87,6 +87,7 @@ def classify(
 
 
 app.command(name="timeline", epilog=cli_timeline.EXAMPLES)(cli_timeline.timeline)
+app.command(name="listen", epilog=cli_listen.EXAMPLES)(cli_listen.listen)
 
 
 def main() -> None:

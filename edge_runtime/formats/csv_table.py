@@ -24,7 +24,7 @@ def render(segments: Sequence[Segment], labels: Sequence[str]) -> str:
                 segment.channel,
                 segment.label,
                 *("" if score is None else f"{score:.4f}" for score in found),
-                segment.transcript,
+                " ".join((segment.transcript or "").split()),  # a row is a line
             ]
         )
     return file.getvalue()

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import accuracy, paths, picture, process, quantisation, recognition, record, render, results_page
+from benchmarks import accuracy, long, paths, picture, process, quantisation, recognition, record, render, results_page
 from export.bundle import Sources, build
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
@@ -98,6 +98,9 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
     bundle = ROOT / "models" / "en-tiny-int8"
     result = recognition_errors.measure(data, weights, bundle, seed=seed)
     print(record.write("recognition_errors", result, seed=seed))
+
+
+app.command(name="long")(long.command)
 
 
 @app.command(name="picture")

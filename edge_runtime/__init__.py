@@ -19,9 +19,11 @@ from edge_runtime.errors import (
     MissingExtraError,
     RewardError,
 )
+from edge_runtime.live import Event, Stream
 from edge_runtime.pipeline import IEmoNet
 from edge_runtime.prediction import Prediction, Scores, Segment
 from edge_runtime.reward import EmotionValues
+from edge_runtime.timeline import Timeline
 
 __all__ = [
     "Audio",
@@ -33,6 +35,7 @@ __all__ = [
     "DeviceError",
     "DialogueReward",
     "EmotionValues",
+    "Event",
     "IEmoNet",
     "IEmoNetError",
     "MissingExtraError",
@@ -40,4 +43,6 @@ __all__ = [
     "RewardError",
     "Scores",
     "Segment",
+    "Stream",
+    "Timeline",
 ]

@@ -112,6 +112,17 @@ def picture_command(data: Data = Path("data")) -> None:
     print(target)
 
 
+@app.command(name="reward")
+def reward_command(
+    seeds: Annotated[int, typer.Option(min=2, help="Repeats; each with other effects, people and tries.")] = 20,
+    dialogues: Annotated[int, typer.Option(min=25, help="That an agent learns from.")] = 300,
+) -> None:
+    """What an agent learns from three forms of reward; draws docs/rewards.png, and the table in docs/rewards.md."""
+    from benchmarks import reward  # noqa: PLC0415 - needs gymnasium
+
+    reward.command(seeds, dialogues)
+
+
 @app.command(name="render")
 def render_command() -> None:
     """Write the figures into README.md, from the results and the bundle's manifest."""

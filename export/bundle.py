@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import MANIFEST, SCHEMA
 from edge_runtime.errors import ExportError, WeightsError
@@ -77,6 +79,7 @@ def build(
     if precision not in PRECISIONS:
         raise ExportError(f"precision {precision!r}: use {' or '.join(PRECISIONS)}")
     check_target(target, force=force)
+    torch.manual_seed(0)  # examples to trace with, so that the same checkpoints give the same bytes
     trained = parts.load(sources.checkpoints, sources.renamed)
     _check_fusion(sources.checkpoints, trained, untrained_fusion=untrained_fusion)
     whisper = _folder(sources)
@@ -107,7 +110,7 @@ def build(
             "calibration": made.calibration,
             **_facts(trained, origins),
         }
-        writer.verify(manifest, items, limits)
+        writer.verify(manifest, made, items, limits)
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
     return manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_runtime.errors import IEmoNetError
+from export.comparison import compare
+from export.inspection import inspect
 
 if TYPE_CHECKING:
     from export.samples import Samples
@@ -150,6 +153,30 @@ def swap(
     _report(manifest, out)
 
 
+@app.command(
+    epilog="Examples:\n\n  python -m export verify models/en-tiny-int8\n\n"
+    "Exit codes: 0 it is what was exported, 1 it is not, 2 wrong usage."
+)
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to check.", metavar="BUNDLE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a bundle again: every checksum, every graph, and whether it says here what it said when it was made."""
+    from export.check import check  # noqa: PLC0415 - onnxruntime is slow to import
+
+    found = check(bundle)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        wrong = found.pop("wrong")
+        for key, value in found.items():
+            print(f"{key.replace('_', ' ')}: {value}")
+        print("\n".join(f"wrong: {text}" for text in wrong) or "nothing is wrong")
+        found["wrong"] = wrong
+    if found["wrong"]:
+        raise typer.Exit(FAILED)
+
+
 def _renamed(pairs: list[str] | None) -> dict[str, str]:
     names = {}
     for pair in pairs or ():
@@ -174,6 +201,18 @@ def _report(manifest: dict[str, Any], folder: Path) -> None:
 
     for line in lines(manifest, folder):
         print(line)
+
+
+app.command(
+    epilog="Examples:\n\n  python -m export inspect models/en-tiny-int8\n\n"
+    "  python -m export inspect my-bundle --json\n\nExit code: 0 if it is whole, 1 if something is wrong with it."
+)(inspect)
+app.command(
+    epilog="Examples:\n\n  python -m export compare models/en-tiny-int8 my-bundle\n\n"
+    "  python -m export compare A B --audio clip.wav --audio other.flac\n\n"
+    "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
+    "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
+)(compare)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from edge_runtime.bundle import MANIFEST, Bundle
 from edge_runtime.errors import ExportError
 from edge_runtime.pipeline import IEmoNet
-from export import verification
+from export import golden, reference, verification
 from export.composition import Composition
 from export.graphs import Graph, check, write
 from export.limits import Limits
@@ -73,25 +73,32 @@ class Writer:
         """Return what the manifest says of the files."""
         return self._stated(self.folder)
 
-    def verify(self, manifest: dict[str, Any], tried: Samples, limits: Limits) -> None:
+    def verify(self, manifest: dict[str, Any], made: Composition, tried: Samples, limits: Limits) -> None:
         """Add ``verification`` to ``manifest``, and write it, if the bundle keeps within ``limits``.
 
+        Args:
+            manifest: all else that it says.
+            made: what was written.
+            tried: what both sets of graphs are run on.
+            limits: how far they may differ.
+
         Raises:
-            ExportError: it does not.
+            ExportError: the exact graphs do not say what torch says, or the converted ones lose too much.
         """
         write_manifest(self.folder, manifest)
         write_manifest(self.exact, manifest | self._stated(self.exact))
-        exact, final = (
-            verification.answers(IEmoNet(Bundle.read(folder), device="cpu", threads=1), tried)
-            for folder in (self.exact, self.folder)
-        )
+        models = [IEmoNet(Bundle.read(folder), device="cpu", threads=1) for folder in (self.exact, self.folder)]
+        exact, final = (verification.answers(model, tried) for model in models)
+        apart = reference.check(made, exact, tried)
         found = verification.compare(exact, final, tried, manifest["labels"])
         short = verification.shortfalls(found, limit_points=limits.points)
         manifest["verification"] = {
             "exact_graphs_differ_from_torch_by": {slot: float(f"{d:.1e}") for slot, d in self.differences.items()},
+            "exact_bundle_differs_from_torch_by": float(f"{apart:.1e}"),
             "converted": found,
             "limit_points": limits.points,
             "shortfall": short,
+            "built_in_answers": golden.record(models[1]),
         }
         if short and not limits.allow_shortfall:
             raise ExportError(

@@ -59,3 +59,10 @@ def test_a_block_that_is_not_closed_is_refused(page: Path) -> None:
 def test_a_page_without_code_is_not_run(page: Path) -> None:
     page.write_text("text\n\n```sh\nrm -rf everything\n```\n")
     assert not docs_blocks.runnable(page)
+
+
+def test_what_the_page_about_rewards_says_is_printed(tmp_path: Path, repository: Path) -> None:
+    first, second, *turns = docs_blocks.run(DOCS / "rewards.md", tmp_path, repository).splitlines()
+    assert first == "None"
+    assert float(second) > 0
+    assert len(turns) == 12

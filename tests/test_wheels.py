@@ -20,7 +20,18 @@ BUNDLE, BUNDLES = "en-tiny-int8", "edge_iemonet_bundles"
 LARGEST_MB = 200
 """As downloaded, without what Python compiles. The aim is 170; numpy 2.4 (73 MB) and the hub client that tokenizers
 insists on (35 MB with its dependencies) stand in the way."""
-FORBIDDEN = ["torch", "transformers", "librosa", "pandas", "opensmile", "scipy", "numba", "trainer", "export"]
+FORBIDDEN = [
+    "torch",
+    "transformers",
+    "librosa",
+    "pandas",
+    "opensmile",
+    "scipy",
+    "numba",
+    "gymnasium",
+    "trainer",
+    "export",
+]
 JUNK = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "dist")
 
 

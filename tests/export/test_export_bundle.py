@@ -11,6 +11,7 @@ import pytest
 from edge_runtime.bundle import SLOTS, Bundle
 from edge_runtime.errors import CheckpointError, ExportError, IEmoNetError, WeightsError
 from export.bundle import Sources, build
+from export.contents import look
 from trainer import checkpoints
 
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
@@ -44,6 +45,7 @@ def refused(sources: Sources, target: Path, error: type[IEmoNetError], match: st
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_runtime_accepts_what_is_built(sources, target, precision, metrics):
     build(sources, target, name="tiny", precision=precision)
+    assert look(target).problems == []
     bundle = Bundle.read(target)
     assert (bundle.name, bundle.labels) == ("tiny", LABELS)
     for slot in FILLED:

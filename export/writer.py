@@ -18,7 +18,8 @@ from export import golden, reference, verification
 from export.composition import Composition
 from export.graphs import Graph, check, write
 from export.limits import Limits
-from export.quantise import int8, share_tables
+from export.precision.convert import convert
+from export.precision.recipe import Recipe
 from export.samples import Samples
 
 KEPT_FP32 = ("vad", "fusion")
@@ -110,12 +111,7 @@ class Writer:
     def _convert(self, slot: str, graph: Graph | Path, exact: Path, final: Path) -> str:
         small = slot in KEPT_FP32 or (isinstance(graph, Graph) and "hidden_states" in graph.inputs)
         precision = "fp32" if small else self.precision
-        if precision == "int8":
-            int8(exact, final)
-        else:
-            shutil.copyfile(exact, final)
-            if slot == "transcript_decoder":
-                share_tables(final)
+        convert(exact, final, Recipe(precision))
         return precision
 
     def _stated(self, folder: Path) -> dict[str, Any]:

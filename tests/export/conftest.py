@@ -39,9 +39,13 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try bundles on less than is built in: random networks gain nothing by more."""
     from export import samples
 
-    whole = samples.read
-    monkeypatch.setattr(samples, "read", lambda path: whole(path)[: 4 * 16_000])
-    monkeypatch.setattr(samples, "SENTENCES", samples.SENTENCES[:6])
+    everything = samples.built_in
+
+    def few() -> samples.Samples:
+        built_in = everything()
+        return samples.Samples(built_in.source, [*built_in.items[:2], *built_in.items[-6:]])
+
+    monkeypatch.setattr(samples, "built_in", few)
 
 
 @pytest.fixture

@@ -24,10 +24,15 @@ def corpus(tmp_path):
     return tmp_path / "calls.csv"
 
 
+@pytest.fixture(autouse=True)
+def few_samples() -> None:
+    """All of them, unlike elsewhere."""
+
+
 def test_built_in_ones_are_heard_and_read():
     found = samples.built_in()
-    assert len(found.waveforms) == samples.PIECES
-    assert sum(map(len, found.waveforms)) == 4 * RATE  # as conftest has it
+    assert len(found.waveforms) == 1 + len(samples.PAUSES_S)
+    assert sum(map(len, found.waveforms)) == 11 * RATE
     assert found.sentences == list(samples.SENTENCES)
     assert all(s.label is None for s in found.items)
 

@@ -9,7 +9,19 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import accuracy, long, paths, picture, process, quantisation, recognition, record, render, results_page
+from benchmarks import (
+    accuracy,
+    long,
+    paths,
+    picture,
+    process,
+    quantisation,
+    recognition,
+    record,
+    render,
+    results_page,
+    segments,
+)
 from export.bundle import Sources, build
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
@@ -101,6 +113,7 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
 
 
 app.command(name="long")(long.command)
+app.command(name="segments")(segments.command)
 
 
 @app.command(name="picture")

@@ -23,6 +23,7 @@ from benchmarks import (
     segments,
 )
 from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
 
@@ -56,7 +57,7 @@ def quantisation_command(
     """Labels and accuracy of int8 against fp32, branch by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
-        build(Sources(weights, checkpoints), fp32, name="fp32", precision="fp32")
+        build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))
         result = quantisation.measure(data, ROOT / "models" / "en-tiny-int8", fp32, clips=clips, seed=seed)
     print(record.write("quantisation", result, seed=seed))
 

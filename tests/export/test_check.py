@@ -7,11 +7,14 @@ import pytest
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from export.bundle import Sources, build
 from export.check import check
+from export.precision.recipe import Recipe
+
+FP32 = Recipe("fp32")
 
 
 @pytest.fixture
 def bundle(pretrained, trained, tmp_path):
-    build(Sources(pretrained, trained), tmp_path / "tiny", name="tiny", precision="fp32")
+    build(Sources(pretrained, trained), tmp_path / "tiny", name="tiny", recipe=FP32)
     return tmp_path / "tiny"
 
 
@@ -46,7 +49,7 @@ def test_what_was_just_made_is_right_and_what_said_otherwise_is_not(bundle):
 
 def test_the_same_checkpoints_give_the_same_bytes(bundle, pretrained, trained):
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
-    build(Sources(pretrained, trained), bundle, name="tiny", precision="fp32", force=True)
+    build(Sources(pretrained, trained), bundle, name="tiny", recipe=FP32, force=True)
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
 
 

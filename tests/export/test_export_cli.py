@@ -55,7 +55,16 @@ def test_help_is_not_an_error(run, arguments):
     assert "Usage" in out
 
 
-@pytest.mark.parametrize("arguments", [["tflite"], ["onnx", "--int4"], ["onnx", "extra"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tflite"],
+        ["onnx", "--int4", "--fp32"],
+        ["onnx", "--target", "z80"],
+        ["onnx", "--fp16", "--calibrate", "x"],
+        ["onnx", "extra"],
+    ],
+)
 def test_wrong_usage_is_2(run, arguments):
     code, _, err = run(*arguments)
     assert code == 2

@@ -18,6 +18,7 @@ from benchmarks import (
     quantisation,
     recognition,
     record,
+    recordings_page,
     render,
     results_page,
     segments,
@@ -142,6 +143,7 @@ def render_command() -> None:
     """Write the figures into README.md, from the results and the bundle's manifest."""
     render.render(record.RESULTS, ROOT / "models" / "en-tiny-int8", ROOT / "README.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md")
+    recordings_page.render(record.RESULTS, ROOT / "docs" / "long-recordings.md")
 
 
 if __name__ == "__main__":

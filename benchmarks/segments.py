@@ -107,21 +107,6 @@ def _streamed(session: Session, recording: Float) -> tuple[Bool, int]:
     return spoken, len(utterances)
 
 
-def table(result: dict[str, Any]) -> str:
-    """Return ``result`` as a table in Markdown."""
-    lines = [
-        f"Of {result['clips']} RAVDESS clips one after the other, {result['date']}:\n",
-        "|  | found alone | found in the stream | of the time spoken | heard in pauses |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, r in result["conditions"].items():
-        pauses = f"{r['seconds_heard_in_pauses']:.0f} of {r['seconds_of_pauses']:.0f} s"
-        lines.append(
-            f"| {name} | {r['found_alone']} | {r['found_in_the_stream']} | {r['share_of_spoken_time']:.1%} | {pauses} |"
-        )
-    return "\n".join(lines)
-
-
 def command(
     data: Annotated[Path, typer.Option(help="Folder that holds ravdess/.")] = Path("data"),
     clips: Annotated[int, typer.Option(help="How many recordings follow each other.")] = 150,

@@ -149,6 +149,20 @@ def test_a_microphone_gives_portions_and_counts_what_was_lost(
     assert microphone.lost == 1
 
 
+def test_a_microphone_that_goes_away_is_an_error(
+    sounddevice: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portions = iter(Microphone(None))
+    next(portions)
+
+    def unplugged(self: Input, frames: int) -> None:
+        raise PortAudioError("Unanticipated host error")
+
+    monkeypatch.setattr(Input, "read", unplugged)
+    with pytest.raises(DeviceError, match="gone"):
+        next(portions)
+
+
 def test_a_microphone_that_is_not_there_is_named(sounddevice: types.SimpleNamespace) -> None:
     def none(device: object, kind: str) -> None:
         raise PortAudioError("Error querying device -1")

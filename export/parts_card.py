@@ -48,7 +48,7 @@ def _made_of(manifest: Mapping[str, Any]) -> Iterator[str]:
     for part, made in manifest["provenance"].items():
         corpora = ", ".join(made.get("corpora", {})) or "a corpus that is not recorded"
         encoder = f", encoder {made['encoder']}" if "encoder" in made else ""
-        yield f"- **{TITLES[part].capitalize()}**: {made['kind']}{encoder}, trained on {corpora}."
+        yield f"- **{TITLES[part].capitalize()}**: {made.get('kind', part)}{encoder}, trained on {corpora}."
     if "fusion" in manifest["slots"] and "fusion" not in manifest["provenance"]:
         yield (
             "- **Fused**: the product of what voice and words say. The two were never trained together, so this is a "

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.audio import Recording
+from edge_runtime.audio import SAMPLE_RATE, Recording
 from edge_runtime.errors import ExportError
 from trainer.corpora import catalogue
 from trainer.corpora.catalogue import Reading
@@ -17,7 +17,8 @@ from trainer.text.tweets import plain
 
 Float = NDArray[np.float32]
 EXAMPLE = Path(__file__).parent.parent / "examples" / "jfk.wav"
-PIECES = 4
+PAUSES_S = (2.7, 4.8, 7.9)
+"""Where the example pauses: in the middle of a word a recogniser would have to guess."""
 MEASURED, LEARNED = ("dev", "test"), ("train",)
 SENTENCES = (
     "I can't believe you did that!",
@@ -72,7 +73,7 @@ def built_in() -> Samples:
     sentences = [Sample(None, words, None) for words in SENTENCES]
     if not EXAMPLE.is_file():  # installed without the repository
         return Samples("built-in sentences", sentences)
-    pieces = np.array_split(read(EXAMPLE), PIECES)
+    pieces = np.split(read(EXAMPLE), [round(cut * SAMPLE_RATE) for cut in PAUSES_S])
     return Samples("built-in", [*(Sample(piece, None, None) for piece in pieces), *sentences])
 
 

@@ -34,7 +34,7 @@ Examples:
 
 The microphone needs the extra: pip install 'edge-iemonet[mic]'. Ctrl-C ends it, and what was being said is answered.
 
-Exit codes: 0 done, 1 the sound cannot be used or its source broke off, 2 wrong usage, or no bundle, device or microphone.
+Exit codes: 0 done, 1 the sound cannot be used or broke off, 2 wrong usage, or no bundle, device or microphone.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -30,7 +31,7 @@ def piped() -> Iterator[Callable[[bytes], int]]:
         opened.append(out)
 
         def write() -> None:
-            with os.fdopen(into, "wb") as file:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(into, "wb") as file:
                 file.write(data)
 
         threading.Thread(target=write, daemon=True).start()

@@ -9,7 +9,20 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import accuracy, long, paths, picture, process, quantisation, recognition, record, render, results_page
+from benchmarks import (
+    accuracy,
+    long,
+    paths,
+    picture,
+    process,
+    quantisation,
+    recognition,
+    record,
+    recordings_page,
+    render,
+    results_page,
+    segments,
+)
 from export.bundle import Sources, build
 from export.precision.recipe import Recipe
 from trainer.corpora import ravdess
@@ -102,6 +115,7 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
 
 
 app.command(name="long")(long.command)
+app.command(name="segments")(segments.command)
 
 
 @app.command(name="picture")
@@ -129,6 +143,7 @@ def render_command() -> None:
     """Write the figures into README.md, from the results and the bundle's manifest."""
     render.render(record.RESULTS, ROOT / "models" / "en-tiny-int8", ROOT / "README.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md")
+    recordings_page.render(record.RESULTS, ROOT / "docs" / "long-recordings.md")
 
 
 if __name__ == "__main__":

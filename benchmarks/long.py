@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,6 @@ from trainer.speech.features import read
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "jfk.wav"
-BEGIN, END = "<!-- figures: python -m benchmarks long -->", "<!-- end of figures -->"
 CLIP_S = 10.0
 CLIP_RUNS = 5
 ALONE = 40
@@ -137,41 +136,6 @@ def _probe(bundle: Path, file: Path, *, alone: int = 0) -> dict[str, Any]:
     return found
 
 
-def table(result: dict[str, Any]) -> str:
-    """Return ``result`` as a table in Markdown."""
-    rows: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
-        ("length", lambda r: f"{r['seconds'] / 60:.0f} min"),
-        ("utterances (of 3 to 15 s)", lambda r: f"{r['utterances']} ({r['of_3_to_15_s']})"),
-        ("share of time in them", lambda r: f"{r['share_in_utterances']:.0%}"),
-        ("words recognised", lambda r: f"{r['words']}"),
-        ("real-time factor, by processor time", lambda r: f"{r['rtf_processor']:.3f}"),
-        ("real-time factor, by the clock", lambda r: f"{r['rtf_wall']:.3f}"),
-        ("peak memory", lambda r: f"{r['peak_memory_mb']:.0f} MB"),
-        ("more than a clip of 10 s", lambda r: f"{r['memory_over_clip_mb']:+.0f} MB"),
-        ("same scores and words alone", lambda r: f"{r['the_same_alone']} of {r['classified_alone']}"),
-    ]
-    both = [result["conversation"], result["monologue"]]
-    lines = ["|  | RAVDESS clips and pauses | jfk.wav again and again |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {' | '.join(show(r) for r in both)} |" for name, show in rows]
-    machine = result["machine"]["processor"]["name"]
-    return f"One thread of {machine}, {result['date']}:\n\n" + "\n".join(lines)
-
-
-def render(results: Path, page: Path) -> None:
-    """Replace what stands between the two marks in ``page``.
-
-    Raises:
-        ValueError: the marks are not there.
-    """
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page}: expected the marks {BEGIN} and {END}")
-    found = table(json.loads((results / "long.json").read_text(encoding="utf-8")))
-    page.write_text(f"{before}{begin}\n\n{found}\n\n{end}{after}", encoding="utf-8")
-
-
 def command(
     data: Annotated[Path, typer.Option(help="Folder that holds ravdess/.")] = Path("data"),
     minutes: Annotated[float, typer.Option(help="Length of the recordings.")] = 60.0,
@@ -180,4 +144,3 @@ def command(
     """An hour of speech: time, memory beside a clip of 10 s, and utterances that give the same alone."""
     result = measure(data, ROOT / "models" / "en-tiny-int8", minutes=minutes, seed=seed)
     print(record.write("long", result | {"minutes": minutes}, seed=seed))
-    render(record.RESULTS, ROOT / "docs" / "long-recordings.md")

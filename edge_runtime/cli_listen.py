@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edge_runtime.errors import AudioError
+from edge_runtime.errors import AudioError, IEmoNetError
 
 if TYPE_CHECKING:
     from edge_runtime.live import Event
@@ -34,7 +34,7 @@ Examples:
 
 The microphone needs the extra: pip install 'edge-iemonet[mic]'. Ctrl-C ends it, and what was being said is answered.
 
-Exit codes: 0 done, 1 the sound cannot be used, 2 wrong usage, or no bundle, device or microphone.
+Exit codes: 0 done, 1 the sound cannot be used or broke off, 2 wrong usage, or no bundle, device or microphone.
 """
 
 
@@ -68,7 +68,7 @@ def listen(
 
     model = IEmoNet.load(bundle, device=device, threads=threads)
     show = Lines(as_json=as_json, labels=model.labels)
-    failed: AudioError | None = None
+    failed: IEmoNetError | None = None
     try:
         heard = Microphone(microphone) if source is None else Pipe(0, encoding, rate=rate, channels=channels)
     except AudioError as error:
@@ -80,8 +80,8 @@ def listen(
     try:
         for samples, arrived in _arriving(heard):
             show(stream.feed(samples, arrived=arrived))
-    except AudioError as error:
-        failed = error
+    except IEmoNetError as error:
+        failed = error  # said last, after the answer to what was being said before it
     show(stream.close())
     if isinstance(heard, Microphone) and heard.lost:
         print(f"edge-iemonet: sound was lost {heard.lost} times; this machine is too slow for it", file=sys.stderr)

@@ -55,10 +55,17 @@ class Pipe:
         check_form("pipe", self.sample_rate, int(self._file.channels))
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Yield (n, channels) until the pipe ends."""
+        """Yield (n, channels) until the pipe ends.
+
+        Raises:
+            AudioError: what comes cannot be decoded.
+        """
         portion = max(1, int(PORTION_S * self.sample_rate))
         while True:
-            samples = self._file.read(portion, dtype="float32", always_2d=True)
+            try:
+                samples = self._file.read(portion, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise AudioError(f"pipe: damaged, what comes cannot be decoded ({error.error_string})") from error
             if not len(samples):
                 return
             yield samples
@@ -103,11 +110,19 @@ class Microphone:
             raise DeviceError(
                 f"microphone {name or 'by default'}: {error}; python -m sounddevice lists them"
             ) from error
+        self._gone = sounddevice.PortAudioError
         self.lost = 0
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Yield (n, 1), without an end."""
+        """Yield (n, 1), without an end.
+
+        Raises:
+            DeviceError: the microphone is gone.
+        """
         while True:
-            samples, lost = self._stream.read(int(PORTION_S * self.sample_rate))
+            try:
+                samples, lost = self._stream.read(int(PORTION_S * self.sample_rate))
+            except self._gone as error:
+                raise DeviceError(f"the microphone is gone: {error}") from error
             self.lost += bool(lost)
             yield samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ PAGES = [page for page in sorted(DOCS.glob("*.md")) if docs_blocks.runnable(page
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_s_code_runs(page: Path, tmp_path: Path, repository: Path) -> None:
+    shell = [block.code for block in docs_blocks.blocks(page) if block.language == "sh run"]
+    if any("ffmpeg" in code for code in shell) and not shutil.which("ffmpeg"):
+        pytest.skip("needs ffmpeg (apt-get install ffmpeg)")
     docs_blocks.run(page, tmp_path, repository)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -30,7 +31,7 @@ def piped() -> Iterator[Callable[[bytes], int]]:
         opened.append(out)
 
         def write() -> None:
-            with os.fdopen(into, "wb") as file:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(into, "wb") as file:
                 file.write(data)
 
         threading.Thread(target=write, daemon=True).start()
@@ -147,6 +148,20 @@ def test_a_microphone_gives_portions_and_counts_what_was_lost(
     for _ in range(3):
         assert next(portions).shape == (4_410, 1)
     assert microphone.lost == 1
+
+
+def test_a_microphone_that_goes_away_is_an_error(
+    sounddevice: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portions = iter(Microphone(None))
+    next(portions)
+
+    def unplugged(self: Input, frames: int) -> None:
+        raise PortAudioError("Unanticipated host error")
+
+    monkeypatch.setattr(Input, "read", unplugged)
+    with pytest.raises(DeviceError, match="gone"):
+        next(portions)
 
 
 def test_a_microphone_that_is_not_there_is_named(sounddevice: types.SimpleNamespace) -> None:

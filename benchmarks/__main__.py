@@ -9,7 +9,19 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import accuracy, paths, picture, process, quantisation, recognition, record, render, results_page
+from benchmarks import (
+    accuracy,
+    export_page,
+    export_table,
+    paths,
+    picture,
+    process,
+    quantisation,
+    recognition,
+    record,
+    render,
+    results_page,
+)
 from export.bundle import Sources, build
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
@@ -100,6 +112,9 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
     print(record.write("recognition_errors", result, seed=seed))
 
 
+app.command(name="export")(export_table.command)
+
+
 @app.command(name="picture")
 def picture_command(data: Data = Path("data")) -> None:
     """Draw docs/classify.svg: the example clip, and a RAVDESS sentence said sadly."""
@@ -114,6 +129,7 @@ def render_command() -> None:
     """Write the figures into README.md, from the results and the bundle's manifest."""
     render.render(record.RESULTS, ROOT / "models" / "en-tiny-int8", ROOT / "README.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md")
+    export_page.render(record.RESULTS, ROOT / "docs" / "precisions.md")
 
 
 if __name__ == "__main__":

@@ -154,7 +154,8 @@ def command(
     trained = {name: Path(folder) for name, _, folder in (pair.partition("=") for pair in text or ())}
     place = Place(weights, data, trained, speech, is09, inputs, seed)
     path = record.RESULTS / "export.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["networks"] if path.is_file() else {}
     for name in names or SUBJECTS:
-        rows[name] = measure(name, place, rounds=rounds)
+        row = measure(name, place, rounds=rounds)
+        rows = json.loads(path.read_text(encoding="utf-8"))["networks"] if path.is_file() else {}
+        rows[name] = row
         print(record.write("export", {"networks": {n: rows[n] for n in SUBJECTS if n in rows}}, seed=seed), name)

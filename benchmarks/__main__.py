@@ -13,6 +13,7 @@ from benchmarks import (
     accuracy,
     export_page,
     export_table,
+    long,
     paths,
     picture,
     process,
@@ -23,6 +24,7 @@ from benchmarks import (
     results_page,
 )
 from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
 
@@ -56,7 +58,7 @@ def quantisation_command(
     """Labels and accuracy of int8 against fp32, branch by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
-        build(Sources(weights, checkpoints), fp32, name="fp32", precision="fp32")
+        build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))
         result = quantisation.measure(data, ROOT / "models" / "en-tiny-int8", fp32, clips=clips, seed=seed)
     print(record.write("quantisation", result, seed=seed))
 
@@ -113,6 +115,7 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
 
 
 app.command(name="export")(export_table.command)
+app.command(name="long")(long.command)
 
 
 @app.command(name="picture")
@@ -122,6 +125,17 @@ def picture_command(data: Data = Path("data")) -> None:
     target = ROOT / "docs" / "classify.svg"
     picture.draw(ROOT / "models" / "en-tiny-int8", [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)
     print(target)
+
+
+@app.command(name="reward")
+def reward_command(
+    seeds: Annotated[int, typer.Option(min=2, help="Repeats; each with other effects, people and tries.")] = 20,
+    dialogues: Annotated[int, typer.Option(min=25, help="That an agent learns from.")] = 300,
+) -> None:
+    """What an agent learns from three forms of reward; draws docs/rewards.png, and the table in docs/rewards.md."""
+    from benchmarks import reward  # noqa: PLC0415 - needs gymnasium
+
+    reward.command(seeds, dialogues)
 
 
 @app.command(name="render")

@@ -35,7 +35,13 @@ class Agreement:
     """A ``Judge``: labels that change, or accuracy that is lost where the truth is known."""
 
     def __init__(
-        self, exact: Path, feeds: Sequence[Feed], *, truth: Sequence[int] | None = None, output: str = "logits"
+        self,
+        exact: Path,
+        feeds: Sequence[Feed],
+        *,
+        truth: Sequence[int] | None = None,
+        margin: float = 0.0,
+        output: str = "logits",
     ) -> None:
         """Run the fp32 graph once.
 
@@ -44,12 +50,13 @@ class Agreement:
             feeds: named inputs, each of any batch.
             truth: the right label of each row of all feeds, as an index; with it WA and UA count, and the larger loss
                 of both; a gain counts as 0.
+            margin: without the truth, a label whose two best shares lie closer than this may change for nothing.
             output: the output that holds a score for each label on its last axis.
 
         Raises:
             ExportError: there are no feeds, or not as many labels as rows.
         """
-        self.feeds, self.output = feeds, output
+        self.feeds, self.output, self.margin = feeds, output, margin
         if not feeds:
             raise ExportError(f"{exact}: nothing to measure on")
         self.exact = self.scores(exact)
@@ -66,7 +73,9 @@ class Agreement:
         if not np.isfinite(scores).all():
             return Loss(100.0, 1.0)
         if self.truth is None:
-            points = float(np.mean(self.exact.argmax(-1) != scores.argmax(-1)))
+            changed = self.exact.argmax(-1) != scores.argmax(-1)
+            best = np.sort(_softmax(self.exact), axis=-1)
+            points = float(np.mean(changed & (best[:, -1] - best[:, -2] >= self.margin)))
         else:
             before, after = accuracy(self.truth, self.exact), accuracy(self.truth, scores)
             points = max(0.0, *(before[name] - after[name] for name in before))

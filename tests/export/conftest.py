@@ -34,6 +34,16 @@ def run() -> Callable[..., list[np.ndarray]]:
     return call
 
 
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try bundles on less than is built in: random networks gain nothing by more."""
+    from export import samples
+
+    whole = samples.read
+    monkeypatch.setattr(samples, "read", lambda path: whole(path)[: 4 * 16_000])
+    monkeypatch.setattr(samples, "SENTENCES", samples.SENTENCES[:6])
+
+
 @pytest.fixture
 def shake() -> Callable[[torch.nn.Module], None]:
     """Return a function that makes every weight matter, also those that begin at zero."""

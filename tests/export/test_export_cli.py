@@ -55,7 +55,19 @@ def test_help_is_not_an_error(run, arguments):
     assert "Usage" in out
 
 
-@pytest.mark.parametrize("arguments", [["tflite"], ["onnx", "--int4"], ["onnx", "extra"]])
+WRONG = [
+    ["tflite"],
+    ["onnx", "--int4", "--fp32"],
+    ["onnx", "--target", "z80"],
+    ["onnx", "--fp16", "--calibrate", "x"],
+    ["onnx", "--map", "joy"],
+    ["onnx", "extra"],
+    ["swap", "bundle"],
+    ["verify"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_wrong_usage_is_2(run, arguments):
     code, _, err = run(*arguments)
     assert code == 2
@@ -69,6 +81,19 @@ def test_a_bundle_is_written_and_its_files_are_listed(run, options, tmp_path):
     assert Bundle.read(folder).name == "tiny"
     for file in folder.iterdir():
         assert file.name in out
+
+
+def test_a_bundle_is_swapped_and_verified(run, options, tmp_path, trained):
+    bundle, other = tmp_path / "models" / "tiny", tmp_path / "other"
+    assert run("onnx", "--fp32", *options)[0] == 0
+    code, out, err = run("swap", bundle, "--fp32", "--text", trained / "text", "--out", other)
+    assert (code, err) == (0, "")
+    assert "fusion was not trained on these branches" in out
+    code, out, _ = run("verify", other)
+    assert code == 0
+    assert "nothing is wrong" in out
+    code, out, _ = run("verify", other, "--json")
+    assert json.loads(out)["wrong"] == []
 
 
 def test_nothing_trained_is_one_line(run, options, trained):

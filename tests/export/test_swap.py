@@ -10,6 +10,7 @@ from edge_runtime import IEmoNet
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleNotFoundError, CheckpointError, ExportError
 from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from export.swap import Replacement, swap
 from tests.export.conftest import write_checkpoints
 from tests.export.test_finetuned import write_classifier
@@ -19,11 +20,12 @@ from trainer.speech.bilstm import AttentionBiLSTM
 
 LABELS = ("neutral", "happy", "sad", "angry")
 RENAMED = {"joy": "happy", "anger": "angry", "annoyance": "angry", "gloom": "sad"}
+FP32 = Recipe("fp32")
 
 
 @pytest.fixture
 def base(pretrained, trained, tmp_path) -> Path:
-    build(Sources(pretrained, trained), tmp_path / "base", name="base", precision="fp32")
+    build(Sources(pretrained, trained), tmp_path / "base", name="base", recipe=FP32)
     return tmp_path / "base"
 
 
@@ -42,7 +44,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def change(base: Path, target: Path, new: Replacement, **options) -> dict:
-    return swap(base, new, target, **{"name": "new", "precision": "fp32", **options})
+    return swap(base, new, target, **{"name": "new", "recipe": FP32, **options})
 
 
 def test_words_are_replaced_and_fusion_becomes_a_product(base, target, words):
@@ -68,7 +70,7 @@ def test_the_papers_voice_is_put_in(base, target, tmp_path, run_configs):
     speech = tmp_path / "is09"
     config = {**run_configs["speech"], "labels": list(LABELS), "kind": bilstm.KIND}
     checkpoints.write(speech, AttentionBiLSTM(4), config)
-    change(base, target, Replacement(speech=speech), precision="int8")
+    change(base, target, Replacement(speech=speech), recipe=Recipe("int8"))
     slots = Bundle.read(target).slots
     assert slots["speech_emotion"].takes("waveform")
     assert checksums(base)["text_emotion"] == checksums(target)["text_emotion"]
@@ -121,7 +123,7 @@ def test_what_is_missing_is_named(base, target, tmp_path):
 def test_a_bundle_that_reads_words_alone_cannot_hear(target, pretrained, trained, tmp_path):
     for part in ("speech", "fusion"):
         shutil.rmtree(trained / part)
-    build(Sources(pretrained, trained), tmp_path / "words", name="words", precision="fp32")
+    build(Sources(pretrained, trained), tmp_path / "words", name="words", recipe=FP32)
     manifest = json.loads((tmp_path / "words" / "bundle.json").read_text())
     for slot in ("vad", "speech_encoder", "transcript_decoder"):
         del manifest["slots"][slot]

@@ -11,6 +11,8 @@ import typer
 
 from benchmarks import (
     accuracy,
+    export_page,
+    export_table,
     long,
     paths,
     picture,
@@ -114,6 +116,7 @@ def recognition_errors_command(data: Data = Path("data"), weights: Weights = Pat
     print(record.write("recognition_errors", result, seed=seed))
 
 
+app.command(name="export")(export_table.command)
 app.command(name="long")(long.command)
 app.command(name="segments")(segments.command)
 
@@ -144,6 +147,7 @@ def render_command() -> None:
     render.render(record.RESULTS, ROOT / "models" / "en-tiny-int8", ROOT / "README.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md")
     recordings_page.render(record.RESULTS, ROOT / "docs" / "long-recordings.md")
+    export_page.render(record.RESULTS, ROOT / "docs" / "precisions.md")
 
 
 if __name__ == "__main__":

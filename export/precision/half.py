@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.precision.recipe import Recipe
@@ -13,5 +14,7 @@ def half(prepared: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto:
     model = onnx.ModelProto()
     model.CopyFrom(prepared)
     kept = [node.name for node in model.graph.node if recipe.keeps(node.name)]
-    result: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
+    made = ONNXModel(convert_float_to_float16(model, keep_io_types=True, node_block_list=kept))
+    made.topological_sort()  # casts of inputs come out behind their readers
+    result: onnx.ModelProto = made.model
     return result

@@ -59,32 +59,41 @@ class Agreement:
         self.feeds, self.output, self.margin = feeds, output, margin
         if not feeds:
             raise ExportError(f"{exact}: nothing to measure on")
-        self.exact = self._scores(exact)
+        self.exact = self.scores(exact)
         self.truth = None if truth is None else np.asarray(truth)
         if self.truth is not None and len(self.truth) != len(self.exact):
             raise ExportError(f"{exact}: {len(self.truth)} labels for {len(self.exact)} rows of inputs")
 
     def __call__(self, path: Path) -> Loss:
         """Return what the graph at ``path`` loses; one that gives no numbers loses everything."""
-        scores = self._scores(path)
+        return self.loss(self.scores(path))
+
+    def loss(self, scores: NDArray[np.float64]) -> Loss:
+        """Return what scores (rows, labels) lose against the fp32 graph's."""
         if not np.isfinite(scores).all():
             return Loss(100.0, 1.0)
-        before, after = self.exact.argmax(-1), scores.argmax(-1)
         if self.truth is None:
+            changed = self.exact.argmax(-1) != scores.argmax(-1)
             best = np.sort(_softmax(self.exact), axis=-1)
-            points = float(np.mean((before != after) & (best[:, -1] - best[:, -2] >= self.margin)))
+            points = float(np.mean(changed & (best[:, -1] - best[:, -2] >= self.margin)))
         else:
-            points = max(
-                0.0, *(m(self.truth, before) - m(self.truth, after) for m in (weighted_accuracy, unweighted_accuracy))
-            )
+            before, after = accuracy(self.truth, self.exact), accuracy(self.truth, scores)
+            points = max(0.0, *(before[name] - after[name] for name in before))
         return Loss(100 * points, float(np.abs(_softmax(scores) - _softmax(self.exact)).mean()))
 
-    def _scores(self, path: Path) -> NDArray[np.float64]:
+    def scores(self, path: Path) -> NDArray[np.float64]:
+        """Return the scores (rows, labels) that the graph at ``path`` gives."""
         options = ort.SessionOptions()
         options.log_severity_level = 3
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         found = [session.run([self.output], dict(feed))[0] for feed in self.feeds]
         return np.concatenate([np.asarray(f, np.float64).reshape(-1, f.shape[-1]) for f in found])
+
+
+def accuracy(truth: NDArray[np.intp], scores: NDArray[np.float64]) -> dict[str, float]:
+    """Return WA and UA of scores (n, labels)."""
+    said = scores.argmax(-1)
+    return {"wa": weighted_accuracy(truth, said), "ua": unweighted_accuracy(truth, said)}
 
 
 def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:

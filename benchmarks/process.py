@@ -14,7 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+import numpy as np
+
+from benchmarks import record
+from benchmarks.options import EXAMPLE, ROOT, Clips, Data, Seed
+from trainer.corpora import ravdess
+
 NOT_OURS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils-precedence.pth")
 STARTS = 7
 # Runs in the slim environment, which has only what an application would have.
@@ -103,3 +108,11 @@ def _megabytes(paths: Sequence[Path], *, compiled: bool = False) -> float:
     everything = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
     files = [f for f in everything if (f.suffix == ".pyc") == compiled]
     return round(sum(f.stat().st_size for f in files) / 1e6, 1)
+
+
+def command(data: Data = Path("data"), clips: Clips = 100, seed: Seed = 0) -> None:
+    """Start-up, memory, speed and installed size of the slim package, in a fresh environment."""
+    recordings = [u.audio.resolve() for u in ravdess.load(data / "ravdess") if u.audio]
+    chosen = np.random.default_rng(seed).choice(len(recordings), clips, replace=False)
+    result = measure([recordings[i] for i in sorted(chosen)], EXAMPLE)
+    print(record.write("process", result, seed=seed))

@@ -18,6 +18,8 @@ from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForCo
 
 from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.session import Session
+from benchmarks import record
+from benchmarks.options import EXAMPLE, Clips, Data, Seed, Weights
 from export import whisper
 from export.quantise import int8
 from trainer.corpora import ravdess
@@ -117,3 +119,8 @@ def _pipeline(encode: SpeechEncoder, decode: TranscriptDecoder) -> Transcribe:
         return decode(encode(waveform)[1], duration_s=len(waveform) / SAMPLE_RATE)
 
     return transcribe
+
+
+def command(data: Data = Path("data"), weights: Weights = Path("weights"), clips: Clips = 120, seed: Seed = 0) -> None:
+    """Word error rate and agreement with torch: full window and stitched, fp32 and int8."""
+    print(record.write("recognition", measure(data, weights, EXAMPLE, clips=clips, seed=seed), seed=seed))

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from benchmarks import record
+from benchmarks.options import BUNDLE, Data, Seed, Weights
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
 from trainer.augment import add_noise
@@ -182,3 +184,8 @@ def _simulated(
         errors = RecognitionErrors(learned, rate=rate, seed=seed, dictionary=dictionary)
         rates[str(rate)] = round(word_error_rate(corrupted, errors.corrupt(corrupted)), 4)
     return rates
+
+
+def command(data: Data = Path("data"), weights: Weights = Path("weights"), seed: Seed = 0) -> None:
+    """What kinds of errors our recogniser makes, and whether simulated ones hit their rate."""
+    print(record.write("recognition_errors", measure(data, weights, BUNDLE, seed=seed), seed=seed))

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, and write ``benchmarks/results/*.json``; ``render`` writes the pages from those."""
+"""``python -m benchmarks``: measure, and write ``benchmarks/results/*.json``; ``render`` makes pages of those."""
 
 from __future__ import annotations
 

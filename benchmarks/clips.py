@@ -23,7 +23,7 @@ def read(path: Path) -> Float:
     return np.concatenate(list(Recording(path).blocks()))
 
 
-def cut(recordings: Sequence[Path], seconds: float, count: int, *, seed: int) -> list[Float]:
+def cut(recordings: Sequence[Path], seconds: float, count: int, *, seed: int, first: Path | None = None) -> list[Float]:
     """Return ``count`` clips of exactly ``seconds``, each of random recordings one after the other.
 
     Args:
@@ -31,12 +31,15 @@ def cut(recordings: Sequence[Path], seconds: float, count: int, *, seed: int) ->
         seconds: length of each clip.
         count: how many.
         seed: of the choice.
+        first: what every clip begins with, if that is shorter: RAVDESS has but two sentences, and said over and
+            over for 15 s they send Whisper into loops that no talk would.
     """
     random = np.random.default_rng(seed)
+    opening: list[Float] = [] if first is None else [_spoken(read(first)), _pause()]
     length = round(seconds * SAMPLE_RATE)
     clips = []
     for _ in range(count):
-        parts: list[Float] = []
+        parts = [*opening] if sum(map(len, opening)) < length else []
         while sum(map(len, parts)) < length:
             parts += [_spoken(read(recordings[int(random.integers(len(recordings)))])), _pause()]
         clips.append(np.concatenate(parts)[:length])

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
-from edge_runtime.session import Session
 from benchmarks import record
 from benchmarks.options import EXAMPLE, Clips, Data, Seed, Weights
+from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
+from edge_runtime.session import Session
 from export import whisper
 from export.quantise import int8
 from trainer.corpora import ravdess

@@ -26,8 +26,6 @@ from edge_runtime.vad import VoiceActivity, spoken_part
 
 SECONDS = (4.0, 15.0)
 REPEATS = 15
-FAR = 64_000_000
-"""Bytes of a matrix that no cache holds."""
 
 
 class Tap(Session):
@@ -49,7 +47,7 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
     """Return each slot's operations, bytes, time and least possible time for an utterance of each length.
 
     A product's least time is the greater of its operations over the best rate of its kind and of its weights'
-    bytes over the rate at which a matrix that no cache holds is read. Everything else (softmax, norms, copies,
+    bytes over the rate at which onnxruntime reads the widest matrix in int8 for a single row. Everything else (softmax, norms, copies,
     the runtime's own overhead) counts as nothing, so no graph can reach 100 %.
     """
     feeds = {s: _feeds(clips.cut(recordings, s, 1, seed=seed)[0], threads) for s in seconds}
@@ -104,8 +102,8 @@ def _share(
 
     whole()
     ms = statistics.median(milliseconds(whole) for _ in range(repeats))
-    least = least_ms([p for one in costs for p in one], rates)
     total = [p for one in costs for p in one]
+    least = least_ms(total, rates)
     return {
         "calls": len(feeds),
         "int8_mega_operations": _mega(p.operations for p in total if p.kind == "int8"),
@@ -128,9 +126,10 @@ def least_ms(costs: Iterable[Product], rates: Mapping[str, Any]) -> float:
         costs: the products.
         rates: ``int8_gops`` and ``fp32_gops`` (10^9 operations a second), ``read_gb_s`` (10^9 bytes a second).
     """
-    return sum(
-        max(p.operations / rates[f"{p.kind}_gops"], p.weight_bytes / rates["read_gb_s"]) / 1e6 for p in costs
-    )  # fmt: skip
+    total = 0.0
+    for p in costs:
+        total += max(p.operations / rates[f"{p.kind}_gops"], p.weight_bytes / rates["read_gb_s"]) / 1e6
+    return total
 
 
 def _rates(shapes: Sequence[Product], repeats: int, threads: int) -> dict[str, Any]:
@@ -143,8 +142,13 @@ def _rates(shapes: Sequence[Product], repeats: int, threads: int) -> dict[str, A
             rate = 2 * p.rows * p.inner * p.columns / ms / 1e6
             best = max(best, (rate, [p.rows, p.inner, p.columns]))
         found |= {f"{kind}_gops": round(best[0], 1), f"{kind}_best_shape": best[1]}
-    columns = FAR // 4 // 1024
-    found["read_gb_s"] = round(FAR / _matmul_ms("fp32", 1, 1024, columns, repeats, threads) / 1e6, 1)
+    # The widest product of one row, as it is computed and as fast as its weights can be read.
+    widest = max((p for p in shapes if p.rows == 1), key=lambda p: p.weight_bytes)
+    bytes_read = widest.inner * widest.columns
+    found["read_gb_s"] = round(
+        bytes_read / _matmul_ms("int8", 1, widest.inner, widest.columns, repeats, threads) / 1e6, 1
+    )
+    found["read_shape"] = [1, widest.inner, widest.columns]
     return found
 
 

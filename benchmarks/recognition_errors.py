@@ -71,7 +71,7 @@ def measure(
     dictionary = pronunciation.read(weights / "cmudict")
     train, dev = ([u.transcript or "" for u in meld.load(data / "meld", split)] for split in ("train", "dev"))
     said = [train[i] for i in sorted(random.choice(len(train), sentences, replace=False))]
-    voices = [_speak(s, VOICES[i % len(VOICES)]) for i, s in enumerate(track(said, "reading", transient=True))]
+    voices = [speak(s, VOICES[i % len(VOICES)]) for i, s in enumerate(track(said, "reading", transient=True))]
     people = ravdess.load(data / "ravdess")
     people = [people[i] for i in sorted(random.choice(len(people), clips, replace=False))]
     read_aloud = _hear(said, voices, READ_SNR_DB, recogniser, random)
@@ -105,7 +105,8 @@ def _espeak() -> str:
     return done.stdout.partition("  Data")[0].strip()
 
 
-def _speak(sentence: str, voice: str) -> Float:
+def speak(sentence: str, voice: str) -> Float:
+    """Return ``sentence`` read aloud by espeak-ng's ``voice``."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "read.wav"
         command = ["espeak-ng", "-v", voice, *PACE, "-w", str(path), "--stdin"]

@@ -8,6 +8,7 @@ import typer
 
 MODULES = (
     "accuracy",
+    "gaps",
     "is09",
     "latency",
     "limit",

@@ -50,7 +50,7 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
     bytes over the rate at which onnxruntime reads the widest matrix in int8 for a single row. Everything else (softmax, norms, copies,
     the runtime's own overhead) counts as nothing, so no graph can reach 100 %.
     """
-    feeds = {s: _feeds(clips.cut(recordings, s, 1, seed=seed)[0], threads) for s in seconds}
+    feeds = {s: feeds_of(clips.cut(recordings, s, 1, seed=seed)[0], threads=threads) for s in seconds}
     costs = {s: {slot: [products(graph, f) for f in runs] for slot, (graph, runs) in slots.items()}
              for s, slots in feeds.items()}  # fmt: skip
     everything = [p for slots in costs.values() for runs in slots.values() for one in runs for p in one]
@@ -69,7 +69,7 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
     }
 
 
-def _feeds(waveform: clips.Float, threads: int) -> dict[str, tuple[Path, list[Arrays]]]:
+def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, list[Arrays]]]:
     """Return every slot's graph and what it is run on for one utterance, call by call."""
     bundle = Bundle.read(BUNDLE)
     taps = {slot: Tap(entry.path, threads=threads) for slot, entry in bundle.slots.items()}

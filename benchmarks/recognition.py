@@ -21,6 +21,7 @@ from benchmarks.options import EXAMPLE, Clips, Data, Seed, Weights
 from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.session import Session
 from export import whisper
+from export.graphs import write
 from export.quantise import int8
 from trainer.corpora import ravdess
 from trainer.speech.features import read
@@ -97,12 +98,12 @@ def _ours(model: WhisperForConditionalGeneration, folder: Path, scratch: Path) -
         max_tokens=MAX_TOKENS,
     )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    whisper.export_decoder(model, scratch / "decoder.onnx")
+    write(whisper.decoder_graph(model), scratch / "decoder.onnx")
     int8(scratch / "decoder.onnx", scratch / "decoder8.onnx")
     ways: dict[str, Transcribe] = {}
     for window, stitched in (("30 s", False), ("stitched", True)):
         encoder = scratch / f"encoder-{stitched}.onnx"
-        whisper.export_encoder(model, encoder, stitched=stitched)
+        write(whisper.encoder_graph(model, stitched=stitched), encoder)
         int8(encoder, encoder.with_suffix(".int8.onnx"))
         for precision, paths in {
             "fp32": (encoder, scratch / "decoder.onnx"),

@@ -18,7 +18,15 @@ MANIFEST = "bundle.json"
 SCHEMA = 2
 READABLE = (1, 2)
 """Schema 1 is schema 2 with every slot filled."""
-SLOTS = ("vad", "speech_encoder", "transcript_decoder", "speech_emotion", "text_emotion", "fusion")
+SLOTS = (
+    "vad",
+    "speech_encoder",
+    "transcript_encoder",
+    "transcript_decoder",
+    "speech_emotion",
+    "text_emotion",
+    "fusion",
+)
 TOKENIZERS = {"transcript": "transcript_decoder", "text": "text_emotion"}
 """Which slot each tokenizer is for."""
 TEMPERATURES = {
@@ -210,8 +218,8 @@ def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
         "speech_emotion": "fusion" in there or not words,
         "text_emotion": "fusion" in there,
         "fusion": voice and words,
-        "vad": voice or "speech_encoder" in there,
-        "speech_encoder": reads_states or "transcript_decoder" in there,
+        "vad": voice or "transcript_decoder" in there,
+        "speech_encoder": reads_states or ("transcript_decoder" in there and "transcript_encoder" not in there),
     }
     missing = [slot for slot, needed in needs.items() if needed and slot not in there]
     if missing:

@@ -30,7 +30,9 @@ class UtteranceClassifier:
         """Open the graphs of ``bundle``, all but voice activity."""
         slots = {s: bundle.open(s, device=device, threads=threads) for s in bundle.slots if s != "vad"}
         self._bundle = bundle
-        self._encode = SpeechEncoder(slots["speech_encoder"]) if "speech_encoder" in slots else None
+        self._encode, self._listen = (
+            SpeechEncoder(slots[s]) if s in slots else None for s in ("speech_encoder", "transcript_encoder")
+        )
         self._transcribe = None
         if bundle.decoding is not None:
             tokenizer = _tokenizer(bundle, "transcript")
@@ -52,9 +54,13 @@ class UtteranceClassifier:
         transcribe = self._transcribe if given is None else None
         hidden: Float | None = None
         cross: Arrays = {}
-        if self._encode is not None and (transcribe is not None or not self._reads_waveform):
+        shared = transcribe is not None and self._listen is None
+        if self._encode is not None and (shared or (self._speech is not None and not self._reads_waveform)):
             with stopwatch(timings, "speech_encoder"):
                 hidden, cross = self._encode(utterance.waveform)
+        if self._listen is not None and transcribe is not None:
+            with stopwatch(timings, "transcript_encoder"):
+                _, cross = self._listen(utterance.waveform)
         voice = words = None
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
@@ -111,22 +117,26 @@ class UtteranceClassifier:
             return None
         temperature = "fusion" if voice and words else "fusion_speech_only" if voice else "fusion_text_only"
         if self._fusion is not None and temperature in self._bundle.temperatures:
-            fused = self._fusion(
-                speech_embedding=self._embedding("speech", voice),
-                text_embedding=self._embedding("text", words),
-                present=np.array([[voice is not None, words is not None]], np.float32),
-            )
+            present = np.array([[voice is not None, words is not None]], np.float32)
+            fused = self._fusion(**self._fusion_inputs(voice, words, present))
             return self._scores(fused["logits"], temperature)
         if voice is not None:
             return self._scores(voice["logits"], "speech")
         return self._scores(words["logits"], "text") if words is not None else None
 
-    def _embedding(self, branch: str, found: Arrays | None) -> Float:
-        """Return a branch's embedding; of one that is not there nothing, which fusion is told not to look at."""
-        if found is not None:
-            return found["embedding"]
-        (_, width) = self._bundle.slots["fusion"].input(f"{branch}_embedding").shape
-        return np.zeros((1, int(width)), np.float32)
+    def _fusion_inputs(self, voice: Arrays | None, words: Arrays | None, present: Float) -> Arrays:
+        """Return what the fusion graph takes: embeddings, logits, or both.
+
+        Of a branch that is not there it gets nothing but zeros, which it is told not to look at.
+        """
+        found = {"present": present}
+        for tensor in self._bundle.slots["fusion"].inputs:
+            branch, _, output = tensor.name.partition("_")
+            if tensor.name != "present":
+                answer = voice if branch == "speech" else words
+                width = int(tensor.shape[-1])
+                found[tensor.name] = answer[output] if answer else np.zeros((1, width), np.float32)
+        return found
 
     def _scores(self, logits: Float, temperature: str) -> Scores:
         scaled = logits[0].astype(np.float64) / self._bundle.temperatures[temperature]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from export import card_parts
 from export.card_parts import CALIBRATION, ENGLISH, MISUSE, calibrated, credited, provenance, table
 from trainer.corpora import catalogue
 
 UNKNOWN = "unknown"
+ROLES = {"speech": "the voice branch", "text": "the words branch", "fusion": "fusion"}
 VOICE = ("copies", "epochs", "batch", "rate", "decay", "class_power", "smoothing")
 WORDS = ("max_tokens", "hidden", "dropout", "l2", "epochs", "batch", "rate", "class_power", "frozen", "misheard")
 FUSION = ("epochs", "batch", "rate", "class_power", "apart")
@@ -32,14 +34,14 @@ def is_run(metrics: Mapping[str, Any]) -> bool:
 
 def corpora(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return the corpora that the checkpoints with these configs were trained on, as ingredients."""
+    trained = [words for part, words in ROLES.items() if part in configs]
+    role = f"trains {', '.join(trained[:-1])} and {trained[-1]}" if len(trained) > 1 else f"trains {trained[0]}"
+    read = {name: entry for config in configs.values() for name, entry in config.get("corpora", {}).items()}
     return [
-        *(
-            _corpus(name, "trains the voice branch, the words branch and fusion", f"sha256 {entry['checksum']}")
-            for name, entry in configs["speech"]["corpora"].items()
-        ),
+        *(_corpus(name, role, f"sha256 {entry['checksum']}") for name, entry in read.items()),
         *(
             _corpus(name, "trained the words branch before", "see `provenance`")
-            for name in configs["text"].get("warmed_on", ())
+            for name in configs.get("text", {}).get("warmed_on", ())
         ),
     ]
 
@@ -68,7 +70,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         _measured(made["speech"]["protocol"], metrics["speech"]),
         "WA is accuracy, UA the mean recall of the classes, F1 the mean over the classes; after ± the deviation "
         f"over {'parts' if metrics['speech']['folds'] > 1 else 'trainings'}, then 95 % bootstrap intervals of UA. "
-        "Measured in fp32 by `trainer fit`; what int8 changes was not measured on this corpus.",
+        "Measured in fp32 by `trainer fit`.",
         table(
             ("measured", "n", "WA", "UA", "95 %", "F1"),
             [
@@ -85,6 +87,7 @@ def render(manifest: Mapping[str, Any]) -> str:
                 "fused, words alone": fused["fusion_text_only"],
             }
         ),
+        *card_parts.verification(manifest),
         "## How it was trained",
         "- **Voice**: mean and deviation, over the spoken part, of the hidden states of Whisper tiny.en's encoder; a "
         f"layer of 128 units. {_settings(made['speech'], VOICE)}\n"

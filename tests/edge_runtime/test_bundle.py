@@ -18,6 +18,7 @@ from edge_runtime.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
 WORDS, PARTS = ["name", "version", "labels"], ["slots", "tokenizers", "decoding", "calibration"]
+FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 REQUIRED = ["schema", "sample_rate", *WORDS, *PARTS]
 
 
@@ -36,7 +37,7 @@ def test_a_whole_bundle_is_read(tiny_bundle: Path) -> None:
         "0.0.1",
         ("angry", "happy", "neutral", "sad"),
     )
-    assert set(bundle.slots) == set(SLOTS)
+    assert set(bundle.slots) == set(FILLED)
     assert all(slot.path.parent == tiny_bundle for slot in bundle.slots.values())
     assert bundle.temperatures == dict.fromkeys(TEMPERATURES, 1.5)
     assert bundle.decoding.end == 2
@@ -47,7 +48,7 @@ def test_a_whole_bundle_is_read(tiny_bundle: Path) -> None:
 def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder: Path) -> None:
     bundle = Bundle.read(bundle_folder)
     assert bundle.name == bundle_folder.name
-    for slot in SLOTS:
+    for slot in FILLED:
         bundle.open(slot, device="cpu", threads=1)
     stated = [*bundle.manifest["slots"].values(), *bundle.manifest["tokenizers"].values()]
     assert all((bundle_folder / entry["file"]).stat().st_size == entry["bytes"] for entry in stated)
@@ -72,7 +73,7 @@ def test_a_missing_key_is_named(change: Change, key: str) -> None:
 @pytest.mark.parametrize(
     ("within", "key"),
     [
-        *[("slots", slot) for slot in SLOTS if slot != "transcript_decoder"],
+        *[("slots", slot) for slot in FILLED if slot != "transcript_decoder"],
         *[("tokenizers", name) for name in TOKENIZERS],
         *[("calibration", name) for name in TEMPERATURES if name not in ALONE],
         *[("decoding", key) for key in ("prompt", "end", "suppress", "begin_suppress", "max_tokens")],
@@ -107,6 +108,13 @@ def test_a_bundle_may_have_what_it_needs_alone(change: Change, slots: tuple[str,
 
 def test_a_slot_that_nobody_knows_is_refused(change: Change) -> None:
     refused(change(lambda m: m["slots"].update(face=m["slots"]["vad"])), "'face'")
+
+
+def test_a_recogniser_may_bring_an_encoder_of_its_own(change: Change) -> None:
+    def own_encoder(manifest: dict[str, Any]) -> None:
+        manifest["slots"]["transcript_encoder"] = manifest["slots"].pop("speech_encoder")
+
+    assert "transcript_encoder" in Bundle.read(change(own_encoder)).slots
 
 
 def test_hidden_states_need_the_encoder_that_gives_them(change: Change) -> None:
@@ -200,7 +208,7 @@ def test_another_sample_rate_is_refused(change: Change, rate: object) -> None:
     refused(change(lambda m: m.update(sample_rate=rate)), "sample rate")
 
 
-@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("slot", FILLED)
 @pytest.mark.parametrize("end", ["inputs", "outputs"])
 @pytest.mark.parametrize(("key", "value"), [("name", "y"), ("dtype", "tensor(int64)"), ("shape", [7, 4])])
 def test_a_graph_that_differs_from_the_manifest_is_not_opened(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction
 from edge_runtime.bundle import SLOTS
 
+FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 RATE = 16_000
 
 
@@ -65,7 +66,7 @@ def test_speech_has_an_emotion_words_and_their_parts(model: IEmoNet, answer: Pre
 
 
 def test_every_slot_is_timed(answer: Prediction) -> None:
-    assert set(answer.timings_ms) == {"read", *SLOTS, "total"}
+    assert set(answer.timings_ms) == {"read", *FILLED, "total"}
     assert min(answer.timings_ms.values()) >= 0
     parts = sum(ms for slot, ms in answer.timings_ms.items() if slot != "total")
     assert parts <= answer.timings_ms["total"] + 0.01

@@ -34,6 +34,19 @@ def run() -> Callable[..., list[np.ndarray]]:
     return call
 
 
+@pytest.fixture
+def shake() -> Callable[[torch.nn.Module], None]:
+    """Return a function that makes every weight matter, also those that begin at zero."""
+
+    def change(network: torch.nn.Module) -> None:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for weights in network.parameters():
+                weights.add_(torch.randn_like(weights) * 0.2)
+
+    return change
+
+
 @pytest.fixture(scope="session")
 def tiny_whisper() -> torch.nn.Module:
     """Return a narrow Whisper whose random weights are large enough to matter."""

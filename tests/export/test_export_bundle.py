@@ -13,6 +13,7 @@ from edge_runtime.errors import CheckpointError, ExportError, IEmoNetError, Weig
 from export.bundle import Sources, build
 from trainer import checkpoints
 
+FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 LABELS = ("neutral", "happy", "sad", "angry")
 
 
@@ -45,7 +46,7 @@ def test_the_runtime_accepts_what_is_built(sources, target, precision, metrics):
     build(sources, target, name="tiny", precision=precision)
     bundle = Bundle.read(target)
     assert (bundle.name, bundle.labels) == ("tiny", LABELS)
-    for slot in SLOTS:
+    for slot in FILLED:
         bundle.open(slot, device="cpu", threads=1)
     assert bundle.slots["text_emotion"].precision == precision
     assert bundle.slots["fusion"].precision == "fp32"
@@ -62,7 +63,7 @@ def test_the_runtime_accepts_what_is_built(sources, target, precision, metrics):
 def test_the_slots_fit_each_other(sources, target):
     build(sources, target, name="tiny", precision="fp32")
     bundle = Bundle.read(target)
-    run = {slot: bundle.open(slot, device="cpu", threads=1) for slot in SLOTS}
+    run = {slot: bundle.open(slot, device="cpu", threads=1) for slot in FILLED}
     heard = run["speech_encoder"](waveform=np.random.default_rng(0).normal(0, 0.1, (1, 9000)).astype(np.float32))
     hidden = heard.pop("hidden_states")
     voice = run["speech_emotion"](hidden_states=hidden, spoken=np.ones(hidden.shape[::2], np.float32))

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.record import processor
-from export.graphs import export
+from export.graphs import Graph
+from export.graphs import write as write_graph
 from export.quantise import LEAST_TABLE, int8, share_tables
 
 WORDS, WIDTH = 2000, 64
@@ -35,7 +36,7 @@ class Speller(nn.Module):
 
 def write(module: nn.Module, path) -> None:
     axes = {"ids": {0: "batch", 1: "time"}, "logits": {0: "batch", 1: "time"}}
-    export(module, (torch.ones(2, 3, dtype=torch.int64),), path, inputs=["ids"], outputs=["logits"], axes=axes)
+    write_graph(Graph(module, (torch.ones(2, 3, dtype=torch.int64),), ["ids"], ["logits"], axes), path)
 
 
 def tables(path) -> list[onnx.TensorProto]:

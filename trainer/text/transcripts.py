@@ -27,8 +27,6 @@ from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
 
 Kind = Literal["provided", "simulated", "asr"]
-SLOTS = ("vad", "speech_encoder", "transcript_decoder")
-"""The graphs of a bundle that a transcript depends on."""
 
 
 def transcripts(
@@ -95,7 +93,7 @@ class Recogniser:
         """
         if bundle.decoding is None:
             raise BundleError(f"{bundle.folder}: recognises no words; use another bundle")
-        vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in SLOTS)
+        vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in _slots(bundle))
         tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
         self._vad = VoiceActivity(vad)
         self._encode, self._decode = SpeechEncoder(encoder), TranscriptDecoder(decoder, tokenizer, bundle.decoding)
@@ -108,6 +106,12 @@ class Recogniser:
                 _, cross = self._encode(piece.waveform)
                 heard.append(self._decode(cross, duration_s=piece.end_s - piece.start_s))
         return " ".join(text for text in heard if text)
+
+
+def _slots(bundle: Bundle) -> tuple[str, str, str]:
+    """Return the graphs of a bundle that a transcript depends on."""
+    encoder = "transcript_encoder" if "transcript_encoder" in bundle.slots else "speech_encoder"
+    return "vad", encoder, "transcript_decoder"
 
 
 def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *, quiet: bool) -> list[str]:
@@ -136,7 +140,7 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
 
 
 def _key(bundle: Bundle) -> str:
-    graphs = "".join(str(bundle.manifest["slots"][slot]["sha256"]) for slot in SLOTS)
+    graphs = "".join(str(bundle.manifest["slots"][slot]["sha256"]) for slot in _slots(bundle))
     return hashlib.sha256(graphs.encode()).hexdigest()[:16]
 
 

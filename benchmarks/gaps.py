@@ -77,7 +77,7 @@ def _detector(
 
 
 def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:
-    """Return times of the large graphs on two threads; more threads than processors are free would only get in the way."""
+    """Return times of the large graphs on two threads; it needs two processors that nobody else keeps busy."""
     found = {}
     (clip,) = clips.cut(recordings, 4.0, 1, seed=seed)
     for slot, (graph, feeds) in feeds_of(clip, threads=1).items():

@@ -37,10 +37,8 @@ def windows_side_by_side(model: onnx.ModelProto) -> bool:
     for node in graph.node:
         if node.op_type == "Conv" and node.name.startswith(("/stft/", "/encoder")):
             _widen(graph, node)
-        elif node.op_type == "Slice" and node.name.startswith("/stft/Slice"):
-            # Time is the last axis of four now, not of three.
-            if numpy_helper.to_array(by_output[node.input[3]].attribute[0].t).tolist() == [2]:
-                _constant(graph, node, 3, [3])
+        elif node.name.startswith("/stft/Slice") and _value(by_output[node.input[3]]) == [2]:
+            _constant(graph, node, 3, [3])  # time is the last axis of four now, not of three
     _constant(graph, split[0], 1, [0, 1])
     (last,) = joined
     line = f"{last.output[0]}_line"
@@ -72,3 +70,7 @@ def _constant(graph: onnx.GraphProto, node: onnx.NodeProto, at: int, values: lis
 
 def _attribute(node: onnx.NodeProto, name: str) -> list[int]:
     return next((list(a.ints) for a in node.attribute if a.name == name), [])
+
+
+def _value(constant: onnx.NodeProto) -> list[int]:
+    return [int(v) for v in numpy_helper.to_array(constant.attribute[0].t).reshape(-1)]

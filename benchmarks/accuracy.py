@@ -74,8 +74,9 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
         experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
     if "transcripts" in change:
         experiment = replace(experiment, transcripts=change["transcripts"])
-    # Only a warm start needs the networks afterwards.
-    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=name.startswith("semeval"))
+    # With an official split the networks that were tested are there to keep; folds would need another training.
+    exported = not name.startswith("ravdess")
+    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=exported)
     return {"experiment": asdict(experiment), **found}
 
 

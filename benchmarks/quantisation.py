@@ -14,6 +14,7 @@ from benchmarks import record
 from benchmarks.options import BUNDLE, Checkpoints, Clips, Data, Seed, Weights
 from edge_runtime import IEmoNet, Prediction, Scores
 from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from trainer.corpora import emodb, meld, ravdess
 from trainer.corpora.records import LABELS
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
@@ -80,6 +81,6 @@ def command(
     """Labels and accuracy of int8 against fp32, branch by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
-        build(Sources(weights, checkpoints), fp32, name="fp32", precision="fp32")
+        build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))
         result = measure(data, BUNDLE, fp32, clips=clips, seed=seed)
     print(record.write("quantisation", result, seed=seed))

@@ -22,7 +22,8 @@ from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.session import Session
 from export import whisper
 from export.graphs import write
-from export.quantise import int8
+from export.precision.convert import convert
+from export.precision.recipe import Recipe
 from trainer.corpora import ravdess
 from trainer.speech.features import read
 from trainer.whisper import SAMPLE_RATE, level
@@ -99,12 +100,12 @@ def _ours(model: WhisperForConditionalGeneration, folder: Path, scratch: Path) -
     )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     write(whisper.decoder_graph(model), scratch / "decoder.onnx")
-    int8(scratch / "decoder.onnx", scratch / "decoder8.onnx")
+    convert(scratch / "decoder.onnx", scratch / "decoder8.onnx", Recipe("int8"))
     ways: dict[str, Transcribe] = {}
     for window, stitched in (("30 s", False), ("stitched", True)):
         encoder = scratch / f"encoder-{stitched}.onnx"
         write(whisper.encoder_graph(model, stitched=stitched), encoder)
-        int8(encoder, encoder.with_suffix(".int8.onnx"))
+        convert(encoder, encoder.with_suffix(".int8.onnx"), Recipe("int8"))
         for precision, paths in {
             "fp32": (encoder, scratch / "decoder.onnx"),
             "int8": (encoder.with_suffix(".int8.onnx"), scratch / "decoder8.onnx"),

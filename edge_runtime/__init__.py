@@ -8,6 +8,7 @@
 
 from edge_runtime.audio import Audio
 from edge_runtime.bundle import Bundle
+from edge_runtime.dialogue_reward import DialogueReward
 from edge_runtime.errors import (
     AudioError,
     AudioNotFoundError,
@@ -15,9 +16,14 @@ from edge_runtime.errors import (
     BundleNotFoundError,
     DeviceError,
     IEmoNetError,
+    MissingExtraError,
+    RewardError,
 )
+from edge_runtime.live import Event, Stream
 from edge_runtime.pipeline import IEmoNet
 from edge_runtime.prediction import Prediction, Scores, Segment
+from edge_runtime.reward import EmotionValues
+from edge_runtime.timeline import Timeline
 
 __all__ = [
     "Audio",
@@ -27,9 +33,16 @@ __all__ = [
     "BundleError",
     "BundleNotFoundError",
     "DeviceError",
+    "DialogueReward",
+    "EmotionValues",
+    "Event",
     "IEmoNet",
     "IEmoNetError",
+    "MissingExtraError",
     "Prediction",
+    "RewardError",
     "Scores",
     "Segment",
+    "Stream",
+    "Timeline",
 ]

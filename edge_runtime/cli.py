@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from edge_runtime import cli_listen, cli_timeline
 from edge_runtime.errors import AudioError, AudioNotFoundError, IEmoNetError
 
 SOME_FAILED, USAGE = 1, 2
@@ -83,6 +84,10 @@ def classify(
             print(render(file, prediction, colour=sys.stdout.isatty()), flush=True)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+app.command(name="timeline", epilog=cli_timeline.EXAMPLES)(cli_timeline.timeline)
+app.command(name="listen", epilog=cli_listen.EXAMPLES)(cli_listen.listen)
 
 
 def main() -> None:

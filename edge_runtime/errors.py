@@ -27,6 +27,14 @@ class DeviceError(IEmoNetError, RuntimeError):
     """The device that was asked for cannot be had."""
 
 
+class RewardError(IEmoNetError, ValueError):
+    """Emotions, their values or their probabilities do not give a reward."""
+
+
+class MissingExtraError(IEmoNetError, ImportError):
+    """Something optional is not installed; the message names the extra."""
+
+
 class CorpusError(IEmoNetError, ValueError):
     """A corpus is missing, damaged, or not what its name says."""
 

@@ -39,6 +39,7 @@ class Segment:
         speech: what the voice alone says; None where the bundle has no such branch.
         text: what the words alone say; None where there are no words.
         transcript: the words, or None.
+        channel: the number of the channel that it was said on, from 1, where channels are kept apart; else None.
     """
 
     start_s: float
@@ -47,11 +48,26 @@ class Segment:
     speech: Scores | None
     text: Scores | None
     transcript: str | None
+    channel: int | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
         """What the answer rests on: "voice", "words", or both."""
         return _used(self.speech, self.text)
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest emotion, or None."""
+        return self.fused.label if self.fused else None
+
+    @property
+    def confidence(self) -> float | None:
+        """Calibrated probability of ``label``, or None."""
+        return self.fused.confidence if self.fused else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts and lists, ready for JSON."""
+        return {"label": self.label, "confidence": self.confidence, **asdict(self), "used": self.used}
 
 
 def _used(speech: Scores | None, text: Scores | None) -> tuple[str, ...]:
@@ -97,7 +113,4 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists, ready for JSON."""
-        answer = asdict(self)
-        for segment, plain in zip(self.segments, answer["segments"], strict=True):
-            plain["used"] = segment.used
-        return answer | {"used": self.used}
+        return asdict(self) | {"segments": [s.to_dict() for s in self.segments], "used": self.used}

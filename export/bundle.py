@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import MANIFEST, SCHEMA
-from edge_runtime.errors import ExportError
-from export import card, parts, recogniser, samples
-from export.composition import compose
+from edge_runtime.errors import ExportError, WeightsError
+from export import card, feeds, parts, recogniser, samples
+from export.composition import Composition, compose
+from export.graphs import Graph
 from export.limits import STRICT, Limits
 from export.parts import Parts
+from export.precision.eight_bits import Feed
+from export.precision.recipe import Recipe
 from export.samples import Samples
 from export.writer import Writer
 from trainer import checkpoints, weights
 from trainer.folders import replacing
 from trainer.speech.bilstm import AttentionBiLSTM
 
-PRECISIONS = ("fp32", "int8")
 VERSION = "0.1.0"
 WHISPER, VAD = "whisper-tiny.en", "silero-vad"
 
@@ -50,12 +54,14 @@ def build(
     target: Path,
     *,
     name: str,
-    precision: str,
+    recipe: Recipe,
     stitched: bool = True,
     force: bool = False,
     untrained_fusion: bool = False,
     tried: Samples | None = None,
     limits: Limits = STRICT,
+    calibrate: Samples | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the bundle ``target`` and return its manifest.
 
@@ -63,35 +69,41 @@ def build(
         sources: weights and checkpoints.
         target: the folder to write; it appears when everything in it is done.
         name: the bundle's name.
-        precision: one of ``PRECISIONS``.
+        recipe: the precision of what is converted.
         stitched: False pads to 30 s instead, as Whisper's authors do; slow, for comparison.
         force: replace a bundle that is there.
         untrained_fusion: without a fusion checkpoint, multiply what voice and words say.
         tried: what the bundle is tried on; None takes a few built-in recordings and sentences.
         limits: what it may lose.
+        calibrate: for static int8, speech and words that are not among ``tried``.
+        say: is told what is being tried, where layers have to be found that must stay exact.
 
     Raises:
         ExportError: the target exists, checkpoints do not belong together, or the bundle falls short of ``limits``.
         CheckpointError, WeightsError: a part is missing.
     """
-    if precision not in PRECISIONS:
-        raise ExportError(f"precision {precision!r}: use {' or '.join(PRECISIONS)}")
     check_target(target, force=force)
+    torch.manual_seed(0)  # examples to trace with, so that the same checkpoints give the same bytes
     trained = parts.load(sources.checkpoints, sources.renamed)
     _check_fusion(sources.checkpoints, trained, untrained_fusion=untrained_fusion)
     whisper = _folder(sources)
-    origins = {name: weights.provenance(sources.pretrained / name) for name in (VAD,)}
+    origins = {}
     heard = None
     if trained.text is not None or not isinstance(trained.speech, AttentionBiLSTM):
         heard = recogniser.load(whisper, language=sources.language)
         origins[Path(whisper).name] = provenance(whisper)
+    origins[VAD] = weights.provenance(sources.pretrained / VAD)
+    vad = sources.pretrained / VAD / "vad.onnx"
+    if not vad.is_file():
+        raise WeightsError(f"{vad}: missing; delete the folder and run `trainer fetch` again")
     for config in trained.configs.values():
         origins |= config.get("pretrained", {}) if config["kind"] == "text" else {}
     items = tried or samples.built_in()
-    made = compose(trained, heard, sources.pretrained / VAD / "vad.onnx", items, stitched=stitched)
+    made = compose(trained, heard, vad, items, stitched=stitched)
     with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
-        writer = Writer(scratch, Path(exact), precision)
-        writer.write(made)
+        calibration = calibration_feeds(made, calibrate)
+        writer = Writer(scratch, Path(exact), recipe, calibration=calibration, say=say)
+        writer.write(made, trained.labels, items, limits)
         manifest = {
             "schema": SCHEMA,
             "name": name,
@@ -103,7 +115,7 @@ def build(
             "calibration": made.calibration,
             **_facts(trained, origins),
         }
-        writer.verify(manifest, items, limits)
+        writer.verify(manifest, made, items, limits)
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
     return manifest
 
@@ -127,6 +139,17 @@ def provenance(source: str) -> dict[str, str]:
         return weights.provenance(folder)
     known = {"name": folder.name, "licence": "unknown", "credit": folder.name}
     return known | ({"origin": "folder"} if folder.is_dir() else {"origin": "hub", "hub": source, "revision": "main"})
+
+
+def calibration_feeds(made: Composition, calibrate: Samples | None) -> dict[str, list[Feed]]:
+    """Return what each slot that can be calibrated is calibrated with."""
+    if calibrate is None:
+        return {}
+    found = {slot: feeds.feeds(slot, calibrate.items, made.tokenizers.get("text")) for slot in made.slots}
+    states = made.slots.get("speech_emotion")
+    if isinstance(states, Graph) and "hidden_states" in states.inputs:
+        del found["speech_emotion"]
+    return {slot: given for slot, given in found.items() if given}
 
 
 def part_facts(config: Mapping[str, Any], digest: str) -> dict[str, Any]:

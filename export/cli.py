@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_runtime.errors import IEmoNetError
+from export.comparison import compare
+from export.inspection import inspect
 
 if TYPE_CHECKING:
+    from export.precision.recipe import Recipe
     from export.samples import Samples
 
 FAILED = 1
@@ -25,7 +29,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Int8 = Annotated[bool, typer.Option("--int8/--fp32", help="Quantise matrix products and embeddings, or not.")]
+Int8 = Annotated[bool, typer.Option("--int8", help="Matrix products and embeddings in 8 bits (the default).")]
+Fp32 = Annotated[bool, typer.Option("--fp32", help="Everything as it was trained.")]
+Fp16 = Annotated[bool, typer.Option("--fp16", help="16 bits, for CUDA.")]
+Int4 = Annotated[bool, typer.Option("--int4", help="Weights in 4 bits, activations as trained: smaller, not faster.")]
+Target = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="What int8 is for: avx2 (safe everywhere), avx512_vnni, arm64, or auto: this machine.",
+        metavar="NAME",
+    ),
+]
+Calibrate = Annotated[
+    Path | None, typer.Option(help="A corpus to calibrate static int8 with, by its train part; without, dynamic int8.")
+]
 Out = Annotated[Path, typer.Option(help="The bundle's folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the bundle that is there.")]
 Whisper = Annotated[
@@ -58,7 +76,11 @@ def root() -> None:
     "Exit codes: 0 written, 1 something is missing or the bundle loses too much, 2 wrong usage."
 )
 def onnx(
-    int8: Int8 = True,
+    int8: Int8 = False,
+    fp32: Fp32 = False,
+    fp16: Fp16 = False,
+    int4: Int4 = False,
+    machine: Target = "avx2",
     checkpoints: Annotated[
         Path, typer.Option(help="Folder that `trainer fit` wrote, or of a fine-tuned text classifier.")
     ] = CHECKPOINTS,
@@ -75,6 +97,7 @@ def onnx(
     full_window: Annotated[
         bool, typer.Option("--full-window", help="Encode 30 s always, as Whisper's authors do; for comparison.")
     ] = False,
+    calibrate: Calibrate = None,
     evaluate: Evaluate = None,
     limit: Limit = 500,
     limit_points: LimitPoints = 1.0,
@@ -87,21 +110,24 @@ def onnx(
     from export import bundle, parts  # noqa: PLC0415 - torch is slow to import
     from export.limits import Limits  # noqa: PLC0415
 
-    precision = "int8" if int8 else "fp32"
-    target = out or Path("models") / f"en-tiny-{precision}"
+    recipe = _recipe({"int8": int8, "fp32": fp32, "fp16": fp16, "int4": int4}, machine, calibrate)
+    target = out or Path("models") / f"en-tiny-{recipe.precision}"
     names = _renamed(renamed)
+    labels = parts.labels_of(checkpoints, names)
     bundle.check_target(target, force=force)
     sources = bundle.Sources(weights, checkpoints, whisper or bundle.WHISPER, language, names)
     manifest = bundle.build(
         sources,
         target,
         name=target.name,
-        precision=precision,
+        recipe=recipe,
         stitched=not full_window,
         force=force,
         untrained_fusion=untrained_fusion,
-        tried=_tried(evaluate, parts.labels_of(checkpoints, names), limit, names),
+        tried=_samples(evaluate, labels, limit, names),
         limits=Limits(limit_points, allow_shortfall),
+        calibrate=_samples(calibrate, labels, limit, names, train=True),
+        say=_say,
     )
     _report(manifest, target)
 
@@ -123,7 +149,12 @@ def swap(
     whisper: Whisper = None,
     language: Language = None,
     renamed: Renamed = None,
-    int8: Int8 = True,
+    int8: Int8 = False,
+    fp32: Fp32 = False,
+    fp16: Fp16 = False,
+    int4: Int4 = False,
+    machine: Target = "avx2",
+    calibrate: Calibrate = None,
     evaluate: Evaluate = None,
     limit: Limit = 500,
     limit_points: LimitPoints = 1.0,
@@ -137,17 +168,44 @@ def swap(
     from export.swap import swap as make  # noqa: PLC0415
 
     names = _renamed(renamed)
+    labels = Bundle.read(bundle).labels
     manifest = make(
         bundle,
         Replacement(speech, text, whisper, language, names),
         out,
         name=out.name,
-        precision="int8" if int8 else "fp32",
+        recipe=_recipe({"int8": int8, "fp32": fp32, "fp16": fp16, "int4": int4}, machine, calibrate),
         force=force,
-        tried=_tried(evaluate, Bundle.read(bundle).labels, limit, names),
+        tried=_samples(evaluate, labels, limit, names),
         limits=Limits(limit_points, allow_shortfall),
+        calibrate=_samples(calibrate, labels, limit, names, train=True),
+        say=_say,
     )
     _report(manifest, out)
+
+
+@app.command(
+    epilog="Examples:\n\n  python -m export verify models/en-tiny-int8\n\n"
+    "Exit codes: 0 it is what was exported, 1 it is not, 2 wrong usage."
+)
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to check.", metavar="BUNDLE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a bundle again: every checksum, every graph, and whether it says here what it said when it was made."""
+    from export.check import check  # noqa: PLC0415 - onnxruntime is slow to import
+
+    found = check(bundle)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        wrong = found.pop("wrong")
+        for key, value in found.items():
+            print(f"{key.replace('_', ' ')}: {value}")
+        print("\n".join(f"wrong: {text}" for text in wrong) or "nothing is wrong")
+        found["wrong"] = wrong
+    if found["wrong"]:
+        raise typer.Exit(FAILED)
 
 
 def _renamed(pairs: list[str] | None) -> dict[str, str]:
@@ -160,12 +218,34 @@ def _renamed(pairs: list[str] | None) -> dict[str, str]:
     return names
 
 
-def _tried(corpus: Path | None, labels: Sequence[str], limit: int, names: dict[str, str]) -> Samples | None:
+def _recipe(asked: dict[str, bool], machine: str, calibrate: Path | None) -> Recipe:
+    from export.precision.recipe import Recipe, machine_at_hand  # noqa: PLC0415 - onnxruntime is slow to import
+
+    wanted = [name for name, yes in asked.items() if yes] or ["int8"]
+    if len(wanted) > 1:
+        raise typer.BadParameter(f"{' and '.join(f'--{name}' for name in wanted)}: choose one precision")
+    try:
+        chosen = machine_at_hand() if machine == "auto" else machine
+        return Recipe(wanted[0], chosen, static=calibrate is not None)
+    except IEmoNetError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _samples(
+    corpus: Path | None, labels: Sequence[str], limit: int, names: dict[str, str], *, train: bool = False
+) -> Samples | None:
     if corpus is None:
         return None
     from export import samples  # noqa: PLC0415 - torch is slow to import
 
-    return samples.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names)
+    parts = samples.LEARNED if train else samples.MEASURED
+    return samples.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names, parts=parts)
+
+
+def _say(text: str) -> None:
+    """Tell somebody who waits what is being tried; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        print(f"export: {text}", file=sys.stderr)
 
 
 def _report(manifest: dict[str, Any], folder: Path) -> None:
@@ -174,6 +254,18 @@ def _report(manifest: dict[str, Any], folder: Path) -> None:
 
     for line in lines(manifest, folder):
         print(line)
+
+
+app.command(
+    epilog="Examples:\n\n  python -m export inspect models/en-tiny-int8\n\n"
+    "  python -m export inspect my-bundle --json\n\nExit code: 0 if it is whole, 1 if something is wrong with it."
+)(inspect)
+app.command(
+    epilog="Examples:\n\n  python -m export compare models/en-tiny-int8 my-bundle\n\n"
+    "  python -m export compare A B --audio clip.wav --audio other.flac\n\n"
+    "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
+    "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
+)(compare)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 from transformers import XLNetForSequenceClassification as XLNetClassifier
@@ -16,6 +17,8 @@ from transformers import XLNetForSequenceClassification as XLNetClassifier
 from edge_runtime.errors import CheckpointError, ExportError
 from export.xlnet import XLNetEncoder
 
+LOADING = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+"""What transformers raises for folders that lack a file, or hold another's weights."""
 XLNET_LAST_SEGMENT = 2
 """XLNet's tokenizer puts its <cls> at the end, into a segment of its own."""
 
@@ -103,8 +106,9 @@ def load(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str])
     """
     try:
         model = AutoModelForSequenceClassification.from_pretrained(str(folder), attn_implementation="eager")
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{folder}: transformers cannot load a text classifier from it: {error}") from error
+    except LOADING as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{folder}: transformers cannot load a text classifier from it: {reason}") from error
     config = model.config
     if not any("Classification" in name for name in config.architectures or ()):
         raise CheckpointError(
@@ -113,7 +117,7 @@ def load(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str])
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (*LOADING, ImportError) as error:
         raise CheckpointError(f"{folder}: no tokenizer beside the weights: {error}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise CheckpointError(f"{folder}: has a slow tokenizer alone; save it as tokenizer.json (use_fast=True)")

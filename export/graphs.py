@@ -91,7 +91,7 @@ def check(graph: Graph, feed: Feed, path: Path) -> float:
     with torch.no_grad():
         answer = graph.module(*feed)
     expected = answer if isinstance(answer, tuple) else (answer,)
-    named = {name: value.numpy() for name, value in zip(graph.inputs, feed, strict=True)}
+    named = {name: value.detach().numpy() for name, value in zip(graph.inputs, feed, strict=True)}
     try:
         found = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, named)
     except Exception as error:  # onnxruntime's own classes derive from Exception alone

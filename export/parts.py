@@ -72,7 +72,7 @@ def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
     there = [part for part in PARTS if (folder / part).is_dir()]
     if not there:
         nested = folder / "checkpoints"
-        hint = f"did you mean {nested}?" if nested.is_dir() else "`trainer fit` makes them"
+        hint = f"did you mean {nested}?" if nested.is_dir() else "`trainer fit` makes one"
         raise CheckpointError(f"{folder}: no checkpoints here; {hint}")
     speech, speech_config = load_speech(folder / "speech") if "speech" in there else (None, None)
     text, tokenizer, text_config = load_text(folder / "text") if "text" in there else (None, None, None)
@@ -133,7 +133,10 @@ def _load_fusion(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
 def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> None:
     for part in ("speech", "text"):
         if part not in digests:
-            raise ExportError(f"{folder}: has fusion but no {part} checkpoint, which fusion was trained on")
+            raise CheckpointError(
+                f"{folder}: has fusion but no {part} checkpoint, which it was trained on; `trainer fit --only {part}` "
+                "makes one of the recipe, `trainer fit --resume` of a run"
+            )
         if fusion["branches"][part] != digests[part]:
             raise ExportError(
                 f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run, or "

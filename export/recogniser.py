@@ -36,8 +36,8 @@ def load(source: str, *, language: str | None = None) -> Recogniser:
         file = Path(source) / "tokenizer.json"
         own = PreTrainedTokenizerFast(tokenizer_file=str(file)) if file.is_file() else None
         tokenizer = own or AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{source}: transcripts need a Whisper and its tokenizer: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:  # TypeError: none of the files that a tokenizer has
+        raise CheckpointError(f"{source}: transcripts need a Whisper and its tokenizer.json: {error}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise CheckpointError(f"{source}: has a slow tokenizer alone; save it as tokenizer.json (use_fast=True)")
     return Recogniser(model, tokenizer, decoding(model.generation_config, language=language, source=source))

@@ -36,5 +36,10 @@ def lines(manifest: Mapping[str, Any], folder: Path) -> Iterator[str]:
             "fusion was not trained on these branches: it multiplies what both say. Train one on speech that has both "
             "voice and words (`trainer fit`) to do better"
         )
+    for slot, kept in found["kept_exact"].items():
+        yield (
+            f"{slot}: {', '.join(kept['layers'])} stayed exact; {kept['points_lost_before']:.2f} points were lost "
+            f"before, {kept['points_lost']:.2f} now"
+        )
     for text in found["shortfall"]:
         yield f"falls short: {text}"

@@ -14,6 +14,12 @@ ROLES = {"speech": "the voice branch", "text": "the words branch", "fusion": "fu
 VOICE = ("copies", "epochs", "batch", "rate", "decay", "class_power", "smoothing")
 WORDS = ("max_tokens", "hidden", "dropout", "l2", "epochs", "batch", "rate", "class_power", "frozen", "misheard")
 FUSION = ("epochs", "batch", "rate", "class_power", "apart")
+FUSED = {
+    "fusion": "fused",
+    "fusion_speech_only": "fused, no words",
+    "fusion_text_only": "fused, words alone",
+}
+"""The paper's own blocks need both branches and have but the first."""
 DIVIDED = {
     "speaker": "By speaker: nobody is both trained and tested on.",
     "session": "By session: none that is tested was trained on.",
@@ -82,9 +88,7 @@ def render(manifest: Mapping[str, Any]) -> str:
             {
                 "voice": metrics["speech"]["calibration"],
                 "words": metrics["text"]["calibration"],
-                "fused": fused["fusion"],
-                "fused, no words": fused["fusion_speech_only"],
-                "fused, words alone": fused["fusion_text_only"],
+                **{title: fused[name] for name, title in FUSED.items() if name in fused},
             }
         ),
         *card_parts.verification(manifest),

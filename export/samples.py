@@ -18,6 +18,7 @@ from trainer.text.tweets import plain
 Float = NDArray[np.float32]
 EXAMPLE = Path(__file__).parent.parent / "examples" / "jfk.wav"
 PIECES = 4
+MEASURED, LEARNED = ("dev", "test"), ("train",)
 SENTENCES = (
     "I can't believe you did that!",
     "We are leaving at seven, so please be ready.",
@@ -76,11 +77,17 @@ def built_in() -> Samples:
 
 
 def of_corpus(
-    path: Path, labels: Sequence[str], *, limit: int, seed: int, renamed: Mapping[str, str] | None = None
+    path: Path,
+    labels: Sequence[str],
+    *,
+    limit: int,
+    seed: int,
+    renamed: Mapping[str, str] | None = None,
+    parts: Sequence[str] = MEASURED,
 ) -> Samples:
-    """Return up to ``limit`` utterances of the corpus at ``path``: of its dev part, or test part, if it has one.
+    """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``parts`` that it has, else of all.
 
-    Dev first: where too much is lost, these decide what is kept exact, and a test set must decide nothing.
+    Dev comes first: where too much is lost, it decides what is kept exact, and a test set must decide nothing.
 
     Args:
         path: a corpus that ``trainer corpora check`` knows, or a CSV of one's own.
@@ -88,6 +95,7 @@ def of_corpus(
         limit: how many at the most.
         seed: of the choice.
         renamed: new names of labels; those that the corpus does not have are not looked at.
+        parts: names of official splits, the best first.
 
     Raises:
         CorpusError: it cannot be read.
@@ -97,7 +105,7 @@ def of_corpus(
     there = {old: new for old, new in (renamed or {}).items() if old in {u.label for u in catalogue.read(path)}}
     everything = catalogue.read(path, corpus=corpus, options=Reading(label_map=there))
     splits = {u.split for u in everything}
-    part = next((split for split in ("dev", "test") if split in splits), None)
+    part = next((split for split in parts if split in splits), None)
     chosen = [u for u in everything if u.label in labels and (part is None or u.split == part)]
     if not chosen:
         raise ExportError(

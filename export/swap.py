@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from edge_runtime.bundle import SCHEMA, Bundle
 from edge_runtime.errors import ExportError
 from edge_runtime.session import Session
 from export import card, parts, recogniser, samples
-from export.bundle import check_target, part_facts, provenance
+from export.bundle import calibration_feeds, check_target, part_facts, provenance
 from export.composition import Composition, Heard, add_product, add_recogniser, add_speech, add_text
 from export.limits import STRICT, Limits
+from export.precision.recipe import Recipe
 from export.samples import Samples
 from export.writer import Writer
 from trainer import checkpoints
@@ -53,10 +54,12 @@ def swap(
     target: Path,
     *,
     name: str,
-    precision: str,
+    recipe: Recipe,
     force: bool = False,
     tried: Samples | None = None,
     limits: Limits = STRICT,
+    calibrate: Samples | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write the bundle ``target``: ``base`` with parts replaced. Return its manifest.
 
@@ -68,10 +71,12 @@ def swap(
         new: see ``Replacement``.
         target: the folder to write; it appears when everything in it is done.
         name: the new bundle's name.
-        precision: of the new graphs.
+        recipe: the precision of the new graphs.
         force: replace a bundle that is there.
         tried: what the bundle is tried on; None takes a few built-in recordings and sentences.
         limits: what the new graphs may lose against their exact selves.
+        calibrate: for static int8, speech and words that are not among ``tried``.
+        say: is told what is being tried, where layers have to be found that must stay exact.
 
     Raises:
         ExportError: nothing is replaced, what is new does not fit what stays, or it falls short of ``limits``.
@@ -80,18 +85,20 @@ def swap(
     if new.speech is None and new.text is None and new.whisper is None:
         raise ExportError("nothing to replace: name --speech, --text or --whisper")
     check_target(target, force=force)
+    torch.manual_seed(0)  # examples to trace with, so that the same parts give the same bytes
     bundle = Bundle.read(base)
     items = tried or samples.built_in()
     made, facts = _composed(bundle, new, items)
     kept = {slot: entry for slot, entry in bundle.slots.items() if slot not in made.slots}
     with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
-        writer = Writer(scratch, Path(exact), precision)
+        calibration = calibration_feeds(made, calibrate)
+        writer = Writer(scratch, Path(exact), recipe, calibration=calibration, say=say)
         for slot, entry in kept.items():
             writer.keep(slot, entry.path, entry.precision)
         for tokenizer, path in bundle.tokenizers.items():
             if tokenizer not in made.tokenizers:
                 writer.keep_tokenizer(tokenizer, path)
-        writer.write(made)
+        writer.write(made, bundle.labels, items, limits)
         old = {key: value for key, value in bundle.manifest.items() if key != "verification"}
         replaced = [part for part, given in _given(new).items() if given]
         manifest = {
@@ -105,7 +112,7 @@ def swap(
             "toolchain": checkpoints.versions(),
             "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
         }
-        writer.verify(manifest, items, limits)
+        writer.verify(manifest, made, items, limits)
         (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
     return manifest
 

@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -52,19 +53,17 @@ def _traceable(encoder: nn.Module) -> Iterator[None]:
         warnings.simplefilter("ignore")  # of optimum's own imports
         import optimum.exporters.onnx.model_configs  # noqa: F401, PLC0415 - registers the architectures; slow
         from optimum.exporters.tasks import TasksManager  # noqa: PLC0415
-    config = encoder.config
-    kind = getattr(config, "model_type", "")
-    task = "text-classification" if hasattr(encoder, "num_labels") and _classifies(encoder) else "feature-extraction"
+    config: Any = encoder.config
+    classifies = type(encoder).__name__.endswith("ForSequenceClassification")
     try:
         known = TasksManager.get_exporter_config_constructor(
-            "onnx", model_type=kind, task=task, library_name="transformers"
+            "onnx",
+            model_type=config.model_type,
+            task="text-classification" if classifies else "feature-extraction",
+            library_name="transformers",
         )
     except (KeyError, ValueError):
         yield
         return
     with known(config).patch_model_for_export(encoder):
         yield
-
-
-def _classifies(encoder: nn.Module) -> bool:
-    return type(encoder).__name__.endswith("ForSequenceClassification")

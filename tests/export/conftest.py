@@ -218,6 +218,9 @@ def trained(tmp_path, tiny_bert, metrics) -> Path:
     """Return a folder of checkpoints as `trainer fit` leaves it, of the recipe."""
     configs = {part: {"kind": part, "labels": LABELS, "metrics": metrics[part]} for part in metrics}
     configs["text"]["settings"] = {"max_tokens": 48}
+    entry = {"labels": dict.fromkeys(LABELS, 7), "checksum": "c0ffee"}
+    configs["speech"]["corpora"] = {"ravdess": entry, "emodb": entry}
+    configs["text"]["corpora"] = {"meld": entry}
     return write_checkpoints(tmp_path / "checkpoints", tiny_bert, configs)
 
 

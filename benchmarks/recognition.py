@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from benchmarks import record
+from benchmarks.options import EXAMPLE, Clips, Data, Seed, Weights
 from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.session import Session
 from export import whisper
@@ -119,3 +121,8 @@ def _pipeline(encode: SpeechEncoder, decode: TranscriptDecoder) -> Transcribe:
         return decode(encode(waveform)[1], duration_s=len(waveform) / SAMPLE_RATE)
 
     return transcribe
+
+
+def command(data: Data = Path("data"), weights: Weights = Path("weights"), clips: Clips = 120, seed: Seed = 0) -> None:
+    """Word error rate and agreement with torch: full window and stitched, fp32 and int8."""
+    print(record.write("recognition", measure(data, weights, EXAMPLE, clips=clips, seed=seed), seed=seed))

@@ -24,6 +24,7 @@ from export.precision.convert import convert
 from export.precision.eight_bits import Feed as NamedFeed
 from export.precision.recipe import Recipe
 from export.precision.sensitive import convert_within
+from export.rewrite import faster
 from export.samples import Samples
 
 KEPT_FP32 = ("vad", "fusion")
@@ -143,6 +144,7 @@ class Writer:
         exact, final = self.exact / f"{slot}.onnx", self.folder / f"{slot}.onnx"
         if slot in KEPT_FP32 or isinstance(graph, Path) or "hidden_states" in graph.inputs:
             convert(exact, final, Recipe("fp32"))
+            faster(final, slot)
             return "fp32"
         feeds = self._calibration.get(slot) if self.recipe.static else None
         recipe = self.recipe if feeds or not self.recipe.static else replace(self.recipe, static=False)

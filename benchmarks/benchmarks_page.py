@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peers_page, plots
+from benchmarks import peers_page, plots, process_page
 from benchmarks.tables import Result, machine, table
 
 HEAD = """# Benchmarks
@@ -62,7 +62,7 @@ def render(results: dict[str, Result], page: Path) -> None:
         parts += [PEERS, "![time against length, by pipeline](peers.svg)",
                   peers_page.page(results["peers"], results.get("peers-again"))]  # fmt: skip
     if "process" in results:
-        parts += ["## What a user gets", _use(results["process"])]
+        parts += ["## What a user gets", process_page.use(results["process"])]
     if "latency" in results:
         plots.latency(results["latency"], page.with_name("latency.svg"))
         parts += [LATENCY, "![time of each slot against length](latency.svg)", *_latency(results["latency"])]
@@ -76,22 +76,6 @@ def render(results: dict[str, Result], page: Path) -> None:
     if "recognition" in results:
         parts.append(_ways(results["recognition"]))
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-def _use(process: Result) -> str:
-    speed, sizes = process["speed"], process["installed_mb"]
-    rows = [
-        ("process start to first result (11 s clip)", f"{process['first_result_s']['median']:.2f} s"),
-        (f"a clip ({speed['median_clip_s']:.1f} s), everything", f"{speed['median_ms']:.0f} ms"),
-        (f"real-time factor over {speed['clips']} clips", f"{speed['rtf']:.3f}"),
-        ("peak memory", f"{speed['peak_memory_mb']:.0f} MB"),
-        (
-            "installed, without the bundle",
-            f"{sizes['slim_environment']:.0f} MB (and {sizes['compiled_by_python']:.0f} MB that Python compiles)",
-        ),
-        ("the bundle", f"{sizes['bundle']:.0f} MB"),
-    ]
-    return f"One thread of {machine(process)}, medians:\n\n" + table(("what", "measured"), rows)
 
 
 def _latency(latency: Result) -> list[str]:

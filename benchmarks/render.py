@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from benchmarks import benchmarks_page, export_page, peers_page, record, recordings_page, results_page
+=======
+from benchmarks import benchmarks_page, peers_page, process_page, record, results_page
+>>>>>>> bench
 from benchmarks.options import BUNDLE, ROOT
 from benchmarks.tables import Result, machine
 
@@ -30,13 +34,17 @@ def render(results: Path, bundle: Path, readme: Path) -> None:
     if not begin or not end:
         raise ValueError(f"{readme}: expected the marks {BEGIN} and {END}")
     metrics: dict[str, Any] = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["metrics"]
-    peers = read(results)["peers"]
-    parts = [
-        f"Beside what one would otherwise write: the same clips, one thread, in turn, medians; {machine(peers)}.",
-        peers_page.front(peers),
-        "![time of a clip against its length, by pipeline](docs/peers.svg)",
-        peers_page.sentence(metrics),
-    ]
+    found = read(results)
+    if "peers" in found:
+        parts = [
+            "Beside what one would otherwise write: the same clips, one thread, in turn, medians; "
+            f"{machine(found['peers'])}.",
+            peers_page.front(found["peers"]),
+            "![time of a clip against its length, by pipeline](docs/peers.svg)",
+        ]
+    else:
+        parts = [process_page.use(found["process"])]
+    parts.append(peers_page.sentence(metrics))
     readme.write_text(before + begin + "\n\n" + "\n\n".join(parts) + "\n\n" + end + after, encoding="utf-8")
 
 

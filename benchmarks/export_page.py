@@ -11,7 +11,8 @@ from benchmarks.export_table import TORCH
 
 INTRODUCTION = """# What each precision gains and costs
 
-Written by `python -m benchmarks render` from `benchmarks/results/export.json`, which `python -m benchmarks export-table`
+Written by `python -m benchmarks render` from `benchmarks/results/export.json`, which
+`python -m benchmarks export-table`
 measures: {processor} ({features}), {date}. Every variant is run once a round, one after the other, so that noise meets
 them alike; "x torch" is the median over the rounds of torch's time through the variant's own, at the same threads, one
 utterance, nothing padded. The machine was shared: read the ratios, not the milliseconds.

@@ -13,6 +13,7 @@ from edge_runtime.errors import (
     AudioNotFoundError,
     BundleError,
     BundleNotFoundError,
+    ClosedError,
     DeviceError,
     IEmoNetError,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleNotFoundError",
+    "ClosedError",
     "DeviceError",
     "IEmoNet",
     "IEmoNetError",

@@ -23,6 +23,10 @@ class BundleNotFoundError(IEmoNetError, FileNotFoundError):
     """No bundle at the place given, or none could be found."""
 
 
+class ClosedError(IEmoNetError, RuntimeError):
+    """The model was closed, and is asked again."""
+
+
 class DeviceError(IEmoNetError, RuntimeError):
     """The device that was asked for cannot be had."""
 

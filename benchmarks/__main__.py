@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks import accuracy, paths, picture, process, quantisation, recognition, record, render, results_page
+from benchmarks import accuracy, fuzz, paths, picture, process, quantisation, recognition, record, render, results_page
 from export.bundle import Sources, build
 from trainer.corpora import ravdess
 from trainer.experiment.run import Place
@@ -114,6 +114,9 @@ def render_command() -> None:
     """Write the figures into README.md, from the results and the bundle's manifest."""
     render.render(record.RESULTS, ROOT / "models" / "en-tiny-int8", ROOT / "README.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md")
+
+
+app.command(name="fuzz")(fuzz.command)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,13 @@ class Session:
         self._graph, self._device, self._threads = graph, device, threads
         self._providers = providers(device, provider_options)
         self._closed = False
-        self._session: ort.InferenceSession | None = self._open()
-        self.inputs = {i.name: (i.type, i.shape) for i in self._session.get_inputs()}
-        self.outputs = {o.name: (o.type, o.shape) for o in self._session.get_outputs()}
+        session = self._open()
+        self._session: ort.InferenceSession | None = session
+        try:
+            self.inputs = {i.name: (i.type, i.shape) for i in session.get_inputs()}
+            self.outputs = {o.name: (o.type, o.shape) for o in session.get_outputs()}
+        except UnicodeDecodeError as error:
+            raise BundleError(f"{graph}: an input's or output's name is no text") from error
         if threads > 1 and hasattr(os, "register_at_fork"):
             forked = weakref.WeakMethod(self._forked)
             os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
@@ -121,7 +125,12 @@ class Session:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._graph))
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            session = ort.InferenceSession(self._graph.read_bytes(), options, providers=self._providers)
+            session = ort.InferenceSession(
+                self._graph.read_bytes(),
+                options,
+                providers=self._providers,
+                enable_fallback=0,  # it would say so on standard output, where answers go
+            )
         except Exception as error:
             raise BundleError(f"{self._graph}: onnxruntime cannot load this graph: {_line(error)}") from error
         first = self._providers[0] if isinstance(self._providers[0], str) else self._providers[0][0]

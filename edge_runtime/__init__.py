@@ -16,6 +16,7 @@ from edge_runtime.errors import (
     ClosedError,
     DeviceError,
     IEmoNetError,
+    ResultsError,
 )
 from edge_runtime.pipeline import IEmoNet
 from edge_runtime.prediction import Prediction, Scores, Segment
@@ -32,6 +33,7 @@ __all__ = [
     "IEmoNet",
     "IEmoNetError",
     "Prediction",
+    "ResultsError",
     "Scores",
     "Segment",
 ]

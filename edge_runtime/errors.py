@@ -31,6 +31,10 @@ class DeviceError(IEmoNetError, RuntimeError):
     """The device that was asked for cannot be had."""
 
 
+class ResultsError(IEmoNetError, OSError):
+    """A file of results is in use, cannot be written, or holds something else."""
+
+
 class CorpusError(IEmoNetError, ValueError):
     """A corpus is missing, damaged, or not what its name says."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -111,7 +112,7 @@ def other_json(document: Any, random: Random) -> Any:
                 other, name = random.choice(places)
                 container[key] = json.loads(json.dumps(other[name])) if name in _keys(other) else None
             case _:
-                container[key] = random.choice(VALUES)
+                container[key] = deepcopy(random.choice(VALUES))  # or a later change would be made to all
     return document
 
 

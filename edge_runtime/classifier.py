@@ -104,7 +104,10 @@ class UtteranceClassifier:
     def _read(self, text: str) -> Arrays:
         assert self._text is not None
         # What came from a terminal may hold bytes that are no text; the tokenizer knows nothing of those.
-        encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
+        try:
+            encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
+        except Exception as error:  # the library raises bare Exception
+            raise BundleError(f"{self._bundle.tokenizers['text']}: fails on a text: {error}") from error
         return self._text(
             input_ids=np.array([encoded.ids], np.int64),
             attention_mask=np.array([encoded.attention_mask], np.int64),

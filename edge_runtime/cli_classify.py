@@ -75,7 +75,8 @@ def classify(
     from edge_runtime.results_file import ResultsFile  # noqa: PLC0415
     from edge_runtime.session import thread_budget  # noqa: PLC0415
 
-    found, failed = [], 0
+    found: list[str] = []
+    failed = 0
     for name in files:
         try:
             found += recordings([name])

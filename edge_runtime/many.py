@@ -9,14 +9,16 @@ from typing import TypeVar
 
 from edge_runtime.errors import AudioError, AudioNotFoundError
 
-Item, Answer = TypeVar("Item"), TypeVar("Answer")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+Refusal = AudioError | AudioNotFoundError
 WAITING = 4
 """Recordings for each worker that may be ahead of the one whose answer is next."""
 
 
 def each(
     answer: Callable[[Item], Answer], items: Iterable[Item], *, workers: int
-) -> Iterator[tuple[Item, Answer | AudioError | AudioNotFoundError]]:
+) -> Iterator[tuple[Item, Answer | Refusal]]:
     """Yield each item and its answer, in order; or its error, where a recording cannot be used.
 
     Args:
@@ -33,15 +35,14 @@ def each(
             for item in items:
                 waiting.append((item, pool.submit(answer, item)))
                 if len(waiting) >= WAITING * workers:
-                    yield _next(waiting)
+                    yield _answered(*waiting.popleft())
             while waiting:
-                yield _next(waiting)
+                yield _answered(*waiting.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _next(waiting: deque[tuple[Item, Future[Answer]]]) -> tuple[Item, Answer | AudioError | AudioNotFoundError]:
-    item, future = waiting.popleft()
+def _answered(item: Item, future: Future[Answer]) -> tuple[Item, Answer | Refusal]:
     try:
         return item, future.result()
     except (AudioError, AudioNotFoundError) as error:

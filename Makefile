@@ -1,9 +1,10 @@
 # make demo   a slim environment in .venv-demo, and the example clip classified in it
 # make test   a development environment in .venv, and everything that CI checks
+# make bench  measures everything in docs/benchmarks.md again: about an hour; needs data/, `trainer fetch`, `trainer fit`
 
 PYTHON ?= python3
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/edge-iemonet classify examples/jfk.wav
@@ -19,6 +20,12 @@ test: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/pytest -m "not slow"
 	.venv/bin/pytest -m slow
+
+bench: .venv/ready
+	for what in process recognition latency limit gaps robustness quantisation peers; do \
+		.venv/bin/python -m benchmarks $$what || exit 1; done
+	.venv/bin/python -m benchmarks peers --name peers-again
+	.venv/bin/python -m benchmarks render
 
 .venv/ready: requirements-dev.txt pyproject.toml edge_runtime/pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import typer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks import record
+from benchmarks.options import Data, Weights
 from trainer.corpora.catalogue import Reading
 from trainer.corpora.records import label_ids
 from trainer.experiment import commands, settings
@@ -71,8 +74,9 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
         experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
     if "transcripts" in change:
         experiment = replace(experiment, transcripts=change["transcripts"])
-    # Only a warm start needs the networks afterwards.
-    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=name.startswith("semeval"))
+    # With an official split the networks that were tested are there to keep; folds would need another training.
+    exported = not name.startswith("ravdess")
+    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=exported)
     return {"experiment": asdict(experiment), **found}
 
 
@@ -105,3 +109,17 @@ def _svm(dataset: Dataset) -> dict[str, Any]:
         "labels": list(dataset.labels),
         "branches": {"speech": speech},
     }
+
+
+def command(
+    names: Annotated[list[str], typer.Argument(help=f"Of: {', '.join([*EXPERIMENTS, SVM])}.")],
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    runs: Annotated[Path, typer.Option(help="Where the runs are kept; an interrupted one goes on.")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("cache"),
+) -> None:
+    """Train and test one experiment after the other; hours on small machines, so each can be interrupted."""
+    place = Place(runs, weights, cache, resume=True, quiet=True)
+    for name in names:
+        found = measure(name, data, place)
+        print(record.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from benchmarks import record
+from benchmarks.options import Clips, Data, Seed
 from trainer.corpora import emodb, ravdess
 from trainer.speech.features import read
 from trainer.speech.is09 import DESCRIPTORS, FLAT_SHARE, FULL_SCALE, FUNCTIONALS, IS09, sixteen_bit
@@ -146,3 +148,8 @@ def _correlations(ours: Float, theirs: Float) -> list[float]:
 
 def _rounded(values: NDArray[np.floating[Any]]) -> list[float]:
     return [round(float(value), 4) for value in values]
+
+
+def command(data: Data = Path("data"), clips: Clips = 120, seed: Seed = 0) -> None:
+    """Our IS09 features beside openSMILE's, which is installed by `pip install -e .[oracle]`."""
+    print(record.write("is09", measure(data, clips=clips, seed=seed), seed=seed))

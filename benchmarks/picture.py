@@ -10,6 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from benchmarks.options import BUNDLE, EXAMPLE, ROOT, Data
+
 WIDTH = 92
 
 
@@ -31,3 +33,11 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
     console.print(Text(f"$ edge-iemonet classify {' '.join(labels)}", style="bold"))
     console.print(Text.from_ansi(shown))
     target.write_text(console.export_svg(title="edge-iemonet"), encoding="utf-8")
+
+
+def command(data: Data = Path("data")) -> None:
+    """Draw docs/classify.svg: the example clip, and a RAVDESS sentence said sadly."""
+    sad = data / "ravdess" / "Actor_08" / "03-01-04-02-02-01-08.flac"
+    target = ROOT / "docs" / "classify.svg"
+    draw(BUNDLE, [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)
+    print(target)

@@ -14,8 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+import numpy as np
+
+from benchmarks import record
+from benchmarks.options import EXAMPLE, ROOT, Clips, Data, Seed
+from trainer.corpora import ravdess
+
 NOT_OURS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils-precedence.pth")
+BUNDLES = "edge_iemonet_bundles"
 STARTS = 7
 # Runs in the slim environment, which has only what an application would have.
 PROBE = """
@@ -88,18 +94,30 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _sizes(packages: Path) -> dict[str, float]:
+def _sizes(folder: Path) -> dict[str, float]:
     """Return installed megabytes: of everything that the slim package brings, and of its bundle."""
-    bundle = packages / "edge_iemonet_bundles"
-    ours = [p for p in packages.iterdir() if not p.name.startswith(NOT_OURS) and p != bundle]
     return {
-        "slim_environment": _megabytes(ours),
-        "compiled_by_python": _megabytes(ours, compiled=True),
-        "bundle": _megabytes([bundle]),
+        "slim_environment": megabytes(packages(folder)),
+        "compiled_by_python": megabytes(packages(folder), compiled=True),
+        "bundle": megabytes([folder / BUNDLES]),
     }
 
 
-def _megabytes(paths: Sequence[Path], *, compiled: bool = False) -> float:
+def packages(folder: Path) -> list[Path]:
+    """Return what was installed into a site-packages ``folder``, without pip and its like, and without bundles."""
+    return [p for p in folder.iterdir() if not p.name.startswith(NOT_OURS) and p.name != BUNDLES]
+
+
+def megabytes(paths: Sequence[Path], *, compiled: bool = False) -> float:
+    """Return the size of files and folders: without what Python compiles, or of that alone."""
     everything = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
     files = [f for f in everything if (f.suffix == ".pyc") == compiled]
     return round(sum(f.stat().st_size for f in files) / 1e6, 1)
+
+
+def command(data: Data = Path("data"), clips: Clips = 100, seed: Seed = 0) -> None:
+    """Start-up, memory, speed and installed size of the slim package, in a fresh environment."""
+    recordings = [u.audio.resolve() for u in ravdess.load(data / "ravdess") if u.audio]
+    chosen = np.random.default_rng(seed).choice(len(recordings), clips, replace=False)
+    result = measure([recordings[i] for i in sorted(chosen)], EXAMPLE)
+    print(record.write("process", result, seed=seed))

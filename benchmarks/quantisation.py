@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from benchmarks import record
+from benchmarks.options import BUNDLE, Checkpoints, Clips, Data, Seed, Weights
 from edge_runtime import IEmoNet, Prediction, Scores
+from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from trainer.corpora import emodb, meld, ravdess
 from trainer.corpora.records import LABELS
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
@@ -64,3 +69,18 @@ def _compared(truth: Sequence[str], fp32: Sequence[Scores | None], int8: Sequenc
             "ua": round(unweighted_accuracy(true, guess), 4),
         }
     return result
+
+
+def command(
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    checkpoints: Checkpoints = Path("checkpoints"),
+    clips: Clips = 400,
+    seed: Seed = 0,
+) -> None:
+    """Labels and accuracy of int8 against fp32, branch by branch."""
+    with tempfile.TemporaryDirectory() as scratch:
+        fp32 = Path(scratch) / "fp32"
+        build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))
+        result = measure(data, BUNDLE, fp32, clips=clips, seed=seed)
+    print(record.write("quantisation", result, seed=seed))

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from benchmarks import record
+from benchmarks.options import EXAMPLE, Clips, Data, Seed, Weights
 from edge_runtime.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.session import Session
 from export import whisper
-from export.quantise import int8
+from export.graphs import write
+from export.precision.convert import convert
+from export.precision.recipe import Recipe
 from trainer.corpora import ravdess
 from trainer.speech.features import read
 from trainer.whisper import SAMPLE_RATE, level
@@ -95,13 +99,13 @@ def _ours(model: WhisperForConditionalGeneration, folder: Path, scratch: Path) -
         max_tokens=MAX_TOKENS,
     )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    whisper.export_decoder(model, scratch / "decoder.onnx")
-    int8(scratch / "decoder.onnx", scratch / "decoder8.onnx")
+    write(whisper.decoder_graph(model), scratch / "decoder.onnx")
+    convert(scratch / "decoder.onnx", scratch / "decoder8.onnx", Recipe("int8"))
     ways: dict[str, Transcribe] = {}
     for window, stitched in (("30 s", False), ("stitched", True)):
         encoder = scratch / f"encoder-{stitched}.onnx"
-        whisper.export_encoder(model, encoder, stitched=stitched)
-        int8(encoder, encoder.with_suffix(".int8.onnx"))
+        write(whisper.encoder_graph(model, stitched=stitched), encoder)
+        convert(encoder, encoder.with_suffix(".int8.onnx"), Recipe("int8"))
         for precision, paths in {
             "fp32": (encoder, scratch / "decoder.onnx"),
             "int8": (encoder.with_suffix(".int8.onnx"), scratch / "decoder8.onnx"),
@@ -117,3 +121,8 @@ def _pipeline(encode: SpeechEncoder, decode: TranscriptDecoder) -> Transcribe:
         return decode(encode(waveform)[1], duration_s=len(waveform) / SAMPLE_RATE)
 
     return transcribe
+
+
+def command(data: Data = Path("data"), weights: Weights = Path("weights"), clips: Clips = 120, seed: Seed = 0) -> None:
+    """Word error rate and agreement with torch: full window and stitched, fp32 and int8."""
+    print(record.write("recognition", measure(data, weights, EXAMPLE, clips=clips, seed=seed), seed=seed))

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from benchmarks import record
+from benchmarks.options import BUNDLE, Data, Seed, Weights
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
 from trainer.augment import add_noise
@@ -69,7 +71,7 @@ def measure(
     dictionary = pronunciation.read(weights / "cmudict")
     train, dev = ([u.transcript or "" for u in meld.load(data / "meld", split)] for split in ("train", "dev"))
     said = [train[i] for i in sorted(random.choice(len(train), sentences, replace=False))]
-    voices = [_speak(s, VOICES[i % len(VOICES)]) for i, s in enumerate(track(said, "reading", transient=True))]
+    voices = [speak(s, VOICES[i % len(VOICES)]) for i, s in enumerate(track(said, "reading", transient=True))]
     people = ravdess.load(data / "ravdess")
     people = [people[i] for i in sorted(random.choice(len(people), clips, replace=False))]
     read_aloud = _hear(said, voices, READ_SNR_DB, recogniser, random)
@@ -103,7 +105,8 @@ def _espeak() -> str:
     return done.stdout.partition("  Data")[0].strip()
 
 
-def _speak(sentence: str, voice: str) -> Float:
+def speak(sentence: str, voice: str) -> Float:
+    """Return ``sentence`` read aloud by espeak-ng's ``voice``."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "read.wav"
         command = ["espeak-ng", "-v", voice, *PACE, "-w", str(path), "--stdin"]
@@ -182,3 +185,8 @@ def _simulated(
         errors = RecognitionErrors(learned, rate=rate, seed=seed, dictionary=dictionary)
         rates[str(rate)] = round(word_error_rate(corrupted, errors.corrupt(corrupted)), 4)
     return rates
+
+
+def command(data: Data = Path("data"), weights: Weights = Path("weights"), seed: Seed = 0) -> None:
+    """What kinds of errors our recogniser makes, and whether simulated ones hit their rate."""
+    print(record.write("recognition_errors", measure(data, weights, BUNDLE, seed=seed), seed=seed))

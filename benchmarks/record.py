@@ -6,10 +6,12 @@ import datetime
 import json
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+NUMBERS = re.compile(r"\[\n[-+.eE\d,\s]*\]")
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("onnxruntime", "numpy", "tokenizers", "soundfile", "soxr", "torch", "transformers", "edge-iemonet")
 
@@ -43,6 +45,11 @@ def write(name: str, result: dict[str, Any], *, seed: int = 0) -> Path:
         **result,
     }
     scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    scratch.write_text(_compact(json.dumps(document, indent=1, ensure_ascii=False)) + "\n", encoding="utf-8")
     os.replace(scratch, path)
     return path
+
+
+def _compact(text: str) -> str:
+    """Return JSON with lists of numbers on one line each: raw samples are many."""
+    return NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)

@@ -8,6 +8,7 @@
 
 from edge_runtime.audio import Audio
 from edge_runtime.bundle import Bundle
+from edge_runtime.dialogue_reward import DialogueReward
 from edge_runtime.errors import (
     AudioError,
     AudioNotFoundError,
@@ -16,10 +17,15 @@ from edge_runtime.errors import (
     ClosedError,
     DeviceError,
     IEmoNetError,
+    MissingExtraError,
     ResultsError,
+    RewardError,
 )
+from edge_runtime.live import Event, Stream
 from edge_runtime.pipeline import IEmoNet
 from edge_runtime.prediction import Prediction, Scores, Segment
+from edge_runtime.reward import EmotionValues
+from edge_runtime.timeline import Timeline
 
 __all__ = [
     "Audio",
@@ -30,10 +36,17 @@ __all__ = [
     "BundleNotFoundError",
     "ClosedError",
     "DeviceError",
+    "DialogueReward",
+    "EmotionValues",
+    "Event",
     "IEmoNet",
     "IEmoNetError",
+    "MissingExtraError",
     "Prediction",
     "ResultsError",
+    "RewardError",
     "Scores",
     "Segment",
+    "Stream",
+    "Timeline",
 ]

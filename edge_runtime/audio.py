@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from edge_runtime import audio_file
 from edge_runtime.errors import AudioError
+from edge_runtime.resample import Resampler
 
 SAMPLE_RATE = 16_000
 BLOCK_S = 5.0
@@ -56,7 +56,7 @@ class Recording:
             if sample_rate is None:
                 raise AudioError("an array was given without its sample_rate; pass it, in Hz")
             self.name = "array"
-            self._array: NDArray[Any] | None = _as_float(audio)
+            self._array: NDArray[Any] | None = as_float(audio)
             self._rate, self._frames = sample_rate, len(audio)
             self._channels = 1 if audio.ndim == 1 else audio.shape[1]
         else:
@@ -67,12 +67,7 @@ class Recording:
             self._rate, self._frames = self._file.samplerate, self._file.frames
             self._channels = self._file.channels
             self._check_riff_size()
-        if not LOWEST_RATE <= self._rate <= HIGHEST_RATE:
-            raise AudioError(f"{self.name}: sample rate {self._rate} Hz; use {LOWEST_RATE} to {HIGHEST_RATE}")
-        if not 1 <= self._channels <= MOST_CHANNELS:
-            raise AudioError(
-                f"{self.name}: {self._channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))"
-            )
+        check_form(self.name, self._rate, self._channels)
         if self._frames == 0:
             raise AudioError(f"{self.name}: empty, there are no samples in it")
 
@@ -81,29 +76,33 @@ class Recording:
         """Seconds read so far."""
         return self.samples / SAMPLE_RATE
 
-    def blocks(self) -> Iterator[Float]:
-        """Yield mono float32 blocks at 16 kHz, some seconds each.
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        return int(self._channels)
+
+    @property
+    def promised_s(self) -> float | None:
+        """Length that the file states, in seconds; None where it knows none."""
+        return None if self._endless else self._frames / self._rate
+
+    def blocks(self, *, split: bool = False) -> Iterator[Float]:
+        """Yield float32 blocks at 16 kHz, some seconds each: mono (n,), or (n, channels) if they are to be ``split``.
 
         Raises:
             AudioError: a sample is not a number or infinite, or nothing could be decoded.
         """
-        resampler = None
-        if self._rate != SAMPLE_RATE:
-            resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
+        channels = self._channels if split else None
+        resample = Resampler(self._rate, SAMPLE_RATE, name=self.name, channels=channels)
         for raw in self._raw_blocks():
-            mono = raw.mean(axis=1, dtype=np.float64).astype(np.float32) if raw.ndim == 2 else raw
-            if not np.isfinite(mono).all():
-                raise AudioError(f"{self.name}: holds NaN or infinite samples near {self.duration_s:.1f} s")
-            if resampler is not None:
-                mono = resampler.resample_chunk(mono)
-            self.samples += len(mono)
-            if len(mono):
-                yield mono
-        if resampler is not None:
-            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            self.samples += len(rest)
-            if len(rest):
-                yield rest
+            block = resample(raw)
+            self.samples += len(block)
+            if len(block):
+                yield block
+        rest = resample.flush()
+        self.samples += len(rest)
+        if len(rest):
+            yield rest
         if self.samples == 0:
             raise AudioError(f"{self.name}: damaged, nothing in it could be decoded")
 
@@ -148,7 +147,24 @@ class Recording:
         self.notes.append(f"file ends early: {there:.1f} s of the {promised:.1f} s that it promises")
 
 
-def _as_float(array: NDArray[Any]) -> NDArray[Any]:
+def check_form(name: str, rate: int, channels: int) -> None:
+    """Refuse what no recording has.
+
+    Raises:
+        AudioError: a sample rate or a number of channels out of range.
+    """
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(f"{name}: sample rate {rate} Hz; use {LOWEST_RATE} to {HIGHEST_RATE}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise AudioError(f"{name}: {channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))")
+
+
+def as_float(array: NDArray[Any]) -> NDArray[Any]:
+    """Return ``array`` (n,) or (n, channels) as float32, integers divided by their full scale.
+
+    Raises:
+        AudioError: another shape or type.
+    """
     if array.ndim not in {1, 2}:
         raise AudioError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
     if array.dtype.kind == "f":

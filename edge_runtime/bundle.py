@@ -132,7 +132,7 @@ class Bundle:
                 folder=folder,
                 name=_text(manifest["name"]),
                 version=_text(manifest["version"]),
-                labels=tuple(_text(label) for label in manifest["labels"]),
+                labels=tuple(_text(label) for label in _list(manifest["labels"])),
                 slots={slot: _slot(folder, manifest["slots"][slot]) for slot in slots},
                 tokenizers={
                     name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
@@ -238,7 +238,21 @@ def _text(value: Any) -> str:
     return value
 
 
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} where a list is expected")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} where a whole number is expected")
+    return value
+
+
 def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"calibration {value!r}: a temperature is a positive number")
     number = float(value)
     if not 0 < number < float("inf"):
         raise ValueError(f"calibration {value!r}: a temperature is a positive number")
@@ -249,20 +263,25 @@ def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
     return Slot(
         path=checked(folder, entry, LARGEST_GRAPH),
         precision=_text(entry["precision"]),
-        inputs=tuple(_tensor(t) for t in entry["inputs"]),
-        outputs=tuple(_tensor(t) for t in entry["outputs"]),
+        inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),
+        outputs=tuple(_tensor(t) for t in _list(entry["outputs"])),
     )
 
 
 def _tensor(entry: Mapping[str, Any]) -> Tensor:
-    return Tensor(_text(entry["name"]), _text(entry["dtype"]), tuple(entry["shape"]))
+    return Tensor(_text(entry["name"]), _text(entry["dtype"]), tuple(_axis(a) for a in _list(entry["shape"])))
+
+
+def _axis(value: Any) -> Any:
+    """Return an axis: a size, a name, or None where the graph gives a dynamic one no name."""
+    return value if value is None or isinstance(value, str) else _whole(value)
 
 
 def _decoding(entry: Mapping[str, Any]) -> Decoding:
     return Decoding(
-        prompt=[int(t) for t in entry["prompt"]],
-        end=int(entry["end"]),
-        suppress=[int(t) for t in entry["suppress"]],
-        begin_suppress=[int(t) for t in entry["begin_suppress"]],
-        max_tokens=int(entry["max_tokens"]),
+        prompt=[_whole(t) for t in _list(entry["prompt"])],
+        end=_whole(entry["end"]),
+        suppress=[_whole(t) for t in _list(entry["suppress"])],
+        begin_suppress=[_whole(t) for t in _list(entry["begin_suppress"])],
+        max_tokens=_whole(entry["max_tokens"]),
     )

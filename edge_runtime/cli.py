@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge_runtime import cli_listen, cli_timeline
 from edge_runtime.cli_classify import CLASSIFY_EXAMPLES, SOME_FAILED, TEXT_EXAMPLES, USAGE, classify, classify_text
 from edge_runtime.errors import IEmoNetError
 
@@ -34,6 +35,10 @@ def root(
 
 app.command(epilog=CLASSIFY_EXAMPLES)(classify)
 app.command(epilog=TEXT_EXAMPLES)(classify_text)
+
+
+app.command(name="timeline", epilog=cli_timeline.EXAMPLES)(cli_timeline.timeline)
+app.command(name="listen", epilog=cli_listen.EXAMPLES)(cli_listen.listen)
 
 
 def main() -> None:

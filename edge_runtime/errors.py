@@ -35,6 +35,14 @@ class ResultsError(IEmoNetError, OSError):
     """A file of results is in use, cannot be written, or holds something else."""
 
 
+class RewardError(IEmoNetError, ValueError):
+    """Emotions, their values or their probabilities do not give a reward."""
+
+
+class MissingExtraError(IEmoNetError, ImportError):
+    """Something optional is not installed; the message names the extra."""
+
+
 class CorpusError(IEmoNetError, ValueError):
     """A corpus is missing, damaged, or not what its name says."""
 

@@ -14,10 +14,12 @@ from edge_runtime.audio import SAMPLE_RATE, Audio, Recording
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.errors import BundleError
+from edge_runtime.live import Stream
 from edge_runtime.locate import locate
 from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold
 from edge_runtime.segment import LONGEST_S, Utterance, utterances
-from edge_runtime.session import thread_budget
+from edge_runtime.session import Session, thread_budget
+from edge_runtime.timeline import Channels, Timeline
 from edge_runtime.vad import STATE, VoiceActivity
 
 Item = TypeVar("Item")
@@ -46,7 +48,7 @@ class IEmoNet:
             slot: bundle.open(slot, device=device, threads=budget, provider_options=provider_options)
             for slot in bundle.slots
         }
-        self._vad = VoiceActivity(self._sessions["vad"]) if "vad" in bundle.slots else None
+        self._vad = self._sessions.get("vad")
         self._classify = UtteranceClassifier(bundle, self._sessions)
 
     @classmethod
@@ -80,7 +82,7 @@ class IEmoNet:
         """Run every graph once, so that the first real call takes no longer than the others; on CUDA it would."""
         noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
         if self._vad is not None:
-            self._vad.probabilities(noise)
+            VoiceActivity(self._vad).probabilities(noise)
             self._classify(Utterance(0.0, noise, np.ones(len(noise) // STATE, np.bool_)), None, {})
         if "text_emotion" in self.bundle.slots:
             self._classify.words("hello")
@@ -154,8 +156,7 @@ class IEmoNet:
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
             return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
-        if self._vad is None:
-            raise BundleError(f"{self.bundle.folder}: reads words alone; use classify_text, or another bundle")
+        vad = self._listening()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:
                 raise BundleError(f"{self.bundle.folder}: has no slot speech_emotion; without words nothing is left")
@@ -164,7 +165,7 @@ class IEmoNet:
         timings: Timings = {}
         recording = Recording(audio, sample_rate)  # type: ignore[arg-type]
         segments: list[tuple[Segment, int]] = []
-        pieces = utterances(_timed(recording.blocks(), timings, "read"), self._vad)
+        pieces = utterances(_timed(recording.blocks(), timings, "read"), vad)
         for utterance in _timed(pieces, timings, "vad"):
             if utterance.spoken.any():
                 segments.append((self._classify(utterance, transcript, timings), int(utterance.spoken.sum())))
@@ -188,6 +189,49 @@ class IEmoNet:
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
         return self._classify.words(text.strip()).at(threshold)
+
+    def timeline(self, audio: Audio, sample_rate: int | None = None, *, channels: Channels = "mix") -> Timeline:
+        """Say what is said in a recording of any length, and how, utterance by utterance.
+
+        Args:
+            audio: a path, bytes, an open binary file, or an array (samples,) or (samples, channels).
+            sample_rate: of an array, in Hz.
+            channels: "mix" them to one, or "split" them: each is then a speaker of its own, as in many recorded calls,
+                and each segment has the number of its channel.
+
+        Returns:
+            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes.
+
+        Raises:
+            AudioNotFoundError: there is no such file.
+            AudioError: the audio cannot be used; the message says why.
+            BundleError: the bundle reads words alone.
+        """
+        if channels not in {"mix", "split"}:
+            raise ValueError(f"channels {channels!r}: use 'mix' or 'split'")
+        vad = self._listening()
+        return Timeline(Recording(audio, sample_rate), vad, self._classify, split=channels == "split")
+
+    def stream(self, sample_rate: int, *, provisional_s: float | None = None) -> Stream:
+        """Listen to sound as it comes.
+
+        Args:
+            sample_rate: of what will be fed, in Hz.
+            provisional_s: give provisional answers about what is being said, one after each so many seconds of it.
+
+        Returns:
+            A stream: ``feed`` it samples, and it gives back an event for each utterance that is over.
+
+        Raises:
+            AudioError: an unusable sample rate.
+            BundleError: the bundle reads words alone.
+        """
+        return Stream(self._listening(), self._classify, sample_rate, provisional_s=provisional_s)
+
+    def _listening(self) -> Session:
+        if self._vad is None:
+            raise BundleError(f"{self.bundle.folder}: reads words alone; use classify_text, or another bundle")
+        return self._vad
 
     def _joined(
         self,

@@ -55,6 +55,7 @@ class Segment:
         speech: what the voice alone says; None where the bundle has no such branch.
         text: what the words alone say; None where there are no words.
         transcript: the words, or None.
+        channel: the number of the channel that it was said on, from 1, where channels are kept apart; else None.
     """
 
     start_s: float
@@ -63,6 +64,7 @@ class Segment:
     speech: Scores | None
     text: Scores | None
     transcript: str | None
+    channel: int | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -72,6 +74,20 @@ class Segment:
     def at(self, threshold: float) -> Segment:
         """Return the same segment, with the label "uncertain" where the answer's confidence is less."""
         return replace(self, fused=self.fused.at(threshold)) if self.fused else self
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest emotion, or None."""
+        return self.fused.label if self.fused else None
+
+    @property
+    def confidence(self) -> float | None:
+        """Calibrated probability of ``label``, or None."""
+        return self.fused.confidence if self.fused else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts and lists, ready for JSON."""
+        return {"label": self.label, "confidence": self.confidence, **asdict(self), "used": self.used}
 
 
 def _used(speech: Scores | None, text: Scores | None) -> tuple[str, ...]:
@@ -117,7 +133,4 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists, ready for JSON."""
-        answer = asdict(self)
-        for segment, plain in zip(self.segments, answer["segments"], strict=True):
-            plain["used"] = segment.used
-        return answer | {"used": self.used}
+        return asdict(self) | {"segments": [s.to_dict() for s in self.segments], "used": self.used}

@@ -1,32 +1,33 @@
-"""Checkpoints → a bundle: graphs, tokenizers, manifest and model card, all of it or nothing."""
+"""Checkpoints → a bundle: graphs, tokenizers, manifest and model card, verified; all of it or nothing."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
 import torch
-from transformers import GenerationConfig, WhisperForConditionalGeneration
 
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import MANIFEST, SCHEMA
-from edge_runtime.errors import ExportError
-from export import card, emotion, parts, whisper
-from export.quantise import int8, share_tables
+from edge_runtime.errors import ExportError, WeightsError
+from export import card, feeds, parts, recogniser, samples
+from export.composition import Composition, compose
+from export.graphs import Graph
+from export.limits import STRICT, Limits
+from export.parts import Parts
+from export.precision.eight_bits import Feed
+from export.precision.recipe import Recipe
+from export.samples import Samples
+from export.writer import Writer
 from trainer import checkpoints, weights
 from trainer.folders import replacing
+from trainer.speech.bilstm import AttentionBiLSTM
 
-PRECISIONS = ("fp32", "int8")
-KEPT_FP32 = ("vad", "speech_emotion", "fusion")
-"""Slots that int8 neither shrinks nor speeds up by anything that matters: together under 4 MB."""
 VERSION = "0.1.0"
-NO_TIMESTAMPS = "no_timestamps_token_id"
+WHISPER, VAD = "whisper-tiny.en", "silero-vad"
 
 
 @dataclass(frozen=True)
@@ -34,137 +35,149 @@ class Sources:
     """What a bundle is made of.
 
     Attributes:
-        pretrained: folder with ``whisper-tiny.en`` and ``silero-vad``.
-        checkpoints: folder with ``speech``, ``text`` and ``fusion``.
+        pretrained: folder that `trainer fetch` wrote.
+        checkpoints: folder with ``speech``, ``text`` and ``fusion``, or some of them.
+        whisper: name of the speech encoder and recogniser in ``pretrained``, another folder, or a hub id.
+        language: of a multilingual Whisper.
+        renamed: new names of the labels of a text classifier that was fine-tuned elsewhere.
     """
 
     pretrained: Path
     checkpoints: Path
+    whisper: str = WHISPER
+    language: str | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(
-    sources: Sources, target: Path, *, name: str, precision: str, stitched: bool = True, force: bool = False
-) -> None:
-    """Write the bundle ``target``.
+    sources: Sources,
+    target: Path,
+    *,
+    name: str,
+    recipe: Recipe,
+    stitched: bool = True,
+    force: bool = False,
+    untrained_fusion: bool = False,
+    tried: Samples | None = None,
+    limits: Limits = STRICT,
+    calibrate: Samples | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Write the bundle ``target`` and return its manifest.
 
     Args:
         sources: weights and checkpoints.
         target: the folder to write; it appears when everything in it is done.
         name: the bundle's name.
-        precision: ``fp32`` or ``int8``.
+        recipe: the precision of what is converted.
         stitched: False pads to 30 s instead, as Whisper's authors do; slow, for comparison.
         force: replace a bundle that is there.
+        untrained_fusion: without a fusion checkpoint, multiply what voice and words say.
+        tried: what the bundle is tried on; None takes a few built-in recordings and sentences.
+        limits: what it may lose.
+        calibrate: for static int8, speech and words that are not among ``tried``.
+        say: is told what is being tried, where layers have to be found that must stay exact.
 
     Raises:
-        ExportError: the target exists, the runtime cannot run a checkpoint, or they do not belong together.
+        ExportError: the target exists, checkpoints do not belong together, or the bundle falls short of ``limits``.
         CheckpointError, WeightsError: a part is missing.
     """
-    if precision not in PRECISIONS:
-        raise ExportError(f"precision {precision!r}: use {' or '.join(PRECISIONS)}")
+    check_target(target, force=force)
+    torch.manual_seed(0)  # examples to trace with, so that the same checkpoints give the same bytes
+    trained = parts.load(sources.checkpoints, sources.renamed)
+    _check_fusion(sources.checkpoints, trained, untrained_fusion=untrained_fusion)
+    whisper = _folder(sources)
+    origins = {}
+    heard = None
+    if trained.text is not None or not isinstance(trained.speech, AttentionBiLSTM):
+        heard = recogniser.load(whisper, language=sources.language)
+        origins[Path(whisper).name] = provenance(whisper)
+    origins[VAD] = weights.provenance(sources.pretrained / VAD)
+    vad = sources.pretrained / VAD / "vad.onnx"
+    if not vad.is_file():
+        raise WeightsError(f"{vad}: missing; delete the folder and run `trainer fetch` again")
+    for config in trained.configs.values():
+        origins |= config.get("pretrained", {}) if config["kind"] == "text" else {}
+    items = tried or samples.built_in()
+    made = compose(trained, heard, vad, items, stitched=stitched)
+    with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
+        calibration = calibration_feeds(made, calibrate)
+        writer = Writer(scratch, Path(exact), recipe, calibration=calibration, say=say)
+        writer.write(made, trained.labels, items, limits)
+        manifest = {
+            "schema": SCHEMA,
+            "name": name,
+            "version": VERSION,
+            "labels": list(trained.labels),
+            "sample_rate": SAMPLE_RATE,
+            **writer.manifest(),
+            **({"decoding": made.decoding} if made.decoding else {}),
+            "calibration": made.calibration,
+            **_facts(trained, origins),
+        }
+        writer.verify(manifest, made, items, limits)
+        (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
+    return manifest
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Refuse to replace what is there, unless it is a bundle and told to.
+
+    Raises:
+        ExportError: it exists.
+    """
     if target.exists() and not force:
         raise ExportError(f"{target}: exists already; --force replaces it")
     if target.exists() and not (target / MANIFEST).is_file():
         raise ExportError(f"{target}: exists and is not a bundle, so it is not replaced; name another folder")
-    with replacing(target) as scratch:
-        with torch.no_grad():
-            manifest = _write(sources, scratch, name=name, precision=precision, stitched=stitched)
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (scratch / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
 
 
-def _write(sources: Sources, folder: Path, *, name: str, precision: str, stitched: bool) -> dict[str, Any]:
-    trained = parts.load(sources.checkpoints)
-    configs = trained.configs
-    whisper_folder = sources.pretrained / "whisper-tiny.en"
-    origins = {w: weights.provenance(sources.pretrained / w) for w in ("whisper-tiny.en", "silero-vad")}
-    origins |= configs["text"]["pretrained"]
-    model = WhisperForConditionalGeneration.from_pretrained(whisper_folder).eval()
+def provenance(source: str) -> dict[str, str]:
+    """Return where pretrained weights came from; of what `trainer fetch` did not get, only the name is known."""
+    folder = Path(source)
+    if (folder / weights.SOURCE_FILE).is_file():
+        return weights.provenance(folder)
+    known = {"name": folder.name, "licence": "unknown", "credit": folder.name}
+    return known | ({"origin": "folder"} if folder.is_dir() else {"origin": "hub", "hub": source, "revision": "main"})
 
-    writers: dict[str, Callable[[Path], None]] = {
-        "speech_encoder": lambda path: whisper.export_encoder(model, path, stitched=stitched),
-        "transcript_decoder": lambda path: whisper.export_decoder(model, path),
-        "speech_emotion": lambda path: emotion.export_speech(trained.speech, model.config.encoder_layers, path),
-        "text_emotion": lambda path: emotion.export_text(trained.text, path),
-        "fusion": lambda path: emotion.export_fusion(trained.fusion, path),
-        "vad": lambda path: _copy(sources.pretrained / "silero-vad" / "vad.onnx", path),
-    }
-    slots = {}
-    for slot, write in writers.items():
-        graph, exact = folder / f"{slot}.onnx", folder / f"{slot}.exact.onnx"
-        write(exact)
-        this = "fp32" if slot in KEPT_FP32 else precision
-        if this == "int8":
-            int8(exact, graph)
-            exact.unlink()
-        else:
-            if slot == "transcript_decoder":
-                share_tables(exact)
-            exact.rename(graph)
-        slots[slot] = {**_file(graph), "precision": this, **_signature(graph)}
-    _copy(whisper_folder / "tokenizer.json", folder / "transcript_tokenizer.json")
-    tokenizer = trained.texts.tokenizer.backend_tokenizer
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(folder / "text_tokenizer.json"), pretty=False)
+
+def calibration_feeds(made: Composition, calibrate: Samples | None) -> dict[str, list[Feed]]:
+    """Return what each slot that can be calibrated is calibrated with."""
+    if calibrate is None:
+        return {}
+    found = {slot: feeds.feeds(slot, calibrate.items, made.tokenizers.get("text")) for slot in made.slots}
+    states = made.slots.get("speech_emotion")
+    if isinstance(states, Graph) and "hidden_states" in states.inputs:
+        del found["speech_emotion"]
+    return {slot: given for slot, given in found.items() if given}
+
+
+def part_facts(config: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """Return what a manifest's ``provenance`` says of a part."""
+    return {k: v for k, v in config.items() if k not in {"metrics", "labels"}} | {"weights_sha256": digest}
+
+
+def _facts(trained: Parts, origins: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
-        "name": name,
-        "version": VERSION,
-        "labels": configs["speech"]["labels"],
-        "sample_rate": SAMPLE_RATE,
-        "slots": dict(sorted(slots.items())),
-        "tokenizers": {
-            "transcript": _file(folder / "transcript_tokenizer.json"),
-            "text": _file(folder / "text_tokenizer.json"),
-        },
-        "decoding": _decoding(model.generation_config),
-        "calibration": _temperatures(configs),
-        "provenance": {
-            part: {k: v for k, v in config.items() if k not in {"metrics", "labels", "kind"}}
-            | {"weights_sha256": checkpoints.digest(sources.checkpoints / part)}
-            for part, config in configs.items()
-        },
+        "provenance": {part: part_facts(config, trained.digests[part]) for part, config in trained.configs.items()},
         "toolchain": checkpoints.versions(),
-        "metrics": {part: config["metrics"] for part, config in configs.items()},
-        "credits": card.credits_of(configs, origins),
+        "metrics": {part: config["metrics"] for part, config in trained.configs.items()},
+        "credits": card.credits_of(trained.configs, origins),
     }
 
 
-def _temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:
-    fused = configs["fusion"]["metrics"]["calibration"]
-    found = {
-        "speech": configs["speech"]["metrics"]["calibration"],
-        "text": configs["text"]["metrics"]["calibration"],
-        **{name: fused[name] for name in ("fusion", "fusion_speech_only", "fusion_text_only")},
-    }
-    # Where nothing was held apart to fit a temperature on, scores stay as they were trained.
-    return {name: calibration["temperature"] if calibration else 1.0 for name, calibration in found.items()}
+def _check_fusion(folder: Path, trained: Parts, *, untrained_fusion: bool) -> None:
+    lacking = trained.speech is not None and trained.text is not None and trained.fusion is None
+    if lacking and not untrained_fusion:
+        raise ExportError(
+            f"{folder}: voice and words, but no fusion of them; train it (`trainer fit --resume`, or of the recipe "
+            "`trainer fit --only fusion`), or have both answers multiplied by --untrained-fusion"
+        )
 
 
-def _decoding(config: GenerationConfig) -> dict[str, Any]:
-    return {
-        "prompt": [config.decoder_start_token_id, getattr(config, NO_TIMESTAMPS)],
-        "end": config.eos_token_id,
-        "suppress": config.suppress_tokens,
-        "begin_suppress": config.begin_suppress_tokens,
-        "max_tokens": config.max_length // 2,
-    }
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-
-
-def _file(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _signature(graph: Path) -> dict[str, Any]:
-    """Return a graph's inputs and outputs as onnxruntime sees them, which is what the runtime compares."""
-    session = ort.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-    return {
-        key: [{"name": v.name, "dtype": v.type, "shape": list(v.shape)} for v in values]
-        for key, values in (("inputs", session.get_inputs()), ("outputs", session.get_outputs()))
-    }
+def _folder(sources: Sources) -> str:
+    """Return the Whisper's folder, or its hub id where there is no such folder."""
+    fetched = sources.pretrained / sources.whisper
+    if sources.whisper == WHISPER:
+        weights.provenance(fetched)  # says what to fetch
+    return str(fetched) if fetched.is_dir() else sources.whisper

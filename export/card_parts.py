@@ -60,6 +60,34 @@ def calibrated(rows: Sequence[tuple[str, Mapping[str, float] | None]]) -> str:
     )
 
 
+def verification(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the section on what the conversion changed; of a bundle that was exported without, none."""
+    return ["## What the conversion changed", verified(manifest)] if "verification" in manifest else []
+
+
+def verified(manifest: Mapping[str, Any]) -> str:
+    """Return what the bundle's verification found: what the conversion changed, and where it fell short."""
+    found = manifest["verification"]
+    converted = found["converted"]
+    rows = [
+        (
+            view,
+            str(figures["n"]),
+            f"{figures['same_label']:.1%}",
+            *(f"{-figures[s]['points_lost']:+.2f}" if s in figures else "not measured" for s in ("wa", "ua")),
+        )
+        for view, figures in converted.items()
+        if isinstance(figures, Mapping) and "same_label" in figures
+    ]
+    said = [f"Against the exact graphs, on {converted['samples']}; WA and UA in points:"]
+    said.append(table(("", "n", "same label", "WA", "UA"), rows))
+    if "transcripts" in converted:
+        words = converted["transcripts"]
+        said.append(f"Transcripts differ in {words['word_error_rate_against_exact']:.1%} of their words.")
+    said += [f"**Falls short**: {text}." for text in found["shortfall"]]
+    return "\n\n".join(said)
+
+
 def provenance(manifest: Mapping[str, Any]) -> str:
     """Return with what a bundle was made, and where the rest is told."""
     tools = ", ".join(f"{name} {version}" for name, version in manifest["toolchain"].items())

@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from export import card_parts
 from export.card_parts import CALIBRATION, ENGLISH, MISUSE, calibrated, credited, provenance, table
 
-CORPORA = (
-    {
+CORPORA = {
+    "ravdess": {
         "ingredient": "RAVDESS (Livingstone and Russo 2018)",
         "role": "trains the voice branch and fusion",
         "licence": "CC-BY-NC-SA-4.0",
         "source": "https://zenodo.org/records/1188976",
     },
-    {
+    "emodb": {
         "ingredient": "EmoDB, Berlin Database of Emotional Speech (Burkhardt et al. 2005)",
         "role": "trains the voice branch and fusion",
         "licence": "CC0-1.0 as published in audb; free to use",
         "source": "http://emodb.bilderbar.info",
     },
-    {
+    "meld": {
         "ingredient": "MELD (Poria et al. 2019), transcripts",
         "role": "trains the words branch and fusion",
         "licence": "GPL-3.0",
         "source": "https://github.com/declare-lab/MELD",
     },
-)
+}
+
+
+def corpora(configs: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the corpora that the checkpoints with these configs were trained on, as ingredients."""
+    named = {name for config in configs.values() for name in config.get("corpora", {})}
+    return [dict(CORPORA[name]) for name in CORPORA if name in named]
 
 
 def render(manifest: Mapping[str, Any]) -> str:
@@ -81,6 +88,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         ),
         CALIBRATION,
         calibrated(calibration),
+        *card_parts.verification(manifest),
         "## How it was trained",
         "- **Voice**: mean and deviation, over the spoken part, of the hidden states of Whisper tiny.en's encoder; a "
         "layer of 128 units. RAVDESS (20 actors) and EmoDB (8 speakers) together, five altered copies of each clip. "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from transformers import WhisperForConditionalGeneration
 
-from export.graphs import export
+from export.graphs import Graph
 from trainer.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
 
 
@@ -16,16 +14,15 @@ def memory_names(kind: str, layers: int) -> list[str]:
     return [f"{kind}_{part}_{i}" for i in range(layers) for part in ("key", "value")]
 
 
-def export_encoder(model: WhisperForConditionalGeneration, path: Path, *, stitched: bool = True) -> None:
-    """Write waveform → hidden states, cross-attention bias, keys and values."""
+def encoder_graph(model: WhisperForConditionalGeneration, *, stitched: bool = True) -> Graph:
+    """Return waveform → hidden states, cross-attention bias, keys and values."""
     cross = memory_names("cross", model.config.decoder_layers)
-    export(
+    return Graph(
         SpeechEncoder(model, stitched=stitched),
         (torch.randn(1, 2 * SAMPLE_RATE + 123),),
-        path,
-        inputs=["waveform"],
-        outputs=["hidden_states", "cross_bias", *cross],
-        axes={
+        ["waveform"],
+        ["hidden_states", "cross_bias", *cross],
+        {
             "waveform": {0: "batch", 1: "samples"},
             "hidden_states": {0: "batch", 2: "states"},
             "cross_bias": {0: "positions"},
@@ -34,8 +31,8 @@ def export_encoder(model: WhisperForConditionalGeneration, path: Path, *, stitch
     )
 
 
-def export_decoder(model: WhisperForConditionalGeneration, path: Path) -> None:
-    """Write tokens, past and cross keys and values → logits and present keys and values."""
+def decoder_graph(model: WhisperForConditionalGeneration) -> Graph:
+    """Return tokens, past and cross keys and values → logits and present keys and values."""
     config = model.config
     layers, heads = config.decoder_layers, config.decoder_attention_heads
     past, cross, present = (memory_names(kind, layers) for kind in ("past", "cross", "present"))
@@ -46,13 +43,12 @@ def export_decoder(model: WhisperForConditionalGeneration, path: Path) -> None:
         *[torch.randn(1, heads, 3, width) for _ in past],
         *[torch.randn(1, heads, 100, width) for _ in cross],
     )
-    export(
+    return Graph(
         TranscriptDecoder(model),
         example,
-        path,
-        inputs=["tokens", "cross_bias", *past, *cross],
-        outputs=["logits", *present],
-        axes={
+        ["tokens", "cross_bias", *past, *cross],
+        ["logits", *present],
+        {
             "tokens": {0: "batch", 1: "new"},
             "cross_bias": {0: "positions"},
             "logits": {0: "batch"},

@@ -20,7 +20,18 @@ BUNDLE, BUNDLES = "en-tiny-int8", "edge_iemonet_bundles"
 LARGEST_MB = 200
 """As downloaded, without what Python compiles. The aim is 170; numpy 2.4 (73 MB) and the hub client that tokenizers
 insists on (35 MB with its dependencies) stand in the way."""
-FORBIDDEN = ["torch", "transformers", "librosa", "pandas", "opensmile", "scipy", "numba", "trainer", "export"]
+FORBIDDEN = [
+    "torch",
+    "transformers",
+    "librosa",
+    "pandas",
+    "opensmile",
+    "scipy",
+    "numba",
+    "gymnasium",
+    "trainer",
+    "export",
+]
 JUNK = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "dist")
 
 
@@ -74,8 +85,8 @@ def test_the_environment_is_slim(installed: Installed) -> None:
 def test_wheels_hold_what_they_should(installed: Installed) -> None:
     runtime = [name for name in zipfile.ZipFile(installed.runtime).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in runtime} == {"edge_runtime"}
-    assert {"edge_runtime/cli.py", "edge_runtime/py.typed"} <= set(runtime)
-    assert {Path(name).suffix for name in runtime} == {".py", ".typed"}
+    assert {"edge_runtime/cli.py", "edge_runtime/py.typed", "edge_runtime/formats/report.js"} <= set(runtime)
+    assert {Path(name).suffix for name in runtime} == {".py", ".typed", ".css", ".js"}
     bundle = [name for name in zipfile.ZipFile(installed.bundle).namelist() if ".dist-info/" not in name]
     assert all(name.startswith(f"{BUNDLES}/{BUNDLE}/") for name in bundle)
     assert not [name for name in bundle if name.endswith(".py")]

@@ -238,12 +238,20 @@ def _fit_recipe(
 
 @contextmanager
 def _interruptible(next_step: str) -> Iterator[None]:
-    """Say what Ctrl-C leaves behind; the command framework would only say that it was aborted."""
+    """Say what Ctrl-C or a full disk leaves behind, instead of that it was aborted, or a traceback."""
     try:
         yield
     except KeyboardInterrupt:
         print(f"trainer: interrupted; {next_step}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
+
+        reason = failed_write(error)
+        if reason is None:
+            raise
+        print(f"trainer: {reason}; is the disk full? Make room, then {next_step}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 def _check_writable(folder: Path) -> None:

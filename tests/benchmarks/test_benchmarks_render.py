@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import record
-from benchmarks.render import BEGIN, END, render
+from benchmarks import benchmarks_page, peers_page, plots, record
+from benchmarks.render import BEGIN, END, read, render
 
 BUNDLE = Path(__file__).parents[2] / "models" / "en-tiny-int8"
 
@@ -21,7 +21,8 @@ def test_figures_replace_what_stood_between_the_marks_and_nothing_else(tmp_path)
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert "| torch fp32, 30 s |" in text
+    assert "peak memory" in text
+    assert text.count("![") <= 1
     render(record.RESULTS, BUNDLE, readme)
     assert readme.read_text() == text
 
@@ -32,6 +33,77 @@ def test_the_committed_readme_says_what_was_measured(tmp_path):
     again.write_text(committed.read_text(encoding="utf-8"), encoding="utf-8")
     render(record.RESULTS, BUNDLE, again)
     assert again.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
+
+
+def test_the_committed_page_says_what_was_measured(tmp_path):
+    again = tmp_path / "benchmarks.md"
+    benchmarks_page.render(read(record.RESULTS), again)
+    committed = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+    assert again.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
+    for plot in tmp_path.glob("*.svg"):
+        assert (committed.parent / plot.name).is_file()
+
+
+def test_without_results_the_page_says_how_to_get_them_and_no_figure(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    benchmarks_page.render({}, page)
+    assert page.read_text() == benchmarks_page.HEAD + "\n"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_plots_are_the_same_each_time_and_have_no_background(tmp_path):
+    times = {"4": {"p50": 80.0}, "8": {"p50": 120.0}}
+    result = {"peers": {n: {"whole": n != "c", "title": f"peer {n}", "ms": times} for n in "abc"}}
+    for name in ("one.svg", "other.svg"):
+        plots.peers(result, tmp_path / name)
+    drawn = (tmp_path / "one.svg").read_text()
+    assert drawn == (tmp_path / "other.svg").read_text()
+    assert "#ffffff" not in drawn
+    assert "peer a" in drawn and "peer b" in drawn and "peer c" not in drawn
+
+
+def peer(ms, cold, memory, size):
+    return {
+        "times_ours": {"4": {"median": ms}},
+        "cold_start_times_ours": {"median": cold},
+        "peak_memory_mb": memory,
+        "installed_mb": {"packages": size, "weights": 0.0},
+    }
+
+
+def run(torch_speed):
+    return {
+        "peers": {
+            "edge_iemonet": peer(1, 1, 200, 250),
+            "transformers_torch": peer(torch_speed, 6.0, 300, 1250),
+            "faster_whisper_torch": peer(4.0, 9.0, 700, 1500),
+        }
+    }
+
+
+def test_an_aim_is_met_only_where_both_runs_meet_it():
+    found = dict(zip(*[[row[i] for row in peers_page.aims(run(9.0))] for i in (0, 2)], strict=True))
+    assert found["installed size against transformers on torch"] == 5.0
+    assert found["peak memory against transformers on torch"] == 1.5
+    table = peers_page._aims(run(9.0), run(7.0))
+    rows = [line for line in table.split("\n") if line.startswith("| ")]
+    assert rows[2] == "| speed, 4 s clip, against transformers on torch | 8 | 9.0, 7.0 | met once |"
+    assert rows[3].endswith("| met |") and rows[6].endswith("| missed |")
+
+
+def test_with_peers_the_readme_has_their_table_and_one_plot(tmp_path):
+    result = run(9.0)
+    for name, entry in result["peers"].items():
+        extra = {"title": name, "ms": {"4": {"p50": 80.0}}, "cold_start_s": {"median": 1.0}, "wer": 0.03}
+        result["peers"][name] = entry | extra
+    processor = {"name": "a processor", "features": ["avx2"]}
+    (tmp_path / "peers.json").write_text(json.dumps(result | {"machine": {"processor": processor}, "date": "today"}))
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}{END}")
+    render(tmp_path, BUNDLE, readme)
+    text = readme.read_text()
+    assert "| transformers_torch | 80 ms | 9.0 | 1.0 s | 300 MB | 1250 MB | 3.0% |" in text
+    assert text.count("![") == 1 and "a processor (avx2), today" in text
 
 
 @pytest.mark.parametrize("text", ["no marks", BEGIN, END, f"{END} {BEGIN}"])
@@ -52,3 +124,15 @@ def test_a_result_says_where_and_when_it_was_made(tmp_path, monkeypatch):
     assert {"date", "machine", "versions"} <= document.keys()
     assert document["versions"]["onnxruntime"]
     assert [p.name for p in path.parent.iterdir()] == ["speed.json"]
+
+
+def test_raw_samples_stand_on_one_line_and_are_what_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    result = {
+        "samples": [1.25, -3, 4e-07],
+        "words": ["[\n 1,\n 2]", "a"],
+        "nested": {"empty": [], "rows": [[1, 2], [3]]},
+    }
+    path = record.write("raw", result)
+    assert '"samples": [1.25, -3, 4e-07]' in path.read_text()
+    assert {key: json.loads(path.read_text())[key] for key in result} == result

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import accuracy, record, results_page
+from benchmarks.options import BUNDLE
 from trainer.experiment import settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
@@ -15,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 
 def test_the_committed_page_says_what_was_measured(tmp_path):
     again = tmp_path / "results.md"
-    results_page.render(record.RESULTS, again)
+    results_page.render(record.RESULTS, again, BUNDLE)
     assert again.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 
@@ -24,7 +25,16 @@ def test_without_results_only_the_papers_lines_stand(tmp_path):
     results_page.render(tmp_path, page)
     text = page.read_text()
     assert "| XLNet-Base |  | 0.695 |" in text
-    assert "RAVDESS" not in text and "MiniLM" not in text
+    assert "## Voice" not in text and "MiniLM" not in text and "## int8" not in text
+
+
+def test_published_figures_name_their_protocols(tmp_path):
+    page = tmp_path / "results.md"
+    results_page.render(tmp_path, page)
+    rows = page.read_text().partition("## Published elsewhere")[2].partition("| --- |")[2].strip().split("\n")[1:]
+    assert len(rows) == 3
+    assert sum("the same test" in row for row in rows) == 1
+    assert all("the same test" in row or "not comparable" in row or "another protocol" in row for row in rows)
 
 
 def test_a_result_gets_its_line_with_its_spread(tmp_path):

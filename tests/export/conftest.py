@@ -34,6 +34,33 @@ def run() -> Callable[..., list[np.ndarray]]:
     return call
 
 
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try bundles on less than is built in: random networks gain nothing by more."""
+    from export import samples
+
+    everything = samples.built_in
+
+    def few() -> samples.Samples:
+        built_in = everything()
+        return samples.Samples(built_in.source, [*built_in.items[:2], *built_in.items[-6:]])
+
+    monkeypatch.setattr(samples, "built_in", few)
+
+
+@pytest.fixture
+def shake() -> Callable[[torch.nn.Module], None]:
+    """Return a function that makes every weight matter, also those that begin at zero."""
+
+    def change(network: torch.nn.Module) -> None:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for weights in network.parameters():
+                weights.add_(torch.randn_like(weights) * 0.2)
+
+    return change
+
+
 @pytest.fixture(scope="session")
 def tiny_whisper() -> torch.nn.Module:
     """Return a narrow Whisper whose random weights are large enough to matter."""
@@ -205,6 +232,9 @@ def trained(tmp_path, tiny_bert, metrics) -> Path:
     """Return a folder of checkpoints as `trainer fit` leaves it, of the recipe."""
     configs = {part: {"kind": part, "labels": LABELS, "metrics": metrics[part]} for part in metrics}
     configs["text"]["settings"] = {"max_tokens": 48}
+    entry = {"labels": dict.fromkeys(LABELS, 7), "checksum": "c0ffee"}
+    configs["speech"]["corpora"] = {"ravdess": entry, "emodb": entry}
+    configs["text"]["corpora"] = {"meld": entry}
     return write_checkpoints(tmp_path / "checkpoints", tiny_bert, configs)
 
 

@@ -55,7 +55,19 @@ def test_help_is_not_an_error(run, arguments):
     assert "Usage" in out
 
 
-@pytest.mark.parametrize("arguments", [["tflite"], ["onnx", "--int4"], ["onnx", "extra"]])
+WRONG = [
+    ["tflite"],
+    ["onnx", "--int4", "--fp32"],
+    ["onnx", "--target", "z80"],
+    ["onnx", "--fp16", "--calibrate", "x"],
+    ["onnx", "--map", "joy"],
+    ["onnx", "extra"],
+    ["swap", "bundle"],
+    ["verify"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_wrong_usage_is_2(run, arguments):
     code, _, err = run(*arguments)
     assert code == 2
@@ -71,9 +83,22 @@ def test_a_bundle_is_written_and_its_files_are_listed(run, options, tmp_path):
         assert file.name in out
 
 
+def test_a_bundle_is_swapped_and_verified(run, options, tmp_path, trained):
+    bundle, other = tmp_path / "models" / "tiny", tmp_path / "other"
+    assert run("onnx", "--fp32", *options)[0] == 0
+    code, out, err = run("swap", bundle, "--fp32", "--text", trained / "text", "--out", other)
+    assert (code, err) == (0, "")
+    assert "fusion was not trained on these branches" in out
+    code, out, _ = run("verify", other)
+    assert code == 0
+    assert "nothing is wrong" in out
+    code, out, _ = run("verify", other, "--json")
+    assert json.loads(out)["wrong"] == []
+
+
 def test_nothing_trained_is_one_line(run, options, trained):
     shutil.rmtree(trained)
-    assert "`trainer fit --only speech` makes one" in failed(run("onnx", *options))
+    assert "`trainer fit` makes one" in failed(run("onnx", *options))
 
 
 def test_nothing_fetched_is_one_line(run, options, pretrained):
@@ -120,4 +145,4 @@ def test_a_run_without_a_name_for_its_bundle_does_not_take_the_recipes(run, pret
 def test_a_run_that_cannot_be_exported_is_one_line(run, pretrained, run_trained, tmp_path):
     shutil.rmtree(run_trained / "fusion")
     arguments = ["--weights", pretrained, "--checkpoints", run_trained, "--out", tmp_path / "b"]
-    assert "a run without fusion" in failed(run("onnx", *arguments))
+    assert "no fusion of them" in failed(run("onnx", *arguments))

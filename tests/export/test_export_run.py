@@ -8,16 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import soundfile
+import torch
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import CheckpointError, ExportError, IEmoNetError
 from export.bundle import Sources, build
+from export.precision.recipe import Recipe
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints
+from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
+from trainer.speech import bilstm
+from trainer.speech.bilstm import AttentionBiLSTM
 
 RATE = 16_000
+EXAMPLE = Path(__file__).parents[2] / "examples" / "jfk.wav"
+FP32 = Recipe("fp32")
 
 
 @pytest.fixture
@@ -33,13 +41,13 @@ def edit(folder: Path, **changes) -> None:
 def refused(kept: Path, pretrained: Path, target: Path, error: type[IEmoNetError], match: str) -> None:
     """Check that building fails with ``error`` in one line, and leaves nothing."""
     with pytest.raises(error, match=match) as caught:
-        build(Sources(pretrained, kept), target, name="b", precision="fp32")
+        build(Sources(pretrained, kept), target, name="b", recipe=FP32)
     assert "\n" not in str(caught.value)
     assert not target.exists()
 
 
 def test_a_run_becomes_a_bundle(pretrained, run_trained, target, run_configs):
-    build(Sources(pretrained, run_trained), target, name="my-bundle", precision="fp32")
+    build(Sources(pretrained, run_trained), target, name="my-bundle", recipe=FP32)
     bundle = Bundle.read(target)
     assert bundle.labels == ("glad", "grim", "so-so")
     assert bundle.temperatures == {
@@ -56,31 +64,69 @@ def test_where_nothing_was_held_apart_scores_stay_as_they_are(pretrained, run_tr
     names = ("fusion", "fusion_speech_only", "fusion_text_only")
     for part, none in (("speech", None), ("text", None), ("fusion", dict.fromkeys(names))):
         edit(run_trained / part, metrics={**run_configs[part]["metrics"], "calibration": none})
-    build(Sources(pretrained, run_trained), target, name="my-bundle", precision="fp32")
+    build(Sources(pretrained, run_trained), target, name="my-bundle", recipe=FP32)
     assert set(Bundle.read(target).temperatures.values()) == {1.0}
 
 
+@pytest.mark.parametrize("block", [FeedForwardFusion, AttentionFusion])
+def test_the_papers_networks_become_a_bundle(pretrained, run_trained, target, run_configs, block):
+    """IS09, TDNN, BiLSTM and attention from the waveform, and a block that knows both branches alone."""
+    torch.manual_seed(0)
+    voice = AttentionBiLSTM(3)
+    checkpoints.write(run_trained / "speech", voice, {**run_configs["speech"], "kind": bilstm.KIND})
+    kind = "fusion-feed-forward" if block is FeedForwardFusion else "fusion-attention"
+    config = json.loads((run_trained / "fusion" / checkpoints.CONFIG).read_text())
+    config |= {"kind": kind, "branches": {part: checkpoints.digest(run_trained / part) for part in ("speech", "text")}}
+    config["metrics"]["calibration"] = {"fusion": config["metrics"]["calibration"]["fusion"]}
+    width = run_text_width(run_trained)
+    checkpoints.write(run_trained / "fusion", block(3, speech=4 * 64, text=width), config)
+    build(Sources(pretrained, run_trained), target, name="paper", recipe=Recipe("int8"))
+    bundle = Bundle.read(target)
+    assert [i.name for i in bundle.slots["speech_emotion"].inputs] == ["waveform"]
+    assert "fusion_speech_only" not in bundle.temperatures
+    model = IEmoNet.load(target, device="cpu", threads=1)
+    wave = soundfile.read(EXAMPLE, dtype="float32")[0]
+    both = model(wave, RATE, transcript="well")
+    alone = model(wave, RATE, transcript="")
+    assert both.used == ("voice", "words")
+    assert alone.used == ("voice",)
+    assert alone.scores == pytest.approx(alone.speech.scores)
+    assert model.classify_text("no").label in bundle.labels
+
+
+def run_text_width(folder: Path) -> int:
+    with safetensors.safe_open(str(folder / "text" / checkpoints.WEIGHTS), "pt") as stored:
+        return stored.get_slice("hidden.weight").get_shape()[0]
+
+
 @pytest.mark.parametrize(
-    ("part", "kind", "needed"),
+    ("kept", "slots"),
     [
-        ("speech", "speech-is09", "--features encoder-states"),
-        ("fusion", "fusion-feed-forward", 'block = "evidence"'),
-        ("fusion", "fusion-attention", 'block = "evidence"'),
+        ("speech", {"vad", "speech_encoder", "speech_emotion"}),
+        ("text", {"vad", "speech_encoder", "transcript_decoder", "text_emotion"}),
     ],
 )
-def test_what_the_runtime_cannot_run_is_refused_with_what_it_needs(pretrained, run_trained, target, part, kind, needed):
-    edit(run_trained / part, kind=kind)
-    refused(run_trained, pretrained, target, ExportError, f"{part}: of kind '{kind}'; the runtime .*{needed}")
+def test_a_run_of_one_branch_becomes_a_bundle_of_it(pretrained, run_trained, target, kept, slots):
+    for part in {"speech", "text", "fusion"} - {kept}:
+        shutil.rmtree(run_trained / part)
+    build(Sources(pretrained, run_trained), target, name="one", recipe=FP32)
+    assert set(Bundle.read(target).slots) == slots
+    card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"trains the {'voice' if kept == 'speech' else 'words'} branch" in card
+    model = IEmoNet.load(target, device="cpu", threads=1)
+    answer = model(EXAMPLE)
+    assert answer.used == (("voice",) if kept == "speech" else ("words",) if answer.transcript else ())
 
 
-@pytest.mark.parametrize(
-    ("only", "missing"), [("speech", "text and fusion"), ("text", "speech and fusion"), (None, "fusion")]
-)
-def test_a_run_of_one_branch_is_refused_with_what_it_lacks(pretrained, run_trained, target, only, missing):
-    for part in ("speech", "text", "fusion"):
-        if part in missing:
-            shutil.rmtree(run_trained / part)
-    refused(run_trained, pretrained, target, ExportError, f"a run without {missing}; the runtime needs voice, words")
+def test_branches_without_fusion_are_multiplied_when_told_to(pretrained, run_trained, target):
+    shutil.rmtree(run_trained / "fusion")
+    refused(run_trained, pretrained, target, ExportError, "--untrained-fusion")
+    build(Sources(pretrained, run_trained), target, name="two", recipe=FP32, untrained_fusion=True)
+    model = IEmoNet.load(target, device="cpu", threads=1)
+    answer = model(EXAMPLE, transcript="well")
+    product = {k: answer.speech.scores[k] * answer.text.scores[k] for k in model.labels}
+    assert answer.scores == pytest.approx({k: v / sum(product.values()) for k, v in product.items()}, rel=1e-4)
+    assert "never trained together" in (target / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_the_runs_folder_instead_of_its_checkpoints_is_a_hint(pretrained, run_trained, target):
@@ -134,7 +180,7 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     place = Place(tmp_path / "run", pretrained, tmp_path / "cache", quiet=True, say=lambda _: None)
     found = run(experiment, Dataset("manifest", utterances, labels), place)
 
-    build(Sources(pretrained, place.folder / "checkpoints"), target, name="my-bundle", precision="int8")
+    build(Sources(pretrained, place.folder / "checkpoints"), target, name="my-bundle", recipe=Recipe("int8"))
     bundle = Bundle.read(target)
     temperatures = {name: branch["calibration"]["temperature"] for name, branch in found["branches"].items()}
     assert bundle.temperatures == temperatures

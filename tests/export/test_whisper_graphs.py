@@ -5,7 +5,8 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export.whisper import export_decoder, export_encoder, memory_names
+from export.graphs import write
+from export.whisper import decoder_graph, encoder_graph, memory_names
 from trainer.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
 
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-3}
@@ -15,14 +16,14 @@ TOLERANCE = {"atol": 1e-4, "rtol": 1e-3}
 def encoder(request, tmp_path_factory, tiny_whisper):
     """Return the module and its graph."""
     path = tmp_path_factory.mktemp("encoder") / "speech_encoder.onnx"
-    export_encoder(tiny_whisper, path, stitched=request.param)
+    write(encoder_graph(tiny_whisper, stitched=request.param), path)
     return SpeechEncoder(tiny_whisper, stitched=request.param).eval(), path
 
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory, tiny_whisper):
     path = tmp_path_factory.mktemp("decoder") / "transcript_decoder.onnx"
-    export_decoder(tiny_whisper, path)
+    write(decoder_graph(tiny_whisper), path)
     return TranscriptDecoder(tiny_whisper).eval(), path
 
 

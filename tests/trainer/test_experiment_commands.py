@@ -162,9 +162,11 @@ def test_what_was_measured_fits_eighty_columns():
 
 def test_the_next_command_is_the_one_for_what_was_trained():
     shipped = Experiment(speech=Speech(), text=Text(), fusion=Fusion(block="evidence"))
-    assert "--checkpoints run/checkpoints" in commands.export_command(Path("run"), shipped)
-    for other in (ALL, commands.only(shipped, "text"), replace(shipped, speech=Speech(features="is09"))):
-        assert "python -m export" not in commands.export_command(Path("run"), other)
+    for other in (shipped, commands.only(shipped, "text"), replace(shipped, speech=Speech(features="is09"))):
+        command = commands.export_command(Path("run"), other)
+        assert "--checkpoints run/checkpoints" in command
+        assert "--untrained-fusion" not in command
+    assert commands.export_command(Path("run"), replace(shipped, fusion=None)).endswith("--untrained-fusion")
 
 
 def test_corpora_by_name_have_their_own_classes_in_their_own_order(manifest):

@@ -112,6 +112,51 @@ def test_it_goes_on_where_it_was_cut_off(place, iemocap, home):
         reproduce(TABLES["table2"], iemocap, home, place, only=names, changes=SMALL)
 
 
+@pytest.fixture
+def measured(monkeypatch):
+    """Count trainings, which take no time and give their number as the accuracy."""
+    runs: list[str] = []
+
+    def run(*_, **__):
+        runs.append("run")
+        value = {"mean": float(len(runs)), "std": 0.0}
+        return {"branches": {"text": {"wa": value, "ua": value}}}
+
+    monkeypatch.setattr("trainer.experiment.reproduce.run", run)
+    return runs
+
+
+def accuracies(result: dict) -> dict[str, float]:
+    return {row["name"]: row["ours"]["wa"]["mean"] for row in result["rows"] if row["ours"]}
+
+
+def test_lines_run_one_after_the_other_end_in_one_table(place, iemocap, home, measured):
+    place.folder.mkdir()
+    for names in (["BERT"], ["XLNet-A"], ["BERT"]):
+        result = reproduce(TABLES["table2"], iemocap, home, place, only=names, changes=SMALL)
+    assert accuracies(result) == {"BERT": 3.0, "XLNet-A": 2.0}
+    assert json.loads((place.folder / "table2.json").read_text()) == result
+
+
+def test_lines_of_another_corpus_or_with_other_changes_are_not_mixed(place, iemocap, home, measured):
+    place.folder.mkdir()
+    reproduce(TABLES["table2"], iemocap, home, place, only=["BERT"], changes=SMALL)
+    other = replace(iemocap, utterances=[replace(u, transcript="no") for u in iemocap.utterances])
+    for corpus, changes in ((other, SMALL), (iemocap, replace(SMALL, epochs=2))):
+        with pytest.raises(ConfigError, match="another corpus, or with other changes"):
+            reproduce(TABLES["table2"], corpus, home, place, only=["XLNet"], changes=changes)
+    assert len(measured) == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"rows": [{}]}'])
+def test_a_damaged_table_is_refused_before_anything_is_run(place, iemocap, home, measured, text):
+    place.folder.mkdir()
+    (place.folder / "table2.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"table2\.json: damaged"):
+        reproduce(TABLES["table2"], iemocap, home, place, only=["BERT"], changes=SMALL)
+    assert not measured
+
+
 def test_a_line_that_does_not_exist_or_is_others_work_is_refused(place, iemocap, home):
     for name in ("BERT-Huge", "TRE"):
         with pytest.raises(ConfigError, match=rf"no line '{name}'.*XLNet, BERT, XLNet-A, BERT-A"):

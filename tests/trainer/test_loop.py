@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from trainer import loop
+from trainer.disk import failed_write
 from trainer.targets import one_hot
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
@@ -199,6 +200,21 @@ def test_a_checkpoint_whose_writing_was_cut_short_is_passed_over(tmp_path, state
         (half / "trainer_state.json").write_text(state)
     loop.train(resumed, examples(), SCHEDULE, out=tmp_path / "cut", seed=0, quiet=True, resume=True)
     assert resumed.steps == 2
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize("kilobytes", [20, 44, 48, 64])  # in the first checkpoint's files, in the second's
+def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, small_disk, kilobytes):
+    whole, cut, resumed = Network(), Network(), Network()
+    loop.train(whole, examples(), EVERY_STEP, out=tmp_path / "whole", seed=0, quiet=True)
+    out = small_disk(kilobytes) / "run"
+    with pytest.raises(Exception) as failure:
+        loop.train(cut, examples(), EVERY_STEP, out=out, seed=0, quiet=True)
+    assert failed_write(failure.value)
+    assert cut.steps == (1 if kilobytes < 44 else 2)
+    small_disk(1000)
+    loop.train(resumed, examples(), EVERY_STEP, out=out, seed=0, quiet=True, resume=True)
+    assert resumed.steps == 10 - (cut.steps - 1)
     assert same(whole, resumed)
 
 

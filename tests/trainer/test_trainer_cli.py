@@ -224,6 +224,16 @@ def test_own_recordings_are_trained_on_and_reported(run, fit, tmp_path):
     }
 
 
+def test_a_disk_that_fills_is_one_line_and_resuming_ends_the_run(run, fit, small_disk, monkeypatch):
+    monkeypatch.setattr("trainer.experiment.run.check_room", lambda *_: None)  # it would refuse so small a disk
+    fit[fit.index("--out") + 1] = small_disk(400) / "out"
+    code, out, err = run(*fit)
+    assert (code, out) == (1, "")
+    assert "is the disk full? Make room, then --resume goes on from here" in one_line(err)
+    small_disk(100_000)
+    assert run(*fit, "--resume")[0] == 0
+
+
 def test_json_is_all_that_is_printed_even_with_progress_bars(run, fit, tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "_quiet", lambda: False)
     fit[-1] = tmp_path / "cache"  # features are computed anew, with a bar

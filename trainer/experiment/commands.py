@@ -164,13 +164,8 @@ def _value(value: Mapping[str, float | None] | None) -> str:
 
 
 def export_command(run: Path, experiment: Experiment) -> str:
-    """Return the command that turns a run's checkpoints into a bundle, or why there is none yet."""
-    shipped = (
-        experiment.speech is not None
-        and experiment.speech.features == "encoder-states"
-        and experiment.fusion is not None
-        and experiment.fusion.block == "evidence"
+    """Return the command that turns a run's checkpoints into a bundle."""
+    apart = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
+    return f"python -m export onnx --int8 --checkpoints {run / 'checkpoints'} --out my-bundle" + (
+        " --untrained-fusion" if apart else ""
     )
-    if not shipped:
-        return "the runtime needs voice (encoder-states), words, and fusion (evidence); this run has not all of them"
-    return f"python -m export onnx --int8 --checkpoints {run / 'checkpoints'} --out my-bundle"

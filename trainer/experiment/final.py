@@ -19,6 +19,7 @@ from trainer.experiment.settings import Experiment
 from trainer.experiment.unit import Material, Unit, run
 from trainer.fusion.network import FusionEmotion
 from trainer.protocols import Fold
+from trainer.speech import bilstm
 from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.branch import locate
@@ -119,7 +120,7 @@ def _branch(
             "pretrained": {n: weights.provenance(pretrained / n) for n in ("whisper-tiny.en", "silero-vad")},
         }
     else:
-        config["kind"] = "speech-is09"
+        config["kind"] = bilstm.KIND
     checkpoints.write(out, network, config)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ConfigError
+from trainer.corpora.records import checksum
 from trainer.experiment.folder import write_json
 from trainer.experiment.run import Dataset, Place, run
 from trainer.experiment.settings import Experiment, check
@@ -58,6 +60,8 @@ def reproduce(
 ) -> dict[str, Any]:
     """Run the lines of ``table`` that are the paper's own; return them beside what the paper printed.
 
+    Lines that an earlier call has left in the folder, of the same corpus and with the same changes, stay.
+
     Args:
         table: which.
         dataset: its corpus.
@@ -67,12 +71,21 @@ def reproduce(
         changes: what is done otherwise than in the paper.
 
     Raises:
-        ConfigError: no such line.
+        ConfigError: no such line, or the folder has lines of another corpus or with other changes.
     """
     if dataset.name not in {table.corpus, "synthetic"}:
         raise ConfigError(f"table {table.number} is about {table.corpus}, and {source} is {dataset.name}")
-    ours: dict[str, dict[str, Any]] = {}
-    for row in _rows(table, only):
+    rows, path = _rows(table, only), place.folder / f"table{table.number}.json"
+    origin = {
+        "corpus": {
+            "name": dataset.name,
+            "utterances": len(dataset.utterances),
+            "checksum": checksum(dataset.utterances),
+        },
+        "changes": asdict(changes),
+    }
+    ours = _earlier(path, origin)
+    for row in rows:
         experiment = changes(row.experiment())
         place.say(f"table {table.number}, {row.name}")
         folder = place.folder / row.name.replace("/", "-").replace(" ", "-")
@@ -81,12 +94,27 @@ def reproduce(
     result = {
         "table": table.number,
         "title": table.title,
-        "corpus": {"name": dataset.name, "utterances": len(dataset.utterances)},
+        **origin,
         "path_check": dataset.name == "synthetic" or bool(changes.stand_ins),
         "rows": beside(table, ours),
     }
-    write_json(place.folder / f"table{table.number}.json", result)
+    write_json(path, result)
     return result
+
+
+def _earlier(path: Path, wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what was measured for the lines in the file at ``path``; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        same = all(stored.get(key) == value for key, value in wanted.items())
+        ours = {row["name"]: row["ours"] for row in stored["rows"] if row["ours"]}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
+    if not same:
+        raise ConfigError(f"{path}: has lines of another corpus, or with other changes; use another --out")
+    return ours
 
 
 def _rows(table: Table, only: Sequence[str]) -> list[Row]:

@@ -32,7 +32,7 @@ class TextEmotion(nn.Module):
             input_ids: token ids (batch, tokens).
             attention_mask: 1 where there is a token, 0 on padding, same shape.
         """
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask)["last_hidden_state"]
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
         embedding = self.dropout(torch.relu(self.hidden(mean)))

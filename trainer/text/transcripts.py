@@ -21,7 +21,6 @@ from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError, CorpusError
 from edge_runtime.locate import locate
 from edge_runtime.segment import utterances as pieces_of
-from edge_runtime.vad import VoiceActivity
 from trainer.corpora.records import Utterance
 from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
@@ -93,9 +92,8 @@ class Recogniser:
         """
         if bundle.decoding is None:
             raise BundleError(f"{bundle.folder}: recognises no words; use another bundle")
-        vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in _slots(bundle))
+        self._vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in _slots(bundle))
         tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-        self._vad = VoiceActivity(vad)
         self._encode, self._decode = SpeechEncoder(encoder), TranscriptDecoder(decoder, tokenizer, bundle.decoding)
 
     def __call__(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""fp32 graphs → dynamically quantised int8 ones."""
+"""Embedding tables in bytes, and held once where a projection shares them."""
 
 from __future__ import annotations
 
@@ -8,63 +8,27 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_runtime.errors import ExportError
-
-LEAST_TABLE = 100_000
-"""Embedding tables of fewer values are left alone: nothing to win."""
-
-
-def int8(source: Path, target: Path) -> None:
-    """Write ``source`` with the weights of its matrix products as int8, a scale for each output channel.
-
-    Activations are quantised as they come. Convolutions stay in fp32: in int8 they cost word errors and win
-    no time. Embedding tables become int8 too, a scale for each row; one that is also the transposed weight of
-    a product (Whisper's) is kept once.
-    """
-    prepared = target.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    tied = _tied_tables(onnx.load(str(prepared)))
-    quantize_dynamic(
-        str(prepared),
-        str(target),
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
-    prepared.unlink()
-    model = onnx.load(str(target))
-    _quantise_lookups(model, tied)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(target))
+from export.precision.layers import lookups
+from export.precision.recipe import Recipe
 
 
 def share_tables(path: Path) -> None:
     """Make the fp32 graph at ``path`` hold a table and its transpose once."""
     model = onnx.load(str(path))
-    for table, twin in _tied_tables(model).items():
+    tied = tied_tables(model)
+    for table, twin in tied.items():
         model.graph.initializer.remove(next(i for i in model.graph.initializer if i.name == twin))
         model.graph.node.insert(0, helper.make_node("Transpose", [table], [twin], perm=[1, 0]))
-    onnx.save(model, str(path))
+    if tied:
+        onnx.save(model, str(path))
 
 
-def _lookups(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    tables = {
-        i.name
-        for i in model.graph.initializer
-        if i.data_type == TensorProto.FLOAT and len(i.dims) == 2 and i.dims[0] * i.dims[1] >= LEAST_TABLE
-    }
-    return [n for n in model.graph.node if n.op_type == "Gather" and n.input[0] in tables]
-
-
-def _tied_tables(model: onnx.ModelProto) -> dict[str, str]:
+def tied_tables(model: onnx.ModelProto) -> dict[str, str]:
     """Return, for each table that is looked up, the name of its transpose, where the graph holds that too."""
     arrays = {i.name: i for i in model.graph.initializer if len(i.dims) == 2}
     tied = {}
-    for lookup in _lookups(model):
+    for lookup in lookups(model):
         table = arrays[lookup.input[0]]
         for twin in arrays.values():
             turned = list(twin.dims) == list(table.dims)[::-1] and twin.name != table.name
@@ -73,16 +37,24 @@ def _tied_tables(model: onnx.ModelProto) -> dict[str, str]:
     return tied
 
 
-def _quantise_lookups(model: onnx.ModelProto, tied: dict[str, str]) -> None:
+def quantise_tables(model: onnx.ModelProto, tied: dict[str, str], recipe: Recipe) -> None:
+    """Make each table int8 with a scale for each row; one tied to a quantised projection is read from that.
+
+    Args:
+        model: changed in place; its products are quantised already.
+        tied: what ``tied_tables`` said before they were.
+        recipe: names lookups that stay exact.
+    """
     graph = model.graph
     held = {i.name: i for i in graph.initializer}
     done: set[str] = set()
-    for lookup in _lookups(model):
+    for lookup in lookups(model):
+        if recipe.keeps(lookup.name):
+            continue
         table, ids, out = lookup.input[0], lookup.input[1], lookup.output[0]
-        if table in tied:
-            weight, scale = f"{tied[table]}_quantized", f"{tied[table]}_scale"
-            if weight not in held:
-                raise ExportError(f"{tied[table]}: the projection tied to {table} was not quantised")
+        twin = held.get(f"{tied.get(table)}_quantized")
+        if twin is not None and twin.data_type == TensorProto.INT8:
+            weight, scale = twin.name, f"{tied[table]}_scale"
             picked, turned = f"{out}_columns", f"{out}_rows"
             steps = [
                 helper.make_node("Gather", [weight, ids], [picked], axis=1),

@@ -7,8 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.record import processor
-from export.graphs import export
-from export.quantise import LEAST_TABLE, int8, share_tables
+from export.graphs import Graph
+from export.graphs import write as write_graph
+from export.precision.convert import convert
+from export.precision.layers import LEAST_TABLE
+from export.precision.recipe import Recipe
+from export.precision.tables import share_tables
 
 WORDS, WIDTH = 2000, 64
 WIDE_SUMS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
@@ -35,7 +39,7 @@ class Speller(nn.Module):
 
 def write(module: nn.Module, path) -> None:
     axes = {"ids": {0: "batch", 1: "time"}, "logits": {0: "batch", 1: "time"}}
-    export(module, (torch.ones(2, 3, dtype=torch.int64),), path, inputs=["ids"], outputs=["logits"], axes=axes)
+    write_graph(Graph(module, (torch.ones(2, 3, dtype=torch.int64),), ["ids"], ["logits"], axes), path)
 
 
 def tables(path) -> list[onnx.TensorProto]:
@@ -54,7 +58,7 @@ def exported(request, tmp_path):
 @pytest.fixture
 def quantised(exported):
     path = exported.with_name("small.onnx")
-    int8(exported, path)
+    convert(exported, path, Recipe("int8"))
     return path
 
 
@@ -86,7 +90,7 @@ def test_looking_up_is_exact_to_a_step_of_each_row(tmp_path, run):
         table.weight.mul_(torch.logspace(-4, 2, WORDS)[:, None])  # rows of very different size
         table.weight[7] = 0
     write(table, tmp_path / "exact.onnx")
-    int8(tmp_path / "exact.onnx", tmp_path / "small.onnx")
+    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
     (found,) = run(tmp_path / "small.onnx", torch.arange(WORDS)[None])
     exact = table.weight.detach().numpy()
     step = np.abs(exact).max(1, keepdims=True) / 127
@@ -97,7 +101,7 @@ def test_looking_up_is_exact_to_a_step_of_each_row(tmp_path, run):
 def test_a_small_table_is_left_alone(tmp_path):
     words = LEAST_TABLE // WIDTH - 1
     write(Speller(tied=False, words=words), tmp_path / "exact.onnx")
-    int8(tmp_path / "exact.onnx", tmp_path / "small.onnx")
+    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
     kinds = [i.data_type for i in onnx.load(str(tmp_path / "small.onnx")).graph.initializer if words in i.dims]
     assert kinds == [onnx.TensorProto.FLOAT]
 
@@ -116,7 +120,7 @@ class Twice(nn.Module):
 def test_a_table_looked_up_twice_is_held_once(tmp_path, run):
     torch.manual_seed(0)
     write(Twice(), tmp_path / "exact.onnx")
-    int8(tmp_path / "exact.onnx", tmp_path / "small.onnx")
+    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
     assert len(tables(tmp_path / "small.onnx")) == 1
     ids = torch.randint(0, WORDS, (2, 6))
     assert cosine(run(tmp_path / "exact.onnx", ids)[0], run(tmp_path / "small.onnx", ids)[0]) > CLOSE
@@ -125,7 +129,7 @@ def test_a_table_looked_up_twice_is_held_once(tmp_path, run):
 def test_a_lookup_may_feed_a_product_directly(tmp_path, run):
     torch.manual_seed(0)
     write(nn.Sequential(nn.Embedding(WORDS, WIDTH), nn.Linear(WIDTH, 8)), tmp_path / "exact.onnx")
-    int8(tmp_path / "exact.onnx", tmp_path / "small.onnx")
+    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
     ids = torch.randint(0, WORDS, (2, 6))
     assert cosine(run(tmp_path / "exact.onnx", ids)[0], run(tmp_path / "small.onnx", ids)[0]) > CLOSE
 
@@ -140,7 +144,7 @@ def test_convolutions_stay_as_they_are(tmp_path, run):
             return self.convolution(ids.float().unsqueeze(1)).sum(1)
 
     write(Convolved(), tmp_path / "exact.onnx")
-    int8(tmp_path / "exact.onnx", tmp_path / "small.onnx")
+    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
     ids = torch.randint(0, 9, (2, 6))
     for exact, small in zip(run(tmp_path / "exact.onnx", ids), run(tmp_path / "small.onnx", ids), strict=True):
         np.testing.assert_allclose(small, exact, atol=1e-6)

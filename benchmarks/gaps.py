@@ -1,0 +1,135 @@
+"""Before and after: the gaps that ``limit`` showed, and what closes them, in turn in one run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import typer
+
+from benchmarks import clips, record
+from benchmarks.limit import feeds_of
+from benchmarks.options import EXAMPLE, Data, Seed, Weights
+from benchmarks.samples import milliseconds, paired, rounds
+from edge_runtime.session import CPU, Arrays, Session
+from edge_runtime.vad import VoiceActivity, spoken_part
+from export.rewrite import windows_side_by_side
+
+SECONDS = (1.0, 4.0, 15.0)
+REPEATS = 30
+COMPARED = 60
+SPIN = "session.intra_op.allow_spinning"
+STOP = "session.force_spinning_stop"
+
+
+def measure(recordings: Sequence[Path], weights: Path, scratch: Path, *, repeats: int = REPEATS,
+            compared: int = COMPARED, seed: int) -> dict[str, Any]:  # fmt: skip
+    """Return times before and after each change, and what the change does to the answers.
+
+    Args:
+        recordings: what clips are cut from.
+        weights: folder that holds ``silero-vad``.
+        scratch: for the rewritten graph.
+        repeats: calls of each.
+        compared: clips of 4 s on which answers are compared.
+        seed: of the choice of recordings.
+    """
+    return {
+        "voice activity: windows side by side": _detector(recordings, weights, scratch, repeats, compared, seed),
+        "two threads: waiting by spinning within a call, not by sleeping": _spinning(recordings, repeats, seed),
+    }
+
+
+def _detector(
+    recordings: Sequence[Path], weights: Path, scratch: Path, repeats: int, compared: int, seed: int
+) -> dict[str, Any]:
+    source, rewritten = weights / "silero-vad" / "vad.onnx", scratch / "vad.onnx"
+    model = onnx.load(str(source))
+    windows_side_by_side(model)
+    onnx.save(model, str(rewritten))
+    before, after = (VoiceActivity(Session(path)) for path in (source, rewritten))
+    times = {}
+    for seconds in SECONDS:
+        (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
+        calls: dict[str, Callable[[], object]] = {
+            "before": lambda clip=clip: before.probabilities(clip),  # type: ignore[misc]
+            "after": lambda clip=clip: after.probabilities(clip),  # type: ignore[misc]
+        }
+        times[f"{seconds:g} s"] = _pair(calls, repeats)
+    heard = clips.cut(recordings, 4.0, compared, seed=seed + 1)
+    differences = [float(np.abs(before.probabilities(x) - after.probabilities(x)).max()) for x in heard]
+    same = sum(bool((spoken_part(before, x) == spoken_part(after, x)).all()) for x in heard)
+    return {
+        "threads": 1,
+        "ms": times,
+        "clips": compared,
+        "clips_with_the_same_spoken_part": same,
+        "greatest_difference_of_a_probability": float(f"{max(differences):.1e}"),
+    }
+
+
+def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:
+    """Return times of the large graphs on two threads; it needs two processors that nobody else keeps busy."""
+    found = {}
+    (clip,) = clips.cut(recordings, 4.0, 1, seed=seed)
+    for slot, (graph, feeds) in feeds_of(clip, threads=1).items():
+        if slot in {"speech_encoder", "transcript_decoder"}:
+            before, after = (_session(graph, entries) for entries in ({SPIN: "0"}, {SPIN: "1", STOP: "1"}))
+            calls: dict[str, Callable[[], object]] = {
+                "before": lambda s=before, f=feeds: _run(s, f),  # type: ignore[misc]
+                "after": lambda s=after, f=feeds: _run(s, f),  # type: ignore[misc]
+            }
+            found[slot] = _pair(calls, repeats)
+    return {"threads": 2, "processors": os.cpu_count(), "ms": found}
+
+
+def _session(graph: Path, entries: Mapping[str, str]) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = 2, 1
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    return ort.InferenceSession(str(graph), options, providers=[CPU])
+
+
+def _run(session: ort.InferenceSession, feeds: Sequence[Arrays]) -> None:
+    for feed in feeds:
+        session.run(None, feed)
+
+
+def _pair(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Any]:
+    """Return median milliseconds of both, their processor time, and how many times faster the second is."""
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    busy: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _, name in rounds(list(calls), repeats):
+        begin = time.process_time()
+        samples[name].append(milliseconds(calls[name]))
+        busy[name].append(1000 * (time.process_time() - begin))
+    return {
+        **{name: round(statistics.median(ms), 2) for name, ms in samples.items()},
+        "times_faster": paired(samples["after"], samples["before"]),
+        "processor_ms": {name: round(statistics.median(ms), 2) for name, ms in busy.items()},
+        "samples": {name: [round(v, 2) for v in ms] for name, ms in samples.items()},
+    }
+
+
+def command(
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    repeats: Annotated[int, typer.Option(help="Calls of each.")] = REPEATS,
+    seed: Seed = 0,
+) -> None:
+    """What closes the gaps that `limit` shows: before and after, in one run."""
+    recordings, what = clips.english(data, EXAMPLE)
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(recordings, weights, Path(folder), repeats=repeats, seed=seed)
+    print(record.write("gaps", {"recordings": what, "changes": result}, seed=seed))

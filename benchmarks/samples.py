@@ -1,0 +1,71 @@
+"""Measured times → what is said of them: percentiles, ratios pair by pair, and the order in which they are taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+Name = TypeVar("Name")
+PERCENTILES = (50, 95, 99)
+
+
+def percentiles(samples: Sequence[float]) -> dict[str, float]:
+    """Return the 50th, 95th and 99th percentile, by linear interpolation between the two nearest samples."""
+    found = np.percentile(np.asarray(samples, np.float64), PERCENTILES)
+    return {f"p{p}": round(float(value), 3) for p, value in zip(PERCENTILES, found, strict=True)}
+
+
+def rounds(names: Sequence[Name], count: int) -> Iterator[tuple[int, Name]]:
+    """Yield (round, name): A B C, A B C, …, so that what slows the machine down slows all of them down.
+
+    Each round begins with another name, so that none always runs after the same one.
+    """
+    for number in range(count):
+        first = number % len(names)
+        for name in (*names[first:], *names[:first]):
+            yield number, name
+
+
+def paired(mine: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """Return how many times longer ``theirs`` took than ``mine``: median of the pairs' ratios, and their quartiles.
+
+    Raises:
+        ValueError: not as many of the one as of the other, or none.
+    """
+    if len(mine) != len(theirs) or not len(mine):
+        raise ValueError(f"{len(mine)} and {len(theirs)} samples are not pairs")
+    low, middle, high = np.percentile(np.asarray(theirs, np.float64) / np.asarray(mine, np.float64), [25, 50, 75])
+    return {"median": round(float(middle), 2), "quartiles": [round(float(low), 2), round(float(high), 2)]}
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    begin = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - begin)
+
+
+def line(points: Mapping[float, float]) -> dict[str, Any]:
+    """Return the straight line through cost (ms) against duration (s), and how far from straight the cost is.
+
+    Args:
+        points: cost by duration, two or more.
+
+    Returns:
+        ``fixed_ms`` and ``ms_per_second`` of the least-squares line; ``knee_s``, the duration at which both cost
+        the same (below it, shorter clips hardly get cheaper); ``slopes``, the cost of a further second between
+        neighbouring durations; ``bend``, the last slope over the first: 1 is linear.
+    """
+    x, y = np.array(sorted(points)), np.array([points[d] for d in sorted(points)])
+    slope, fixed = np.polyfit(x, y, 1)
+    slopes = np.diff(y) / np.diff(x)
+    return {
+        "fixed_ms": round(float(fixed), 2),
+        "ms_per_second": round(float(slope), 2),
+        "knee_s": round(float(max(fixed, 0.0) / slope), 2),
+        "slopes": {f"{a:g} to {b:g} s": round(float(s), 2) for a, b, s in zip(x[:-1], x[1:], slopes, strict=True)},
+        "bend": round(float(slopes[-1] / slopes[0]), 2),
+    }

@@ -1,0 +1,100 @@
+"""Sound as it comes → what was said and how, as soon as it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.audio import SAMPLE_RATE, as_float, check_form
+from edge_runtime.classifier import UtteranceClassifier
+from edge_runtime.errors import AudioError
+from edge_runtime.prediction import Segment
+from edge_runtime.resample import Resampler
+from edge_runtime.segment import Segmenter, Utterance
+from edge_runtime.session import Session
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something was said, or is being said.
+
+    Attributes:
+        segment: where, and what was found in it.
+        final: False while it is still being said; what comes later is about more of the same.
+        latency_s: seconds from the last sound of the voice to this answer: the pause that told that it was over, and
+            the time that the models took. At the end of a stream there was no pause to wait for.
+    """
+
+    segment: Segment
+    final: bool
+    latency_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain dicts and lists, ready for JSON."""
+        return {"segment": self.segment.to_dict(), "final": self.final, "latency_s": self.latency_s}
+
+
+class Stream:
+    """Listens to sound in portions of any size; what it answers does not depend on them. For one thread at a time."""
+
+    def __init__(
+        self, vad: Session, classify: UtteranceClassifier, sample_rate: int, *, provisional_s: float | None
+    ) -> None:
+        """Begin; ``IEmoNet.stream`` is the usual way to get here."""
+        check_form("stream", sample_rate, 1)
+        if provisional_s is not None and not provisional_s > 0:
+            raise ValueError(f"provisional_s={provisional_s}: give a number of seconds above 0, or None")
+        self._rate, self._received, self._closed = sample_rate, 0, False
+        self._resample = Resampler(sample_rate, SAMPLE_RATE, name="stream")
+        self._segmenter = Segmenter(vad, provisional_s=provisional_s)
+        self._classify = classify
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds heard so far."""
+        return self._received / self._rate
+
+    def feed(self, samples: NDArray[Any], *, arrived: float | None = None) -> list[Event]:
+        """Listen to more.
+
+        Args:
+            samples: (n,) or (n, channels), which are mixed; floats in [-1, 1] or integers of full scale; any n.
+            arrived: when the last of them came, by ``time.perf_counter``, if they had to wait: for the latency.
+
+        Raises:
+            AudioError: of an unusable shape or type, or a sample is not a number or infinite. The stream can go on
+                with other samples.
+            ValueError: the stream was closed.
+        """
+        now = time.perf_counter() if arrived is None else arrived
+        if self._closed:
+            raise ValueError("the stream was closed; begin another one")
+        if not isinstance(samples, np.ndarray):
+            raise AudioError(f"{type(samples).__name__}: give a numpy array")
+        check_form("stream", self._rate, 1 if samples.ndim < 2 else samples.shape[1])
+        heard = self._resample(as_float(samples))
+        self._received += len(samples)
+        return self._events(self._segmenter.feed(heard), now)
+
+    def close(self) -> list[Event]:
+        """End the stream and answer what was still being said."""
+        now = time.perf_counter()
+        if self._closed:
+            return []
+        self._closed = True
+        rest = self._events(self._segmenter.feed(self._resample.flush()), now)
+        return rest + self._events(self._segmenter.flush(), now)
+
+    def _events(self, utterances: Iterable[Utterance], now: float) -> list[Event]:
+        events = []
+        for utterance in utterances:
+            segment = self._classify(utterance, None, {})
+            waited = self.duration_s - utterance.voice_end_s
+            latency_s = max(0.0, waited) + time.perf_counter() - now
+            events.append(Event(segment, utterance.finished, round(latency_s, 4)))
+        return events

@@ -1,0 +1,80 @@
+"""A recording of any length → its utterances one after the other, in constant memory."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+from edge_runtime.audio import Recording
+from edge_runtime.classifier import UtteranceClassifier
+from edge_runtime.prediction import Segment
+from edge_runtime.segment import Segmenter, Utterance
+from edge_runtime.session import Session
+
+Channels = Literal["mix", "split"]
+
+
+class Timeline(Iterator[Segment]):
+    """The utterances of a recording in the order of their beginnings; each is classified when it is asked for.
+
+    Attributes:
+        name: of the recording, for messages.
+    """
+
+    def __init__(self, recording: Recording, vad: Session, classify: UtteranceClassifier, *, split: bool) -> None:
+        """Begin; ``IEmoNet.timeline`` is the usual way to get here."""
+        self.name = recording.name
+        self._recording = recording
+        self._classify = classify
+        self._segments = self._apart(vad) if split else self._mixed(vad)
+
+    def __next__(self) -> Segment:
+        """Return the next utterance.
+
+        Raises:
+            AudioError: the recording holds samples that are no numbers, or could not be decoded.
+        """
+        return next(self._segments)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds read so far; when the last utterance was given, the length of the recording."""
+        return self._recording.duration_s
+
+    @property
+    def promised_s(self) -> float | None:
+        """Length that the file states; None where it knows none."""
+        return self._recording.promised_s
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the recording, such as that it ends early; complete at the end."""
+        return tuple(self._recording.notes)
+
+    def _segment(self, utterance: Utterance, channel: int | None = None) -> Segment:
+        return replace(self._classify(utterance, None, {}), channel=channel)
+
+    def _mixed(self, vad: Session) -> Iterator[Segment]:
+        segmenter = Segmenter(vad)
+        for block in self._recording.blocks():
+            yield from map(self._segment, segmenter.feed(block))
+        yield from map(self._segment, segmenter.flush())
+
+    def _apart(self, vad: Session) -> Iterator[Segment]:
+        segmenters = [Segmenter(vad) for _ in range(self._recording.channels)]
+        # Of utterances that are over, those are held back that another channel could still go before.
+        held: list[tuple[float, int, Segment]] = []
+        for block in self._recording.blocks(split=True):
+            for channel, segmenter in enumerate(segmenters, start=1):
+                for utterance in segmenter.feed(block[:, channel - 1]):
+                    heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
+            settled_s = min(segmenter.settled_s for segmenter in segmenters)
+            while held and held[0][0] < settled_s:
+                yield heapq.heappop(held)[-1]
+        for channel, segmenter in enumerate(segmenters, start=1):
+            for utterance in segmenter.flush():
+                heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
+        while held:
+            yield heapq.heappop(held)[-1]

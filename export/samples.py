@@ -1,0 +1,127 @@
+"""Real speech and real sentences that a bundle is tried on before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.audio import SAMPLE_RATE, Recording
+from edge_runtime.errors import ExportError
+from trainer.corpora import catalogue
+from trainer.corpora.catalogue import Reading
+from trainer.text.tweets import plain
+
+Float = NDArray[np.float32]
+EXAMPLE = Path(__file__).parent.parent / "examples" / "jfk.wav"
+PAUSES_S = (2.7, 4.8, 7.9)
+"""Where the example pauses: in the middle of a word a recogniser would have to guess."""
+MEASURED, LEARNED = ("dev", "test"), ("train",)
+SENTENCES = (
+    "I can't believe you did that!",
+    "We are leaving at seven, so please be ready.",
+    "That is the best news I have heard all year!",
+    "She never came back, and I miss her every day.",
+    "Get out of my house, right now!",
+    "The meeting has been moved to Thursday.",
+    "Oh my god, I passed, I really passed!",
+    "I don't want to talk about it any more.",
+    "How many times do I have to tell you?",
+    "Okay, then put it on the table.",
+    "Thank you so much, you have made my day.",
+    "There is nothing left for me here.",
+    "You lied to me again, didn't you?",
+    "Yeah.",
+    "It costs twelve dollars and fifty cents.",
+    "Well, I guess that is it, then.",
+)
+"""For where no corpus is named: too few to measure accuracy with, enough to see whether a graph is broken."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Something said: a waveform (samples,) at 16 kHz, its words, or both, and its label where it is known."""
+
+    waveform: Float | None
+    words: str | None
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a bundle is tried on, and where it is from."""
+
+    source: str
+    items: Sequence[Sample]
+
+    @property
+    def waveforms(self) -> list[Float]:
+        """Those that can be heard."""
+        return [s.waveform for s in self.items if s.waveform is not None]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Those that can be read."""
+        return [s.words for s in self.items if s.words]
+
+
+def built_in() -> Samples:
+    """Return the example recording in pieces, and some sentences."""
+    sentences = [Sample(None, words, None) for words in SENTENCES]
+    if not EXAMPLE.is_file():  # installed without the repository
+        return Samples("built-in sentences", sentences)
+    pieces = np.split(read(EXAMPLE), [round(cut * SAMPLE_RATE) for cut in PAUSES_S])
+    return Samples("built-in", [*(Sample(piece, None, None) for piece in pieces), *sentences])
+
+
+def of_corpus(
+    path: Path,
+    labels: Sequence[str],
+    *,
+    limit: int,
+    seed: int,
+    renamed: Mapping[str, str] | None = None,
+    parts: Sequence[str] = MEASURED,
+) -> Samples:
+    """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``parts`` that it has, else of all.
+
+    Dev comes first: where too much is lost, it decides what is kept exact, and a test set must decide nothing.
+
+    Args:
+        path: a corpus that ``trainer corpora check`` knows, or a CSV of one's own.
+        labels: the bundle's.
+        limit: how many at the most.
+        seed: of the choice.
+        renamed: new names of labels; those that the corpus does not have are not looked at.
+        parts: names of official splits, the best first.
+
+    Raises:
+        CorpusError: it cannot be read.
+        ExportError: none of its labels is the bundle's.
+    """
+    corpus = catalogue.detect(path)
+    there = {old: new for old, new in (renamed or {}).items() if old in {u.label for u in catalogue.read(path)}}
+    everything = catalogue.read(path, corpus=corpus, options=Reading(label_map=there))
+    splits = {u.split for u in everything}
+    part = next((split for split in parts if split in splits), None)
+    chosen = [u for u in everything if u.label in labels and (part is None or u.split == part)]
+    if not chosen:
+        raise ExportError(
+            f"{path}: none of its labels ({', '.join(sorted({u.label for u in everything}))}) is the bundle's "
+            f"({', '.join(labels)}); rename them with --map theirs=ours"
+        )
+    rows = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:limit])
+    tidy = plain if corpus.name == "semeval" else str
+    items = [
+        Sample(read(u.audio) if u.audio else None, tidy(u.transcript) if u.transcript else None, u.label)
+        for u in (chosen[i] for i in rows)
+    ]
+    return Samples(f"{len(items)} of {corpus.title}" + (f", {part}" if part else ""), items)
+
+
+def read(path: Path) -> Float:
+    """Return a recording as the runtime reads it: (samples,) at 16 kHz."""
+    return np.concatenate(list(Recording(path).blocks()))

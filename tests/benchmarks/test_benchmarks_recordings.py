@@ -1,0 +1,76 @@
+"""Long recordings and streams measured, small; and the page that says what was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import soundfile
+
+from benchmarks import long, record, recordings_page, segments
+from trainer.corpora import ravdess
+
+PAGE = Path(__file__).parents[2] / "docs" / "long-recordings.md"
+
+
+@pytest.fixture
+def clips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jfk: Path) -> None:
+    """Two short clips stand in for RAVDESS, which is not in the repository."""
+    speech, rate = soundfile.read(jfk)
+    files = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    soundfile.write(files[0], speech[int(5.1 * rate) : int(7.9 * rate)], rate)
+    soundfile.write(files[1], speech[int(8.0 * rate) :], rate)
+    monkeypatch.setattr(ravdess, "load", lambda folder: [SimpleNamespace(audio=file) for file in files])
+
+
+@pytest.mark.slow
+def test_a_long_recording_is_measured_and_gives_what_its_pieces_give(
+    clips: None, bundle_folder: Path, tmp_path: Path
+) -> None:
+    found = long.measure(tmp_path, bundle_folder, minutes=0.75, seed=1)
+    for name in ("conversation", "monologue"):
+        result = found[name]
+        assert result["seconds"] == 45
+        assert result["utterances"] >= 5
+        assert result["longest_s"] <= 15
+        assert result["the_same_alone"] == result["classified_alone"] > 0
+        assert result["memory_over_clip_mb"] < 50
+        assert result["rtf_processor"] == pytest.approx(result["processor_s"] / 45, abs=1e-4)
+    assert found["monologue"]["share_in_utterances"] > found["conversation"]["share_in_utterances"]
+    assert len(found["clip"]["runs"]) == long.CLIP_RUNS
+
+
+@pytest.mark.slow
+def test_voices_are_looked_for_alone_and_in_the_stream(clips: None, tmp_path: Path) -> None:
+    found = segments.measure(tmp_path, clips=2, seed=0)
+    assert set(found["conditions"]) == set(segments.CONDITIONS)
+    usual = found["conditions"]["as recorded"]
+    assert usual["found_alone"] == usual["found_in_the_stream"] == 2
+    assert usual["share_of_spoken_time"] > 0.9
+    assert usual["seconds_heard_in_pauses"] < usual["seconds_of_pauses"]
+
+
+def test_the_committed_page_says_what_was_measured(tmp_path: Path) -> None:
+    again = tmp_path / "page.md"
+    again.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    recordings_page.render(record.RESULTS, again)
+    assert again.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
+
+
+def test_an_hour_keeps_to_its_bars() -> None:
+    result = json.loads((record.RESULTS / "long.json").read_text(encoding="utf-8"))
+    for name in ("conversation", "monologue"):
+        assert result[name]["seconds"] >= 3600
+        assert result[name]["rtf_processor"] <= 0.05
+        assert result[name]["memory_over_clip_mb"] <= 50
+        assert result[name]["the_same_alone"] == result[name]["classified_alone"]
+
+
+def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="expected the marks"):
+        recordings_page.render(record.RESULTS, page)
+    assert page.read_text() == "no marks"

@@ -1,0 +1,67 @@
+"""What bundles are tried on: built in, or of a corpus, by a seed."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge_runtime.errors import CorpusError, ExportError
+from export import samples
+
+RATE = 16_000
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    rows = []
+    for i in range(12):
+        soundfile.write(tmp_path / f"{i}.wav", np.full(RATE // 10, i / 20), RATE)
+        split = "train" if i < 4 else "dev" if i < 8 else "test"
+        rows.append((f"{i}.wav", f"words {i}", ("joy", "gloom")[i % 2], split))
+    with (tmp_path / "calls.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("audio", "transcript", "label", "split"), *rows])
+    return tmp_path / "calls.csv"
+
+
+@pytest.fixture(autouse=True)
+def few_samples() -> None:
+    """All of them, unlike elsewhere."""
+
+
+def test_built_in_ones_are_heard_and_read():
+    found = samples.built_in()
+    assert len(found.waveforms) == 1 + len(samples.PAUSES_S)
+    assert sum(map(len, found.waveforms)) == 11 * RATE
+    assert found.sentences == list(samples.SENTENCES)
+    assert all(s.label is None for s in found.items)
+
+
+def test_a_corpus_gives_its_dev_part_which_chooses_nothing_that_the_test_part_measures(corpus):
+    found = samples.of_corpus(corpus, ("joy", "gloom"), limit=9, seed=0)
+    assert sorted(found.sentences) == [f"words {i}" for i in range(4, 8)]
+    assert found.source.startswith("4 of ") and found.source.endswith(", dev")
+    assert {s.label for s in found.items} == {"joy", "gloom"}
+    assert all(len(w) == RATE // 10 for w in found.waveforms)
+
+
+def test_the_choice_is_by_seed(corpus):
+    one, same, other = (
+        [s.words for s in samples.of_corpus(corpus, ("joy", "gloom"), limit=2, seed=seed).items] for seed in (0, 0, 3)
+    )
+    assert one == same != other
+
+
+def test_labels_are_renamed_and_those_of_others_left_out(corpus):
+    found = samples.of_corpus(corpus, ("happy",), limit=9, seed=0, renamed={"joy": "happy", "anger": "angry"})
+    assert [s.label for s in found.items] == ["happy", "happy"]
+
+
+def test_labels_that_do_not_fit_are_named(corpus):
+    with pytest.raises(ExportError, match=r"gloom, joy.*happy, sad.*--map"):
+        samples.of_corpus(corpus, ("happy", "sad"), limit=9, seed=0)
+
+
+def test_a_corpus_that_is_none_is_refused(tmp_path):
+    with pytest.raises(CorpusError):
+        samples.of_corpus(tmp_path / "nowhere", ("happy",), limit=9, seed=0)

@@ -1,0 +1,151 @@
+"""The manifest's JSON schema: what it refuses the runtime refuses, and what the runtime takes it takes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from edge_runtime import Bundle, BundleError
+from edge_runtime.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES
+from export import schema
+
+FOR_PEOPLE = ("metrics", "provenance", "toolchain", "verification", "credits")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([0, 1, 16_000, "1", "a"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+def taken(folder: Path, manifest: Any) -> bool:
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    try:
+        Bundle.read(folder)
+    except BundleError:
+        return False
+    return True
+
+
+@pytest.fixture
+def manifest(tiny_bundle: Path) -> dict[str, Any]:
+    return dict(json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8")))
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(json.loads(schema.FILE.read_text(encoding="utf-8")))
+
+
+def test_whole_manifests_have_no_faults(bundle_folder: Path, manifest: dict[str, Any]) -> None:
+    assert schema.faults(manifest) == []
+    assert schema.faults(json.loads((bundle_folder / MANIFEST).read_text(encoding="utf-8"))) == []
+
+
+def test_unknown_keys_are_passed_over_by_both(tiny_bundle: Path, manifest: dict[str, Any]) -> None:
+    slot = manifest["slots"]["vad"]
+    for place in (manifest, slot, slot["inputs"][0], *(manifest[k] for k in ("tokenizers", "decoding", "calibration"))):
+        place["unheard of"] = [1, {"x": None}]
+    assert schema.faults(manifest) == []
+    assert taken(tiny_bundle, manifest)
+
+
+Edit = Callable[[dict[str, Any]], Any]
+DAMAGES: dict[str, tuple[Edit, str]] = {
+    "another schema": (lambda m: m.update(schema=3), "schema: 3 is not one of [1, 2]"),
+    "no labels": (lambda m: m.pop("labels"), "'labels' is a required property"),
+    "labels in one word": (lambda m: m.update(labels="abcd"), "labels: 'abcd' is not of type 'array'"),
+    "one label": (lambda m: m.update(labels=["a"]), "labels: ['a'] is too short"),
+    "a label twice": (lambda m: m.update(labels=["a", "a", "b", "c"]), "non-unique"),
+    "another rate": (lambda m: m.update(sample_rate=8_000), "sample_rate: 16000 was expected"),
+    "an unknown slot": (lambda m: m["slots"].update(face=m["slots"]["vad"]), "'face' was unexpected"),
+    "fusion of one": (lambda m: m["slots"].pop("text_emotion"), "'text_emotion' is a dependency of 'fusion'"),
+    "both without fusion": (lambda m: m["slots"].pop("fusion"), "'fusion' is a required property"),
+    "nothing to answer": (lambda m: m.update(slots={}), "slots: needs speech_emotion or text_emotion"),
+    "no ears": (lambda m: m["slots"].pop("vad"), "'vad' is a dependency of 'speech_emotion'"),
+    "no encoder": (lambda m: m["slots"].pop("speech_encoder"), "slots: needs speech_encoder or transcript_encoder"),
+    "no logits": (lambda m: m["slots"]["fusion"].update(outputs=[]), "slots.fusion.outputs: 'logits' is not among"),
+    "a path": (lambda m: m["slots"]["vad"].update(file="../vad.onnx"), "slots.vad.file: '../vad.onnx' does not match"),
+    "no checksum": (lambda m: m["slots"]["vad"].pop("sha256"), "slots.vad: 'sha256' is a required property"),
+    "a short checksum": (lambda m: m["tokenizers"]["text"].update(sha256="ab"), "tokenizers.text.sha256: 'ab' does"),
+    "an axis of a half": (lambda m: m["slots"]["vad"]["inputs"][0].update(shape=[0.5]), "inputs[0].shape[0]: 0.5"),
+    "a shape in a word": (lambda m: m["slots"]["vad"]["inputs"][0].update(shape="ab"), "shape: 'ab' is not of type"),
+    "no prompt": (lambda m: m["decoding"].update(prompt=[]), "decoding.prompt: [] should be non-empty"),
+    "an id in a word": (lambda m: m["decoding"].update(end="2"), "decoding.end: '2' is not of type 'integer'"),
+    "an id that is true": (lambda m: m["decoding"].update(suppress=[True]), "decoding.suppress[0]: True is not"),
+    "no room": (lambda m: m["decoding"].update(max_tokens=0), "decoding.max_tokens: 0 is less than"),
+    "frozen": (lambda m: m["calibration"].update(text=0), "calibration.text: 0 is less than or equal"),
+    "warm in words": (lambda m: m["calibration"].update(fusion="1.5"), "calibration.fusion: '1.5' is not of type"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_named_and_the_runtime_refuses_it_too(tiny_bundle: Path, manifest: dict[str, Any], name: str) -> None:
+    edit, said = DAMAGES[name]
+    edit(manifest)
+    found = schema.faults(manifest)
+    assert any(said in fault for fault in found), found
+    assert all(len(fault) < 2 * schema.LONGEST and "\n" not in fault for fault in found)
+    assert not taken(tiny_bundle, manifest)
+
+
+@pytest.mark.parametrize("value", [None, [], "manifest", 3])
+def test_a_manifest_that_is_no_object_has_faults(value: Any) -> None:
+    assert schema.faults(value)
+
+
+def test_hidden_states_need_the_encoder_that_gives_them(manifest: dict[str, Any]) -> None:
+    slots = manifest["slots"]
+    slots["transcript_encoder"] = slots.pop("speech_encoder")
+    assert schema.faults(manifest) == []
+    slots["speech_emotion"]["inputs"][0]["name"] = "hidden_states"
+    assert schema.faults(manifest) == ["slots: 'speech_encoder' is a required property"]
+
+
+def test_credits_are_asked_to_name_a_licence_though_the_runtime_does_not_read_them(
+    tiny_bundle: Path, manifest: dict[str, Any]
+) -> None:
+    manifest["credits"] = [{"ingredient": "x", "role": "y", "source": "z"}]
+    assert schema.faults(manifest) == ["credits[0]: 'licence' is a required property"]
+    assert taken(tiny_bundle, manifest)
+
+
+def places(value: Any, top: bool = True) -> list[tuple[Any, Any]]:
+    """Every (container, key) below ``value`` that the runtime reads."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    mine = [key for key in keys if key != "bytes" and not (top and key in FOR_PEOPLE)]
+    return [(value, key) for key in mine] + [pair for key in mine for pair in places(value[key], False)]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.integers(0, 10_000), value=JSON)
+@example(where=1, value=True)
+def test_what_the_runtime_takes_has_no_faults(
+    tiny_bundle: Path, manifest: dict[str, Any], where: int, value: Any
+) -> None:
+    changed = copy.deepcopy(manifest)
+    there = places(changed)
+    container, key = there[where % len(there)]
+    container[key] = value
+    if schema.faults(changed):
+        assert not taken(tiny_bundle, changed)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(slots=st.sets(st.sampled_from(SLOTS)), temperatures=st.sets(st.sampled_from(sorted(TEMPERATURES))))
+def test_of_every_choice_of_parts_both_say_the_same(
+    tiny_bundle: Path, manifest: dict[str, Any], slots: set[str], temperatures: set[str]
+) -> None:
+    changed = copy.deepcopy(manifest)
+    there = changed["slots"]
+    there["transcript_encoder"] = there["speech_encoder"]
+    changed["slots"] = {slot: there[slot] for slot in slots}
+    kept = temperatures | {name for name in TEMPERATURES if name not in ALONE}
+    changed["calibration"] = dict.fromkeys(kept, 1.0)
+    assert taken(tiny_bundle, changed) == (not schema.faults(changed))

@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from benchmarks import benchmarks_page, export_page, peers_page, record, recordings_page, results_page
-=======
-from benchmarks import benchmarks_page, peers_page, process_page, record, results_page
->>>>>>> bench
+from benchmarks import (
+    benchmarks_page,
+    export_page,
+    peers_page,
+    process_page,
+    record,
+    recordings_page,
+    results_page,
+)
 from benchmarks.options import BUNDLE, ROOT
 from benchmarks.tables import Result, machine
 

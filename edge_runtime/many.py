@@ -35,15 +35,19 @@ def each(
             for item in items:
                 waiting.append((item, pool.submit(answer, item)))
                 if len(waiting) >= WAITING * workers:
-                    yield _answered(*waiting.popleft())
+                    first, future = waiting.popleft()
+                    found = _answered(future)
+                    yield first, found
             while waiting:
-                yield _answered(*waiting.popleft())
+                first, future = waiting.popleft()
+                found = _answered(future)
+                yield first, found
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answered(item: Item, future: Future[Answer]) -> tuple[Item, Answer | Refusal]:
+def _answered(future: Future[Answer]) -> Answer | Refusal:
     try:
-        return item, future.result()
+        return future.result()
     except (AudioError, AudioNotFoundError) as error:
-        return item, error
+        return error

@@ -10,6 +10,7 @@ import typer
 MODULES = (
     "accuracy",
     "export_table",
+    "fuzz",
     "gaps",
     "is09",
     "latency",

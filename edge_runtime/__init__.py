@@ -14,9 +14,11 @@ from edge_runtime.errors import (
     AudioNotFoundError,
     BundleError,
     BundleNotFoundError,
+    ClosedError,
     DeviceError,
     IEmoNetError,
     MissingExtraError,
+    ResultsError,
     RewardError,
 )
 from edge_runtime.live import Event, Stream
@@ -32,6 +34,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleNotFoundError",
+    "ClosedError",
     "DeviceError",
     "DialogueReward",
     "EmotionValues",
@@ -40,6 +43,7 @@ __all__ = [
     "IEmoNetError",
     "MissingExtraError",
     "Prediction",
+    "ResultsError",
     "RewardError",
     "Scores",
     "Segment",

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import shutil
-import stat
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime import audio_file
+from edge_runtime.errors import AudioError
 from edge_runtime.resample import Resampler
 
 SAMPLE_RATE = 16_000
@@ -25,8 +21,8 @@ BLOCK_VALUES = 1 << 22
 """No block holds more samples than this over all channels (16 MB), whatever the rate."""
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MOST_CHANNELS = 64
-IN_MEMORY = 32 << 20
-"""A stream that cannot seek is copied first; up to so many bytes in memory, beyond on disk."""
+FRAMES_PER_BYTE = 8_192
+"""No codec packs more (flac's silence: 65,535 samples in 14 bytes); a decoder that gives more goes round in circles."""
 
 Float = NDArray[np.float32]
 Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
@@ -67,7 +63,7 @@ class Recording:
             if sample_rate is not None:
                 raise AudioError("sample_rate is for arrays; a file states its own")
             self._array = None
-            self.name, self._file = _open(audio)
+            self.name, self._file, self._size = audio_file.opened(audio)
             self._rate, self._frames = self._file.samplerate, self._file.frames
             self._channels = self._file.channels
             self._check_riff_size()
@@ -116,9 +112,9 @@ class Recording:
             for begin in range(0, len(self._array), step):
                 yield self._array[begin : begin + step]
             return
-        done = 0
+        done, most = 0, self._size * FRAMES_PER_BYTE if self._endless else self._frames
         with self._file as file:
-            while True:
+            while done < most:
                 # A decoder that loses its way in a damaged file has filled what it could: the rest stays NaN.
                 block = np.full((step, self._channels), np.nan, np.float32)
                 try:
@@ -149,45 +145,6 @@ class Recording:
 
     def _note_early_end(self, there: float, promised: float) -> None:
         self.notes.append(f"file ends early: {there:.1f} s of the {promised:.1f} s that it promises")
-
-
-def _open(audio: Any) -> tuple[str, Any]:
-    if isinstance(audio, bytes | bytearray | memoryview):
-        name, source = "bytes", io.BytesIO(audio)
-    elif isinstance(audio, str | os.PathLike):
-        name = os.fsdecode(audio)
-        try:
-            status = Path(name).stat()
-        except (OSError, ValueError) as error:  # ValueError: a null character
-            raise AudioNotFoundError(f"{name}: no such file") from error
-        if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{name}: not a file")
-        if status.st_size == 0:
-            raise AudioError(f"{name}: empty, there is nothing in it")
-        source = os.fsencode(audio)  # type: ignore[assignment]
-    elif hasattr(audio, "read"):
-        name, source = str(getattr(audio, "name", "stream")), _seekable(audio)
-    else:
-        raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
-    try:
-        return name, soundfile.SoundFile(source)
-    except (soundfile.LibsndfileError, TypeError, OSError) as error:
-        reason = str(getattr(error, "error_string", error)).rstrip(".")
-        raise AudioError(f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3") from error
-
-
-def _seekable(stream: Any) -> Any:
-    try:
-        if stream.seekable():
-            return stream
-    except AttributeError:
-        pass
-    copy = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as the recording
-    shutil.copyfileobj(stream, copy)
-    if copy.tell() == 0:
-        raise AudioError(f"{getattr(stream, 'name', 'stream')}: empty, there is nothing in it")
-    copy.seek(0)
-    return copy
 
 
 def check_form(name: str, rate: int, channels: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from edge_runtime.asr import Decoding
 from edge_runtime.audio import SAMPLE_RATE
+from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, manifest_text
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.session import Session
 
@@ -125,7 +125,7 @@ class Bundle:
         if not path.is_file():
             raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = json.loads(manifest_text(path))
             _check_version(path, manifest["schema"], manifest["sample_rate"])
             slots = _check_slots(path, manifest["slots"])
             bundle = cls(
@@ -135,7 +135,7 @@ class Bundle:
                 labels=tuple(_text(label) for label in _list(manifest["labels"])),
                 slots={slot: _slot(folder, manifest["slots"][slot]) for slot in slots},
                 tokenizers={
-                    name: _checked(folder, manifest["tokenizers"][name])
+                    name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
                     for name, slot in TOKENIZERS.items()
                     if slot in slots
                 },
@@ -158,7 +158,9 @@ class Bundle:
             bundle._check_decoding(bundle.decoding)
         return bundle
 
-    def open(self, slot: str, *, device: str, threads: int) -> Session:
+    def open(
+        self, slot: str, *, device: str, threads: int, provider_options: Mapping[str, Any] | None = None
+    ) -> Session:
         """Open the graph of ``slot`` and check that it is what the manifest says.
 
         Raises:
@@ -166,7 +168,7 @@ class Bundle:
             DeviceError: the device cannot be had.
         """
         entry = self.slots[slot]
-        session = Session(entry.path, device=device, threads=threads)
+        session = Session(entry.path, device=device, threads=threads, provider_options=provider_options)
         for stated, real in ((entry.inputs, session.inputs), (entry.outputs, session.outputs)):
             found = tuple(Tensor(name, kind, tuple(shape)) for name, (kind, shape) in real.items())
             if found != stated:
@@ -257,32 +259,9 @@ def _positive(value: Any) -> float:
     return number
 
 
-def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
-    """Return the path of the file that ``entry`` names, after checking that it is the one meant."""
-    name = _text(entry["file"])
-    if Path(name).name != name or "\\" in name or "\0" in name or name in {".", ".."}:
-        raise BundleError(f"{folder / MANIFEST}: {name!r} is not a plain file name inside the bundle")
-    path = folder / name
-    try:
-        with path.open("rb") as file:
-            digest = _sha256(file)
-    except OSError as error:
-        raise BundleError(f"{path}: missing ({error.strerror}); fetch or export the bundle again") from error
-    if digest != entry["sha256"]:
-        raise BundleError(f"{path}: sha256 differs from the manifest's; fetch or export the bundle again")
-    return path
-
-
-def _sha256(file: Any) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
     return Slot(
-        path=_checked(folder, entry),
+        path=checked(folder, entry, LARGEST_GRAPH),
         precision=_text(entry["precision"]),
         inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),
         outputs=tuple(_tensor(t) for t in _list(entry["outputs"])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,7 +15,7 @@ from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.prediction import Scores, Segment
 from edge_runtime.segment import Utterance
-from edge_runtime.session import Arrays
+from edge_runtime.session import Arrays, Session
 
 Float = NDArray[np.float32]
 Timings = dict[str, float]
@@ -26,9 +26,8 @@ LONGEST_TEXT = 256
 class UtteranceClassifier:
     """The branches that a bundle has, and their fusion; safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, *, device: str, threads: int) -> None:
-        """Open the graphs of ``bundle``, all but voice activity."""
-        slots = {s: bundle.open(s, device=device, threads=threads) for s in bundle.slots if s != "vad"}
+    def __init__(self, bundle: Bundle, slots: Mapping[str, Session]) -> None:
+        """Use the graphs of ``bundle``, open in ``slots``."""
         self._bundle = bundle
         self._encode, self._listen = (
             SpeechEncoder(slots[s]) if s in slots else None for s in ("speech_encoder", "transcript_encoder")
@@ -105,7 +104,10 @@ class UtteranceClassifier:
     def _read(self, text: str) -> Arrays:
         assert self._text is not None
         # What came from a terminal may hold bytes that are no text; the tokenizer knows nothing of those.
-        encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
+        try:
+            encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
+        except Exception as error:  # the library raises bare Exception
+            raise BundleError(f"{self._bundle.tokenizers['text']}: fails on a text: {error}") from error
         return self._text(
             input_ids=np.array([encoded.ids], np.int64),
             attention_mask=np.array([encoded.attention_mask], np.int64),
@@ -140,6 +142,8 @@ class UtteranceClassifier:
 
     def _scores(self, logits: Float, temperature: str) -> Scores:
         scaled = logits[0].astype(np.float64) / self._bundle.temperatures[temperature]
+        if not np.isfinite(scaled).all():
+            raise BundleError(f"{self._bundle.folder}: its logits ({temperature}) are not numbers")
         odds = np.exp(scaled - scaled.max())
         probabilities = odds / odds.sum()
         labels = self._bundle.labels

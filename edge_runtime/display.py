@@ -23,9 +23,10 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
     else:
         lines.append(f"{INDENT}{bold}{prediction.label}{reset}  {prediction.confidence:.0%}")
         lines += [INDENT + line for line in _bars(prediction.scores)]
-        words = f"“{prediction.transcript}”" if prediction.transcript else "no words recognised"
-        lines += textwrap.wrap(words, 76, initial_indent=INDENT, subsequent_indent=INDENT + " ")
+        lines += _said(prediction.transcript)
         lines.append(f"{INDENT}voice {_brief(prediction.speech)}   words {_brief(prediction.text)}")
+        if len(prediction.used) == 1:
+            lines.append(f"{INDENT}{dim}from the {prediction.used[0]} alone{reset}")
         lines += [f"{INDENT}{dim}note: {note}{reset}" for note in prediction.notes]
     total = prediction.timings_ms["total"]
     parts = ", ".join(
@@ -35,6 +36,19 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
     )
     lines.append(f"{INDENT}{dim}{total:.0f} ms ({parts}){reset}")
     return "\n".join(lines)
+
+
+def render_words(text: str, answer: Scores, *, colour: bool = False) -> str:
+    """Return some lines of text about the words ``text``."""
+    bold, reset = (BOLD, RESET) if colour else ("", "")
+    lines = [f"{bold}{answer.label}{reset}  {answer.confidence:.0%}"]
+    lines += [INDENT + line for line in _bars(answer.scores)]
+    return "\n".join(lines + _said(text))
+
+
+def _said(words: str | None) -> list[str]:
+    shown = f"“{words}”" if words else "no words"
+    return textwrap.wrap(shown, 76, initial_indent=INDENT, subsequent_indent=INDENT + " ")
 
 
 def _bars(scores: Mapping[str, float]) -> list[str]:

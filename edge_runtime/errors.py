@@ -23,8 +23,16 @@ class BundleNotFoundError(IEmoNetError, FileNotFoundError):
     """No bundle at the place given, or none could be found."""
 
 
+class ClosedError(IEmoNetError, RuntimeError):
+    """The model was closed, and is asked again."""
+
+
 class DeviceError(IEmoNetError, RuntimeError):
     """The device that was asked for cannot be had."""
+
+
+class ResultsError(IEmoNetError, OSError):
+    """A file of results is in use, cannot be written, or holds something else."""
 
 
 class RewardError(IEmoNetError, ValueError):

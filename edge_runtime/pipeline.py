@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from edge_runtime.audio import Audio, Recording
+import numpy as np
+
+from edge_runtime import contract
+from edge_runtime.audio import SAMPLE_RATE, Audio, Recording
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.errors import BundleError
 from edge_runtime.live import Stream
 from edge_runtime.locate import locate
-from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment
-from edge_runtime.segment import LONGEST_S, utterances
+from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold
+from edge_runtime.segment import LONGEST_S, Utterance, utterances
 from edge_runtime.session import Session, thread_budget
 from edge_runtime.timeline import Channels, Timeline
+from edge_runtime.vad import STATE, VoiceActivity
 
 Item = TypeVar("Item")
 
@@ -24,17 +28,28 @@ Item = TypeVar("Item")
 class IEmoNet:
     """Emotion in speech from voice and words (the paper's section 4), on onnxruntime.
 
-    Safe to call from several threads at once.
+    Safe to call from several threads at once, and in a child process after ``os.fork``. As a context manager it
+    closes itself at the end.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        provider_options: Mapping[str, Any] | None = None,
+    ) -> None:
         """Open the graphs of ``bundle``; ``load`` is the usual way to get here."""
         budget = thread_budget(threads)
+        contract.check(bundle)
         self.bundle = bundle
-        self._vad: Session | None = None
-        if "vad" in bundle.slots:
-            self._vad = bundle.open("vad", device=device, threads=budget)
-        self._classify = UtteranceClassifier(bundle, device=device, threads=budget)
+        self._sessions = {
+            slot: bundle.open(slot, device=device, threads=budget, provider_options=provider_options)
+            for slot in bundle.slots
+        }
+        self._vad = self._sessions.get("vad")
+        self._classify = UtteranceClassifier(bundle, self._sessions)
 
     @classmethod
     def load(
@@ -43,6 +58,7 @@ class IEmoNet:
         *,
         device: str = "auto",
         threads: int | None = None,
+        provider_options: Mapping[str, Any] | None = None,
     ) -> IEmoNet:
         """Load a bundle.
 
@@ -50,14 +66,39 @@ class IEmoNet:
             bundle: its folder, or the name of an installed one; None takes the variable
                 ``EDGE_IEMONET_BUNDLE``, else the installed default.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            threads: processor threads for each graph; None takes as many as there are processors.
+            threads: processor threads for each call, as one graph runs after the other; None takes as many as there
+                are processors. With many calls at once, 1 is best.
+            provider_options: of onnxruntime's CUDA provider, such as ``{"gpu_mem_limit": 1 << 30}``.
 
         Raises:
             BundleNotFoundError: there is no such bundle.
             BundleError: it is damaged, or not for this version.
             DeviceError: the device cannot be had.
         """
-        return cls(Bundle.read(locate(bundle)), device=device, threads=threads)
+        found = Bundle.read(locate(bundle))
+        return cls(found, device=device, threads=threads, provider_options=provider_options)
+
+    def warm_up(self) -> None:
+        """Run every graph once, so that the first real call takes no longer than the others; on CUDA it would."""
+        noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
+        if self._vad is not None:
+            VoiceActivity(self._vad).probabilities(noise)
+            self._classify(Utterance(0.0, noise, np.ones(len(noise) // STATE, np.bool_)), None, {})
+        if "text_emotion" in self.bundle.slots:
+            self._classify.words("hello")
+
+    def close(self) -> None:
+        """Release the graphs; calls that are under way end as usual, later ones raise ``ClosedError``."""
+        for session in self._sessions.values():
+            session.close()
+
+    def __enter__(self) -> IEmoNet:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,11 +107,23 @@ class IEmoNet:
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # bytes are a sequence too, of no audio
-        self, audio: Audio, sample_rate: int | None = None, *, transcript: str | None = None
+        self,
+        audio: Audio,
+        sample_rate: int | None = None,
+        *,
+        transcript: str | None = None,
+        asr: bool = True,
+        threshold: float = 0.0,
     ) -> Prediction: ...
     @overload
     def __call__(
-        self, audio: Sequence[Audio], sample_rate: int | None = None, *, transcript: None = None
+        self,
+        audio: Sequence[Audio],
+        sample_rate: int | None = None,
+        *,
+        transcript: None = None,
+        asr: bool = True,
+        threshold: float = 0.0,
     ) -> list[Prediction]: ...
     def __call__(
         self,
@@ -78,6 +131,8 @@ class IEmoNet:
         sample_rate: int | None = None,
         *,
         transcript: str | None = None,
+        asr: bool = True,
+        threshold: float = 0.0,
     ) -> Prediction | list[Prediction]:
         """Say what emotion is in ``audio``.
 
@@ -86,17 +141,26 @@ class IEmoNet:
                 of them, for a list of answers.
             sample_rate: of arrays, in Hz.
             transcript: the words, if they are known; speech recognition is then left out.
+            asr: whether to recognise words that are not given; without, the voice alone answers.
+            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1.
 
         Raises:
             AudioNotFoundError: there is no such file.
             AudioError: the audio cannot be used; the message says why.
-            BundleError: the bundle reads words alone.
+            BundleError: the bundle reads words alone, or knows no voice and was told to recognise no words.
+            ClosedError: the model was closed.
+            ValueError: a threshold outside 0 to 1, or one transcript for a list.
         """
+        check_threshold(threshold)
         if isinstance(audio, list | tuple):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
-            return [self(one, sample_rate) for one in audio]
+            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
         vad = self._listening()
+        if transcript is None and not asr:
+            if "speech_emotion" not in self.bundle.slots:
+                raise BundleError(f"{self.bundle.folder}: has no slot speech_emotion; without words nothing is left")
+            transcript = ""
         begin = time.perf_counter()
         timings: Timings = {}
         recording = Recording(audio, sample_rate)  # type: ignore[arg-type]
@@ -107,21 +171,24 @@ class IEmoNet:
                 segments.append((self._classify(utterance, transcript, timings), int(utterance.spoken.sum())))
         timings["vad"] -= timings["read"]  # the reader runs inside the segmenter
         timings["total"] = 1000 * (time.perf_counter() - begin)
-        return self._joined(recording, segments, {k: round(v, 3) for k, v in timings.items()})
+        return self._joined(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
 
-    def classify_text(self, text: str) -> Scores:
+    def classify_text(self, text: str, *, threshold: float = 0.0) -> Scores:
         """Say what emotion is in words alone.
 
         Args:
             text: an utterance in the bundle's language; words of a dialogue, not of a page.
+            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1.
 
         Raises:
-            ValueError: there is nothing in it.
+            ValueError: there is nothing in it, or a threshold outside 0 to 1.
             BundleError: the bundle hears the voice alone.
+            ClosedError: the model was closed.
         """
+        check_threshold(threshold)
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
-        return self._classify.words(text.strip())
+        return self._classify.words(text.strip()).at(threshold)
 
     def timeline(self, audio: Audio, sample_rate: int | None = None, *, channels: Channels = "mix") -> Timeline:
         """Say what is said in a recording of any length, and how, utterance by utterance.
@@ -167,7 +234,11 @@ class IEmoNet:
         return self._vad
 
     def _joined(
-        self, recording: Recording, segments: list[tuple[Segment, int]], timings: Mapping[str, float]
+        self,
+        recording: Recording,
+        segments: list[tuple[Segment, int]],
+        timings: Mapping[str, float],
+        threshold: float,
     ) -> Prediction:
         notes = list(recording.notes)
         if not segments:
@@ -176,13 +247,13 @@ class IEmoNet:
             notes.append(f"longer than {LONGEST_S:.0f} s: cut at pauses, and the scores of the pieces averaged")
         fused = _mean([(s.fused, n) for s, n in segments if s.fused])
         return Prediction(
-            label=fused.label if fused else None,
+            label=fused.at(threshold).label if fused else None,
             confidence=fused.confidence if fused else None,
             scores=fused.scores if fused else {},
             transcript=" ".join(s.transcript for s, _ in segments if s.transcript) or None,
             speech=_mean([(s.speech, n) for s, n in segments if s.speech]),
             text=_mean([(s.text, n) for s, n in segments if s.text]),
-            segments=tuple(s for s, _ in segments),
+            segments=tuple(s.at(threshold) for s, _ in segments),
             duration_s=round(recording.duration_s, 3),
             timings_ms=timings,
             notes=tuple(notes),

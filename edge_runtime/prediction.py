@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 NO_SPEECH = "no speech"
+UNCERTAIN = "uncertain"
+"""The label of an answer whose confidence is below the threshold that was asked for."""
+
+
+def check_threshold(threshold: float) -> None:
+    """Check that ``threshold`` is a probability.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold={threshold}: a confidence is between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -14,7 +26,7 @@ class Scores:
     """One classifier's answer.
 
     Attributes:
-        label: the likeliest emotion.
+        label: the likeliest emotion; or "uncertain", where a threshold was asked for and is not reached.
         scores: calibrated probability of each label; they sum to 1.
     """
 
@@ -23,8 +35,12 @@ class Scores:
 
     @property
     def confidence(self) -> float:
-        """Probability of ``label``."""
-        return self.scores[self.label]
+        """Probability of the likeliest emotion."""
+        return max(self.scores.values())
+
+    def at(self, threshold: float) -> Scores:
+        """Return the same scores, with the label "uncertain" where ``confidence`` is less than ``threshold``."""
+        return self if self.confidence >= threshold else replace(self, label=UNCERTAIN)
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,10 @@ class Segment:
         """What the answer rests on: "voice", "words", or both."""
         return _used(self.speech, self.text)
 
+    def at(self, threshold: float) -> Segment:
+        """Return the same segment, with the label "uncertain" where the answer's confidence is less."""
+        return replace(self, fused=self.fused.at(threshold)) if self.fused else self
+
     @property
     def label(self) -> str | None:
         """The likeliest emotion, or None."""
@@ -83,8 +103,8 @@ class Prediction:
     ``notes`` says ``"no speech"``.
 
     Attributes:
-        label: the likeliest emotion, or None.
-        confidence: its calibrated probability, or None.
+        label: the likeliest emotion; "uncertain", where ``confidence`` is below the threshold asked for; or None.
+        confidence: the calibrated probability of the likeliest emotion, or None.
         scores: calibrated probability of each label.
         transcript: what was said, or None.
         speech: what the voice alone says, or None.

@@ -81,6 +81,27 @@ def tiny_bundle(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def altered(tmp_path: Path, bundle_folder: Path) -> Callable[[str, str, bytes], Path]:
+    """``altered("slots", "fusion", data)`` is the default bundle with one file that holds other data."""
+
+    def copy(kind: str, name: str, data: bytes) -> Path:
+        manifest = json.loads((bundle_folder / MANIFEST).read_text())
+        folder = tmp_path / "altered"
+        folder.mkdir()
+        for path in bundle_folder.iterdir():
+            (folder / path.name).symlink_to(path)
+        file = folder / manifest[kind][name]["file"]
+        file.unlink()
+        file.write_bytes(data)
+        manifest[kind][name].update(stated(file))
+        (folder / MANIFEST).unlink()
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        return folder
+
+    return copy
+
+
+@pytest.fixture
 def change(tiny_bundle: Path) -> Callable[[Change], Path]:
     """``change(edit)`` rewrites the manifest of ``tiny_bundle`` after ``edit`` has changed it in place."""
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import Bundle, BundleError, BundleNotFoundError, IEmoNet
 from edge_runtime.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
+from edge_runtime.bundle_files import LARGEST_MANIFEST, LARGEST_TOKENIZER
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
+Altered = Callable[[str, str, bytes], Path]
 WORDS, PARTS = ["name", "version", "labels"], ["slots", "tokenizers", "decoding", "calibration"]
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 REQUIRED = ["schema", "sample_rate", *WORDS, *PARTS]
@@ -155,6 +159,8 @@ def test_an_altered_file_is_refused_and_named(tiny_bundle: Path, file: str) -> N
     data[-1] ^= 1
     path.write_bytes(bytes(data))
     refused(tiny_bundle, f"{file}: sha256")
+    path.write_bytes(bytes(data) + b"more")
+    refused(tiny_bundle, f"{file}: {len(data) + 4} bytes, and the manifest states {len(data)}")
     path.unlink()
     refused(tiny_bundle, f"{file}: missing")
 
@@ -222,14 +228,66 @@ def test_a_graph_that_differs_from_the_manifest_is_not_opened(
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, bytes(range(256)) * 8])
 def test_a_graph_of_random_bytes_is_not_opened(tiny_bundle: Path, change: Change, data: bytes) -> None:
     (tiny_bundle / "vad.onnx").write_bytes(data)
-    folder = change(lambda m: m["slots"]["vad"].update(sha256=hashlib.sha256(data).hexdigest()))
+    folder = change(lambda m: m["slots"]["vad"].update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
     with pytest.raises(BundleError, match="onnxruntime cannot load"):
         Bundle.read(folder).open("vad", device="cpu", threads=1)
 
 
-def test_a_tokenizer_that_is_none_is_refused(tiny_bundle: Path) -> None:
-    with pytest.raises(BundleError, match="not a tokenizer"):
-        IEmoNet.load(tiny_bundle, device="cpu", threads=1)
+@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("data", [b"{}", b"", b"\xff", b"[" * 10_000])
+def test_a_tokenizer_that_is_none_is_refused(altered: Altered, name: str, data: bytes) -> None:
+    folder = altered("tokenizers", name, data)
+    with pytest.raises(BundleError, match=f"{name}_tokenizer.json: not a tokenizer"):
+        IEmoNet.load(folder, device="cpu", threads=1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes in folders there")
+@pytest.mark.parametrize("file", ["vad.onnx", "text_tokenizer.json", MANIFEST])
+def test_a_pipe_or_a_device_is_refused_without_reading_it(tiny_bundle: Path, file: str) -> None:
+    error = BundleNotFoundError if file == MANIFEST else BundleError
+    (tiny_bundle / file).unlink()
+    os.mkfifo(tiny_bundle / file)
+    with pytest.raises(error):
+        Bundle.read(tiny_bundle)
+    (tiny_bundle / file).unlink()
+    (tiny_bundle / file).symlink_to("/dev/zero")
+    with pytest.raises(error):
+        Bundle.read(tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    ("file", "size"), [(MANIFEST, LARGEST_MANIFEST), ("text_tokenizer.json", LARGEST_TOKENIZER), ("vad.onnx", 2 << 30)]
+)
+def test_gigabytes_are_refused_without_reading_them(change: Change, file: str, size: int) -> None:
+    entries = {"vad.onnx": ("slots", "vad"), "text_tokenizer.json": ("tokenizers", "text")}
+    kind, name = entries.get(file, ("slots", "fusion"))
+    folder = change(lambda m: file in entries and m[kind][name].update(bytes=size + 1))
+    with (folder / file).open("ab") as sparse:
+        sparse.truncate(size + 1)
+    refused(folder, f"{file}: {size + 1} bytes; no file of its kind has more")
+
+
+def test_links_are_followed_as_stores_of_models_are_made_of_them(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tiny_bundle / "vad.onnx").rename(tmp_path / "blob")
+    (tiny_bundle / "vad.onnx").symlink_to(tmp_path / "blob")
+    assert Bundle.read(tiny_bundle).slots["vad"].path == tiny_bundle / "vad.onnx"
+    (tmp_path / "blob").write_bytes(b"x" * (tmp_path / "blob").stat().st_size)
+    refused(tiny_bundle, "vad.onnx: sha256")
+
+
+def test_weights_in_another_file_are_refused(tiny_bundle: Path, change: Change) -> None:
+    (tiny_bundle / "weights.bin").write_bytes(bytes(16))
+    graph = onnx.load(tiny_bundle / "vad.onnx")
+    weights = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=onnx.TensorProto.EXTERNAL)
+    weights.external_data.add(key="location", value="weights.bin")
+    graph.graph.initializer.append(weights)
+    graph.graph.node[0].op_type = "Add"
+    graph.graph.node[0].input.append("w")
+    data = graph.SerializeToString()
+    (tiny_bundle / "vad.onnx").write_bytes(data)
+    folder = change(lambda m: m["slots"]["vad"].update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    with pytest.raises(BundleError, match="onnxruntime cannot load"):
+        Bundle.read(folder).open("vad", device="cpu", threads=1)
 
 
 JSON = st.recursive(

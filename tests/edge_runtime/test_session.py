@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from edge_runtime import BundleError, DeviceError
+from edge_runtime import BundleError, ClosedError, DeviceError
 from edge_runtime.session import CPU, CUDA, Session, providers, thread_budget
 
 
@@ -69,6 +69,30 @@ def test_unknown_names_are_refused(request: pytest.FixtureRequest, device: str, 
 def test_cuda_that_does_not_start_is_not_replaced_by_the_cpu_in_silence(tiny_bundle: Path) -> None:
     with pytest.raises(DeviceError, match="could not be started"):
         Session(tiny_bundle / "fusion.onnx", device="cuda")
+
+
+@pytest.mark.usefixtures("with_cuda")
+def test_options_go_to_cuda_and_nowhere_else() -> None:
+    options = {"gpu_mem_limit": 1 << 30}
+    assert providers("cuda:1", options) == [(CUDA, {"gpu_mem_limit": 1 << 30, "device_id": 1})]
+    assert providers("auto", options) == [(CUDA, options), CPU]
+    with pytest.raises(DeviceError, match="gpu_mem_limit"):
+        providers("cpu", options)
+
+
+def test_a_session_that_is_closed_says_so(tiny_bundle: Path) -> None:
+    session = Session(tiny_bundle / "fusion.onnx")
+    session.close()
+    session.close()
+    with pytest.raises(ClosedError, match="closed"):
+        session(x=np.zeros((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (4,), (0, 4)])
+def test_what_does_not_fit_a_graph_is_our_error(tiny_bundle: Path, shape: tuple[int, ...]) -> None:
+    session = Session(tiny_bundle / "fusion.onnx")
+    with pytest.raises(BundleError, match=r"fusion\.onnx: "):
+        session(x=np.zeros(shape, np.float32))
 
 
 def test_a_thread_budget_is_as_told_or_as_the_machine() -> None:

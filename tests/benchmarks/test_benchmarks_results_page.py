@@ -28,15 +28,6 @@ def test_without_results_only_the_papers_lines_stand(tmp_path):
     assert "## Voice" not in text and "MiniLM" not in text and "## int8" not in text
 
 
-def test_published_figures_name_their_protocols(tmp_path):
-    page = tmp_path / "results.md"
-    results_page.render(tmp_path, page)
-    rows = page.read_text().partition("## Published elsewhere")[2].partition("| --- |")[2].strip().split("\n")[1:]
-    assert len(rows) == 3
-    assert sum("the same test" in row for row in rows) == 1
-    assert all("the same test" in row or "not comparable" in row or "another protocol" in row for row in rows)
-
-
 def test_a_result_gets_its_line_with_its_spread(tmp_path):
     score = {"mean": 0.7, "std": 0.02, "interval": [0.6, 0.8]}
     speech = {"n": 9, "runs": 3, "folds": 5, "wa": score, "ua": score, "f1": score, "calibration": {"ece_after": 0.05}}

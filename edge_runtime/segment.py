@@ -123,8 +123,8 @@ class Segmenter:
         self._probabilities.append(self._voice(window))
         if self._probabilities[-1] >= THRESHOLD:
             self._last_voice = number
-        if self._last_voice < self._first:  # nobody speaks: the margin is enough
-            self._drop(len(self._kept) - MARGIN)
+        if self._last_voice < self._first:
+            self._drop_silence()
         elif number - self._last_voice >= (PAUSE if self._length >= SHORTEST else LONG_PAUSE):
             yield from self._given(self._length)
         elif len(self._kept) == LONGEST:
@@ -138,11 +138,17 @@ class Segmenter:
             waveform = waveform[: total - self._first * WINDOW]
         yield from self._utterance(waveform, finished=True)
         self._drop(windows)
+        if self._last_voice < self._first:
+            self._drop_silence()
 
     def _utterance(self, waveform: Float, *, finished: bool) -> Iterator[Utterance]:
         spoken = spoken_part(self._vad, waveform)
         if spoken.any():
             yield Utterance(self.settled_s, waveform, spoken, finished)
+
+    def _drop_silence(self) -> None:
+        """Where nobody speaks, the margin before the next voice is enough."""
+        self._drop(len(self._kept) - MARGIN)
 
     def _drop(self, windows: int) -> None:
         if windows > 0:

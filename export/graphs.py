@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,7 @@ def write(graph: Graph, path: Path) -> None:
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise ExportError(f"{path.name}: torch cannot express this network in ONNX: {error}") from error
+    _settle_sizes(graph, path)
     _check_axes(graph, path)
     check(graph, _grown(graph), path)
 
@@ -106,6 +108,27 @@ def check(graph: Graph, feed: Feed, path: Path) -> float:
             if not apart <= TOLERANCE:
                 raise ExportError(f"{path.name}: output {name} differs from torch's by {apart:.1e} of its size")
     return worst
+
+
+def _settle_sizes(graph: Graph, path: Path) -> None:
+    """State the fixed sizes of outputs, where shape inference could not tell them; a reader has to know them."""
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    open_ended = [
+        value.name
+        for value in session.get_outputs()
+        if any(isinstance(size, str) and i not in graph.axes.get(value.name, {}) for i, size in enumerate(value.shape))
+    ]
+    if not open_ended:
+        return
+    with torch.no_grad():
+        answer = graph.module(*graph.example)
+    sizes = dict(zip(graph.outputs, answer if isinstance(answer, tuple) else (answer,), strict=True))
+    model = onnx.load(str(path))
+    for value in (v for v in model.graph.output if v.name in open_ended):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if axis not in graph.axes.get(value.name, {}):
+                dim.dim_value = sizes[value.name].shape[axis]
+    onnx.save(model, str(path))
 
 
 def _check_axes(graph: Graph, path: Path) -> None:

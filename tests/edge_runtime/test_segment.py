@@ -91,6 +91,7 @@ def test_portions_of_any_size_give_what_the_whole_gives(recording: np.ndarray, s
 
 @settings(max_examples=60, deadline=None)
 @given(recording=conversations())
+@example(recording=np.concatenate([loud(0.96), silent(1.04), loud(1)]))
 def test_utterances_are_of_the_papers_length_in_order_and_lose_no_voice(recording: np.ndarray) -> None:
     found = cut(recording)
     taken = np.zeros(len(recording), bool)

@@ -1,0 +1,52 @@
+"""Classify many recordings on a cluster: Ray Data hands out the files, and each worker loads the runtime once.
+
+    pip install edge-iemonet "ray[data]"        # and the bundle's package, on every machine
+    python many_machines.py 'calls/*.flac' results/
+
+Without a cluster Ray starts on this machine alone. Paths must mean the same on every machine (shared storage).
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from edge_runtime import AudioError, AudioNotFoundError, IEmoNet
+
+
+class Classifier:
+    """One worker: a model on one thread, loaded when the worker starts."""
+
+    def __init__(self) -> None:
+        """Load the installed bundle."""
+        self.model = IEmoNet.load(device="cpu", threads=1)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row of the output; a bad file gives its error, and stops nobody."""
+        try:
+            answer = self.model(row["file"])
+        except (AudioError, AudioNotFoundError) as error:
+            return {"file": row["file"], "error": str(error), "label": None, "answer": None}
+        plain = json.dumps(answer.to_dict(), ensure_ascii=False)
+        return {"file": row["file"], "error": None, "label": answer.label, "answer": plain}
+
+
+def main(pattern: str, out: str) -> None:
+    """Classify what ``pattern`` matches, and write JSON lines into the folder ``out``."""
+    files = [{"file": str(Path(path).resolve())} for path in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - may be absolute
+    if not files:
+        sys.exit(f"many_machines: {pattern}: no such files")
+    ray.init(log_to_driver=False, ignore_reinit_error=True)
+    workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    # Small blocks, so that a slow machine does not keep the others waiting at the end.
+    blocks = ray.data.from_items(files, override_num_blocks=min(len(files), 4 * workers))
+    blocks.map(Classifier, concurrency=workers, num_cpus=1).write_json(str(Path(out).resolve()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

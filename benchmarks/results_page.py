@@ -75,8 +75,7 @@ def _tweets(found: Mapping[str, Result]) -> str:
 A tenth of the training tweets was kept apart. The test set was looked at once, with settings that stood before; class
 weights of the square root, though, follow a feasibility study, whose full weights had done less well on that same test.
 The paper's lines are BERT and XLNet, fine-tuned whole, five runs; MPNet-base is as large as BERT-base, and half of its
-blocks were left as they are. MiniLM was trained in bf16
-autocast. User names and web addresses were made alike, which the paper did not do."""
+blocks were left as they are. User names and web addresses were made alike, which the paper did not do."""
 
 
 def _voices(found: Mapping[str, Result]) -> str:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from edge_runtime.classifier import LONGEST_TEXT
 from edge_runtime.session import Session
 from edge_runtime.vad import VoiceActivity, spoken_part
 from export.fusion import fusion_graph, product_graph
@@ -26,7 +27,6 @@ from trainer.speech.network import SpeechEmotion
 
 TRIED = 8
 """So many real recordings and sentences are compared with torch, number by number."""
-LONGEST_TEXT = 256
 
 
 @dataclass

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
+from edge_runtime.classifier import LONGEST_TEXT
 from export.precision.eight_bits import Feed
 from export.precision.judge import Agreement
 from export.samples import Sample, Samples
 from export.verification import CLEAR, ENOUGH
 
-LONGEST_TEXT = 256
 HEARD, READ = ("speech_encoder", "speech_emotion"), ("text_emotion",)
 
 

@@ -14,6 +14,7 @@ Both modules use the very weights of a transformers checkpoint; none is trained 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import librosa
 import torch
@@ -90,6 +91,7 @@ class SpeechEncoder(nn.Module):
         super().__init__()
         config = model.config
         self.heads: int = config.decoder_attention_heads
+        self.width: int = config.d_model
         self.encoder = model.model.encoder
         self.cross = nn.ModuleList([layer.encoder_attn for layer in model.model.decoder.layers])
         self.mel = LogMel(config.num_mel_bins)
@@ -130,15 +132,13 @@ class SpeechEncoder(nn.Module):
     def _encode(self, mel: Tensor) -> list[Tensor]:
         encoder = self.encoder
         x = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).transpose(1, 2)
+        cut = self._heads(x)
         x = x + encoder.embed_positions.weight[: x.shape[1]]
         layers = [x]
         for layer in encoder.layers:
             attention, normed = layer.self_attn, layer.self_attn_layer_norm(x)
-            mixed = attend(
-                split(attention.q_proj(normed), self.heads),
-                split(attention.k_proj(normed), self.heads),
-                split(attention.v_proj(normed), self.heads),
-            )
+            queries = cut.queries(attention.q_proj(normed))
+            mixed = cut.attend(queries, cut.split(attention.k_proj(normed)), cut.split(attention.v_proj(normed)))
             x = x + attention.out_proj(mixed)
             x = x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
             layers.append(x)
@@ -146,7 +146,11 @@ class SpeechEncoder(nn.Module):
 
     def _keys_values(self, encoded: Tensor) -> list[Tensor]:
         projections = [p for layer in self.cross for p in (layer.k_proj, layer.v_proj)]
-        return [split(projection(encoded), self.heads) for projection in projections]  # type: ignore[operator]
+        cut = self._heads(encoded)
+        return [cut.split(projection(encoded)) for projection in projections]  # type: ignore[operator]
+
+    def _heads(self, x: Tensor) -> Heads:
+        return Heads(x.shape[0], x.shape[1], self.heads, self.width // self.heads)
 
 
 class TranscriptDecoder(nn.Module):
@@ -160,6 +164,7 @@ class TranscriptDecoder(nn.Module):
         super().__init__()
         self.decoder = model.model.decoder
         self.heads: int = model.config.decoder_attention_heads
+        self.width: int = model.config.d_model
 
     def forward(self, tokens: Tensor, cross_bias: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         """Decode one step.
@@ -177,6 +182,7 @@ class TranscriptDecoder(nn.Module):
         decoder = self.decoder
         past, cross = memory[: len(memory) // 2], memory[len(memory) // 2 :]
         old = past[0].shape[2]
+        cut = Heads(tokens.shape[0], tokens.shape[1], self.heads, self.width // self.heads)
         embedding = decoder.embed_tokens.weight
         position = torch.arange(tokens.shape[1], device=tokens.device) + old
         x = F.embedding(tokens, embedding) + decoder.embed_positions.weight[position]
@@ -185,13 +191,13 @@ class TranscriptDecoder(nn.Module):
         present = []
         for i, layer in enumerate(decoder.layers):
             own, normed = layer.self_attn, layer.self_attn_layer_norm(x)
-            keys = torch.cat([past[2 * i], split(own.k_proj(normed), self.heads)], dim=2)
-            values = torch.cat([past[2 * i + 1], split(own.v_proj(normed), self.heads)], dim=2)
+            keys = torch.cat([past[2 * i], cut.split(own.k_proj(normed))], dim=2)
+            values = torch.cat([past[2 * i + 1], cut.split(own.v_proj(normed))], dim=2)
             present += [keys, values]
-            x = x + own.out_proj(attend(split(own.q_proj(normed), self.heads), keys, values, mask))
+            x = x + own.out_proj(cut.attend(cut.queries(own.q_proj(normed)), keys, values, mask))
             other = layer.encoder_attn
-            query = split(other.q_proj(layer.encoder_attn_layer_norm(x)), self.heads)
-            x = x + other.out_proj(attend(query, cross[2 * i], cross[2 * i + 1], cross_bias))
+            query = cut.queries(other.q_proj(layer.encoder_attn_layer_norm(x)))
+            x = x + other.out_proj(cut.attend(query, cross[2 * i], cross[2 * i + 1], cross_bias))
             x = x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
         return decoder.layer_norm(x)[:, -1] @ embedding.t(), *present
 
@@ -201,15 +207,34 @@ def sym_min(a: int, b: int) -> int:
     return torch.minimum(a, torch.tensor(b)) if isinstance(a, Tensor) else min(a, b)
 
 
-def split(x: Tensor, heads: int) -> Tensor:
-    """(batch, time, width) → (batch, heads, time, width / heads)."""
-    return x.view(x.shape[0], x.shape[1], heads, x.shape[2] // heads).transpose(1, 2)
+@dataclass(frozen=True)
+class Heads:
+    """How states are cut into heads: the same for every layer, so that a graph works out its sizes once.
 
+    Attributes:
+        batch: utterances.
+        time: states of each.
+        heads: parts that a state is cut into.
+        width: of a part.
+    """
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Scaled dot-product attention over heads, joined again to (batch, time, width)."""
-    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(2, 3)
-    if mask is not None:
-        scores = scores + mask
-    mixed: Tensor = scores.softmax(-1) @ values
-    return mixed.transpose(1, 2).reshape(mixed.shape[0], mixed.shape[2], -1)
+    batch: int
+    time: int
+    heads: int
+    width: int
+
+    def split(self, x: Tensor) -> Tensor:
+        """(batch, time, heads * width) → (batch, heads, time, width)."""
+        return x.view(self.batch, self.time, self.heads, self.width).transpose(1, 2)
+
+    def queries(self, x: Tensor) -> Tensor:
+        """What ``split`` does, scaled; before it, as onnxruntime's product that scales is several times slower."""
+        return self.split(x * self.width**-0.5)
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Dot-product attention of scaled queries (batch, heads, time, width) → (batch, time, heads * width)."""
+        scores = queries @ keys.transpose(2, 3)
+        if mask is not None:
+            scores = scores + mask
+        mixed = scores.softmax(-1) @ values
+        return mixed.transpose(1, 2).reshape(self.batch, self.time, self.heads * self.width)

@@ -13,6 +13,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from export.precision.layers import is_recurrent, products
 from export.precision.recipe import Recipe
 from export.precision.tables import quantise_tables, tied_tables
+from export.precision.vocabulary import screen_vocabulary
 
 Feed = Mapping[str, "np.ndarray[Any, Any]"]
 
@@ -30,6 +31,7 @@ def eight_bits(prepared: onnx.ModelProto, recipe: Recipe, scratch: Path, feeds: 
     """
     model = onnx.ModelProto()
     model.CopyFrom(prepared)
+    screen_vocabulary(model, recipe)
     tied = tied_tables(model)
     names = [name for name in products(model) if not recipe.keeps(name)]
     target = scratch / "eight_bits.onnx"

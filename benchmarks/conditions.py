@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clips import Float
 from edge_runtime.audio import SAMPLE_RATE, Recording
-from trainer.augment import add_noise, band_pass, change_speed
+from trainer.augment import add_noise, babble, band_pass, change_speed, mix
 
 WHITE = 0.0
 VOICES = 6
@@ -70,22 +70,6 @@ def conditions(crowd: Sequence[Float]) -> list[Condition]:
     ]  # fmt: skip
 
 
-def mix(x: Float, noise: Float, snr_db: float) -> Float:
-    """Add ``noise`` so loud that the mean power of ``x``, pauses and all, is ``snr_db`` above it."""
-    gain = np.sqrt(np.mean(x**2) / max(float(np.mean(noise**2)), 1e-12)) * 10 ** (-snr_db / 20)
-    result: Float = (x + gain * noise).astype(np.float32)
-    return result
-
-
-def babble(length: int, crowd: Sequence[Float], random: np.random.Generator) -> Float:
-    """Return ``length`` samples of ``VOICES`` people at once, equally loud, each from a random place on."""
-    mixed = np.zeros(length, np.float32)
-    for i in random.choice(len(crowd), VOICES, replace=False):
-        voice = crowd[i] / max(float(np.sqrt(np.mean(crowd[i] ** 2))), 1e-6)
-        mixed += np.resize(np.roll(voice, int(random.integers(len(voice)))), length)
-    return mixed
-
-
 def encoded(x: Float, form: str, kind: str, level: float) -> bytes:
     """Return ``x`` as a file of a lossy format; ``level`` is libsndfile's, 0 least and 1 most compressed."""
     file = io.BytesIO()
@@ -101,7 +85,8 @@ def _white(x: Float, random: np.random.Generator, *, snr_db: float) -> Float:
 
 
 def _babble(x: Float, random: np.random.Generator, *, snr_db: float, crowd: Sequence[Float]) -> Float:
-    return mix(x, babble(len(x), crowd, random), snr_db)
+    voices = [crowd[i] for i in random.choice(len(crowd), VOICES, replace=False)]
+    return mix(x, babble(len(x), voices, random), snr_db)
 
 
 def _gain(x: Float, _: np.random.Generator, *, db: float) -> Float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from rich.progress import track
 from tokenizers import Tokenizer
 from torch import nn
 
-from benchmarks.clips import Float, read
+from benchmarks.clips import Float
+from edge_runtime import vad
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
@@ -31,6 +33,7 @@ from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import Side
 from trainer.protocols import session_fold, speaker_folds
 from trainer.speech import fit as speech_fit
+from trainer.speech.features import conditions
 from trainer.speech.network import SpeechEmotion, pool
 
 Int = NDArray[np.integer[Any]]
@@ -54,12 +57,14 @@ class FrontEnd:
 
     def __init__(self, bundle: Bundle) -> None:
         """Open the graphs."""
-        vad, encoder, decoder = (
+        graphs = (bundle.slots[slot].path.read_bytes() for slot in ("vad", "speech_encoder"))
+        self.key = " ".join(hashlib.sha256(graph).hexdigest() for graph in graphs)
+        detector, encoder, decoder = (
             bundle.open(slot, device="cpu", threads=1) for slot in ("vad", "speech_encoder", "transcript_decoder")
         )
         assert bundle.decoding is not None
         tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-        self._vad, self._encode = VoiceActivity(vad), SpeechEncoder(encoder)
+        self._vad, self._encode = VoiceActivity(detector), SpeechEncoder(encoder)
         self._decode = TranscriptDecoder(decoder, tokenizer, bundle.decoding)
 
     def __call__(self, waveform: Float) -> Heard:
@@ -146,20 +151,18 @@ def train(
 
 def _states(everything: Sequence[Utterance], front_end: FrontEnd, settings: speech_fit.Settings, cache: Path) -> Float:
     """Return pooled states (n, 1 + copies, layers, 2 x width) of each recording and its altered copies."""
-    text = f"{checksum(everything)} {[u.id for u in everything]} {settings.copies} {settings.seed}"
+    code = "".join(inspect.getsource(part) for part in (augment, conditions, FrontEnd, vad))
+    text = (
+        f"{checksum(everything)} {[u.id for u in everything]} {settings.copies} {settings.seed} {code} {front_end.key}"
+    )
     path = cache / f"strangers-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
     if path.is_file():
         stored: Float = np.load(path)
         return stored
     rows = []
-    for number, utterance in enumerate(track(everything, "encoding", console=Console(stderr=True), transient=True)):
-        assert utterance.audio is not None
-        clean = read(utterance.audio)
-        copies = [
-            augment.random_condition(clean, np.random.default_rng([settings.seed, number, copy]))
-            for copy in range(settings.copies)
-        ]
-        rows.append(np.stack([front_end.to_learn_from(x) for x in (clean, *copies)]))
+    for number in track(range(len(everything)), "encoding", console=Console(stderr=True), transient=True):
+        heard = conditions(everything, number, settings.copies, settings.seed)
+        rows.append(np.stack([front_end.to_learn_from(x) for x in heard]))
     cache.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp.npy")
     np.save(scratch, np.stack(rows))

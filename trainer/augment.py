@@ -1,6 +1,8 @@
-"""The same voice in another room, on another line, at another pace: seeded changes to a waveform."""
+"""The same voice in another room, in a crowd, on another line, at another pace: seeded changes to a waveform."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import soxr
@@ -11,14 +13,27 @@ SAMPLE_RATE = 16_000
 Float = NDArray[np.float32]
 
 
+def mix(x: Float, other: Float, snr_db: float) -> Float:
+    """Add ``other`` so loud that the mean power of ``x``, pauses and all, is ``snr_db`` above it."""
+    gain = np.sqrt(np.mean(x**2) / max(float(np.mean(other**2)), 1e-12)) * 10 ** (-snr_db / 20)
+    result: Float = (x + gain * other).astype(np.float32)
+    return result
+
+
 def add_noise(x: Float, random: np.random.Generator, snr_db: float, colour: float) -> Float:
     """Add noise whose spectrum falls with frequency to the power ``colour`` (0 white, 1 pink, 2 brown)."""
     spectrum = np.fft.rfft(random.standard_normal(len(x)))
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-colour / 2)
-    noise = np.fft.irfft(spectrum, len(x))
-    gain = np.sqrt(np.mean(x**2) / max(np.mean(noise**2), 1e-12)) * 10 ** (-snr_db / 20)
-    result: Float = (x + gain * noise).astype(np.float32)
-    return result
+    return mix(x, np.fft.irfft(spectrum, len(x)).astype(np.float32), snr_db)
+
+
+def babble(length: int, voices: Sequence[Float], random: np.random.Generator) -> Float:
+    """Return ``length`` samples of all ``voices`` at once, equally loud, each over and over from a random place on."""
+    mixed = np.zeros(length, np.float32)
+    for voice in voices:
+        level = max(float(np.sqrt(np.mean(voice**2))), 1e-6)
+        mixed += np.resize(np.roll(voice / level, int(random.integers(len(voice)))), length)
+    return mixed
 
 
 def reverberate(x: Float, random: np.random.Generator, decay_s: float, wet: float) -> Float:
@@ -62,8 +77,10 @@ def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
     return x[begin : len(x) - (cut - begin)]
 
 
-def random_condition(x: Float, random: np.random.Generator) -> Float:
+def random_condition(x: Float, random: np.random.Generator, crowd: Float | None = None) -> Float:
     """Return ``x`` under a random mixture of the changes above; the gain is drawn from x0.1 to x2.
+
+    With ``crowd``, of any length, others talk meanwhile.
 
     The changes are as mild as robustness allows: the tilt of a spectrum and the pace of a voice are
     themselves signs of emotion, and a model that is taught to overlook them generalises less to other corpora.
@@ -76,6 +93,8 @@ def random_condition(x: Float, random: np.random.Generator) -> Float:
         x = tilt(x, float(random.uniform(-2, 2)))
     if random.random() < 0.4:
         x = reverberate(x, random, float(random.uniform(0.1, 0.6)), float(random.uniform(0.1, 0.8)))
+    if crowd is not None:
+        x = mix(x, np.resize(crowd, len(x)), float(random.uniform(3, 25)))
     if random.random() < 0.6:
         x = add_noise(x, random, float(random.uniform(8, 40)), float(random.choice([0.0, 1.0, 2.0])))
     if random.random() < 0.2:

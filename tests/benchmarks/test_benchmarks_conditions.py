@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import clips
-from benchmarks.conditions import AXES, MP3, OPUS, VOICES, VORBIS, babble, conditions, encoded, mix
+from benchmarks.conditions import AXES, MP3, OPUS, VOICES, VORBIS, conditions, encoded
 from edge_runtime.audio import SAMPLE_RATE
 
 
@@ -24,24 +24,11 @@ def crowd(jfk):
     return list(np.array_split(clips.read(jfk), 2 * VOICES))
 
 
-@pytest.mark.parametrize("snr", [20.0, 0.0, -5.0])
-@pytest.mark.parametrize("loudness", [1e-3, 1.0])
-def test_noise_is_at_the_ratio_asked_for_however_loud_it_was(speech, snr, loudness):
-    noise = loudness * np.random.default_rng(0).standard_normal(len(speech)).astype(np.float32)
-    assert power_db(speech) - power_db(mix(speech, noise, snr) - speech) == pytest.approx(snr, abs=0.05)
-
-
 def test_every_condition_with_a_ratio_keeps_it(speech, crowd):
     for way in conditions(crowd):
         if way.kind in {"white noise", "babble"}:
             noise = way.change(speech, np.random.default_rng(1)) - speech
             assert power_db(speech) - power_db(noise) == pytest.approx(way.level, abs=0.05), way
-
-
-def test_babble_is_everybody_equally_loud(crowd):
-    loud = [voice * 10.0**i for i, voice in enumerate(crowd)]
-    one, other = (babble(8000, side, np.random.default_rng(2)) for side in (crowd, loud))
-    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_every_condition_gives_sound_of_its_length_on_a_known_axis(speech, crowd):

@@ -69,6 +69,37 @@ def test_noise_has_the_level_asked_for(seed, snr_db, colour):
     assert decibels(x, found - x) == pytest.approx(snr_db, abs=1.0)
 
 
+@settings(deadline=None, max_examples=40)
+@given(seeds, st.floats(-10, 40), st.floats(1e-3, 1.0))
+def test_a_mixture_has_the_ratio_asked_for_however_loud_the_other_was(seed, snr_db, loudness):
+    x = sine(300)
+    found = augment.mix(x, loudness * noise(RATE, seed), snr_db)
+    assert decibels(x, found - x) == pytest.approx(snr_db, abs=0.1)
+
+
+def test_babble_is_everybody_equally_loud():
+    quiet = [sine(hz, samples) for hz, samples in ((200, 3000), (300, 20000), (440, 8000))]
+    loud = [voice * np.float32(10.0**i) for i, voice in enumerate(quiet)]
+    one, other = (augment.babble(8000, side, np.random.default_rng(2)) for side in (quiet, loud))
+    assert one.shape == (8000,)
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+    alone = augment.babble(8000, quiet[:1], np.random.default_rng(2))
+    assert np.sqrt(np.mean(alone**2)) == pytest.approx(1.0, abs=0.01)
+
+
+def test_babble_of_silence_is_silence():
+    assert not augment.babble(RATE, [np.zeros(100, np.float32)] * 3, np.random.default_rng(0)).any()
+
+
+@settings(deadline=None, max_examples=40)
+@given(seeds, st.integers(1, RATE), st.integers(1, RATE))
+def test_a_crowd_of_any_length_is_heard(seed, samples, crowd):
+    x, others = noise(samples), noise(crowd, seed=1)
+    alone, among = (augment.random_condition(x, np.random.default_rng(seed), c) for c in (None, others))
+    assert np.isfinite(among).all()
+    assert alone.shape != among.shape or not np.array_equal(alone, among)
+
+
 def test_coloured_noise_falls_with_frequency():
     x = noise(RATE)
     spectra = [np.abs(np.fft.rfft(augment.add_noise(x, np.random.default_rng(0), 0.0, c) - x)) ** 2 for c in (0, 1, 2)]

@@ -9,7 +9,8 @@ from onnx import TensorProto, helper
 
 from edge_runtime.errors import WeightsError
 from trainer.corpora.records import Utterance
-from trainer.speech.features import pooled_states, read
+from trainer.speech import features
+from trainer.speech.features import conditions, pooled_states, read
 
 
 def voice_activity(path: Path) -> None:
@@ -56,6 +57,32 @@ def test_each_recording_gives_itself_and_its_copies(tmp_path, pretrained, voices
     np.testing.assert_allclose(other[:, 0], found[:, 0], atol=1e-6)
     assert not np.allclose(other[:, 1:], found[:, 1:])
     assert not np.allclose(found[0, 0], found[1, 0])
+
+
+def test_the_crowd_is_the_speakers_own_other_recordings(tmp_path, clip, monkeypatch):
+    people = [("a", 0), ("a", 1), ("b", 2), ("a", 3)]
+    said = [
+        Utterance(str(i), "emodb", "sad", who, audio=clip(tmp_path / f"{i}.flac", seconds=0.4, seed=seed))
+        for i, (who, seed) in enumerate(people)
+    ]
+    heard = []
+    monkeypatch.setattr(features, "CROWDED", 1.0)
+    monkeypatch.setattr(features, "read", lambda path: heard.append(path.stem) or read(path))
+    clean, *copies = conditions(said, 0, 3, 0)
+    np.testing.assert_array_equal(clean, read(said[0].audio))
+    assert len(copies) == 3
+    assert set(heard) == {"0", "1", "3"}
+    heard.clear()
+    conditions(said, 2, 3, 0)  # nobody else is b
+    assert heard == ["2"]
+
+
+def test_a_share_of_the_copies_is_crowded(tmp_path, clip, monkeypatch):
+    said = [Utterance(str(i), "emodb", "sad", "a", audio=clip(tmp_path / f"{i}.flac", seconds=0.1)) for i in range(3)]
+    crowds = []
+    monkeypatch.setattr(features.augment, "random_condition", lambda x, _, crowd: crowds.append(crowd is not None) or x)
+    conditions(said, 0, 200, 0)
+    assert abs(np.mean(crowds) - features.CROWDED) < 0.1
 
 
 def test_what_was_computed_is_read_again_until_something_changes(tmp_path, pretrained, voices, clip):

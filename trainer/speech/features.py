@@ -26,6 +26,11 @@ from trainer.weights import provenance
 
 Float = NDArray[np.float32]
 
+CROWDED = 0.35
+"""Share of the altered copies in which others talk."""
+VOICES = 6
+"""So many talk at once."""
+
 
 def read(path: Path) -> Float:
     """Return a recording as the runtime reads it: mono, 16 kHz, float32."""
@@ -55,20 +60,44 @@ def pooled_states(
     encoder = whisper.SpeechEncoder(model).eval()
     vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
     rows = []
-    for number, utterance in enumerate(track(utterances, "encoding", disable=quiet, console=Console(stderr=True))):
-        assert utterance.audio is not None
-        clean = read(utterance.audio)
-        conditions = [clean]
-        for copy in range(copies):
-            random = np.random.default_rng([seed, number, copy])
-            conditions.append(augment.random_condition(clean, random))
-        rows.append(np.stack([_pooled(waveform, encoder, vad) for waveform in conditions]))
+    for number in track(range(len(utterances)), "encoding", disable=quiet, console=Console(stderr=True)):
+        rows.append(np.stack([_pooled(x, encoder, vad) for x in conditions(utterances, number, copies, seed)]))
     result = np.stack(rows)
     cache.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp.npy")
     np.save(scratch, result)
     os.replace(scratch, path)
     return result
+
+
+def conditions(utterances: Sequence[Utterance], number: int, copies: int, seed: int) -> list[Float]:
+    """Return the waveform of an utterance, and that under ``copies`` random conditions (``trainer.augment``).
+
+    The others who talk in some of them are the speaker's own other recordings: so no voice comes into a fold, or a
+    corpus, that it is held out of. A speaker of a single recording is never in a crowd.
+
+    Args:
+        utterances: with audio.
+        number: of the utterance.
+        copies: how many.
+        seed: of the conditions.
+    """
+    own = utterances[number]
+    assert own.audio is not None
+    speaker = [
+        u.audio for i, u in enumerate(utterances) if i != number and (u.corpus, u.speaker) == (own.corpus, own.speaker)
+    ]
+    others = [path for path in speaker if path]
+    clean = read(own.audio)
+    heard = [clean]
+    for copy in range(copies):
+        random = np.random.default_rng([seed, number, copy])
+        crowd = None
+        if others and random.random() < CROWDED:
+            chosen = random.choice(len(others), min(VOICES, len(others)), replace=False)
+            crowd = augment.babble(len(clean), [read(others[i]) for i in chosen], random)
+        heard.append(augment.random_condition(clean, random, crowd))
+    return heard
 
 
 @torch.no_grad()
@@ -85,5 +114,6 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
 def _key(utterances: Sequence[Utterance], copies: int, seed: int) -> str:
     code = "".join(inspect.getsource(module) for module in (whisper, augment, vad_module))
     order = [u.id for u in utterances]  # which the checksum leaves out
-    text = f"{checksum(utterances)} {order} {copies} {seed} {code} {inspect.getsource(pool)}"
+    code += inspect.getsource(pool) + inspect.getsource(conditions) + f"{CROWDED} {VOICES}"
+    text = f"{checksum(utterances)} {order} {copies} {seed} {code}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,14 +14,24 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import typer
+from tokenizers import Tokenizer
+from transformers import WhisperForConditionalGeneration
 
 from benchmarks import clips, record
 from benchmarks.limit import feeds_of
-from benchmarks.options import EXAMPLE, Data, Seed, Weights
+from benchmarks.options import BUNDLE, EXAMPLE, Data, Seed, Weights
 from benchmarks.samples import milliseconds, paired, rounds
+from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.audio import SAMPLE_RATE
+from edge_runtime.bundle import Bundle
 from edge_runtime.session import CPU, Arrays, Session
 from edge_runtime.vad import VoiceActivity, spoken_part
+from export.graphs import write
+from export.precision.eight_bits import eight_bits
+from export.precision.layers import prepare
+from export.precision.recipe import Recipe
 from export.rewrite import windows_side_by_side
+from export.whisper import decoder_graph
 
 SECONDS = (1.0, 4.0, 15.0)
 REPEATS = 30
@@ -36,14 +46,17 @@ def measure(recordings: Sequence[Path], weights: Path, scratch: Path, *, repeats
 
     Args:
         recordings: what clips are cut from.
-        weights: folder that holds ``silero-vad``.
-        scratch: for the rewritten graph.
+        weights: folder that holds ``silero-vad`` and ``whisper-tiny.en``.
+        scratch: for the rewritten graphs.
         repeats: calls of each.
         compared: clips of 4 s on which answers are compared.
         seed: of the choice of recordings.
     """
     return {
         "voice activity: windows side by side": _detector(recordings, weights, scratch, repeats, compared, seed),
+        "transcript decoder: half of the vocabulary's bits first": _decoder(
+            recordings, decoders(weights, scratch), repeats, compared, seed
+        ),
         "two threads: waiting by spinning within a call, not by sleeping": _spinning(recordings, repeats, seed),
     }
 
@@ -74,6 +87,43 @@ def _detector(
         "clips_with_the_same_spoken_part": same,
         "greatest_difference_of_a_probability": float(f"{max(differences):.1e}"),
     }
+
+
+def decoders(weights: Path, scratch: Path) -> tuple[Path, Path]:
+    """Return the int8 decoder that reads all of its vocabulary for each token, and the one that screens it."""
+    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
+    write(decoder_graph(model), scratch / "exact.onnx")
+    prepared = prepare(scratch / "exact.onnx")
+    paths = scratch / "whole.onnx", scratch / "screened.onnx"
+    for path, screened in zip(paths, (False, True), strict=True):
+        onnx.save(eight_bits(prepared, Recipe(), scratch, screened=screened), str(path))
+    return paths
+
+
+def _decoder(
+    recordings: Sequence[Path], graphs: tuple[Path, Path], repeats: int, compared: int, seed: int
+) -> dict[str, Any]:
+    before, after = (Session(path) for path in graphs)
+    times = {}
+    for seconds in SECONDS:
+        (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
+        _, steps = feeds_of(clip, threads=1)["transcript_decoder"]
+        calls: dict[str, Callable[[], object]] = {
+            name: lambda s=session, f=steps: [s(**feed) for feed in f]  # type: ignore[misc]
+            for name, session in (("before", before), ("after", after))
+        }
+        times[f"{seconds:g} s, {len(steps)} tokens"] = _pair(calls, repeats)
+    bundle = Bundle.read(BUNDLE)
+    assert bundle.decoding is not None
+    encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
+    tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
+    said = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (before, after)]
+    same = 0
+    for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
+        _, cross = encode(x)
+        one, other = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in said)
+        same += one == other
+    return {"threads": 1, "ms": times, "clips": compared, "clips_with_the_same_transcript": same}
 
 
 def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:

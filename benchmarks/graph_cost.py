@@ -79,6 +79,11 @@ def _product(node: onnx.NodeProto, shapes: Mapping[str, Shape], constants: Array
         tall = len(shapes[node.input[1]]) == 2
         return Product(node.op_type, kind, rows * prod(batch) if tall else rows, inner, columns,
                        1 if tall else prod(batch), weights)  # fmt: skip
+    if node.op_type == "MatMulNBits":
+        *places, columns = shapes[node.output[0]]
+        inner = next(a.i for a in node.attribute if a.name == "K")
+        # Its kernels turn the other side into eight bits, and so are the weights multiplied.
+        return Product(node.op_type, "int8", prod(places), inner, columns, 1, weights)
     if node.op_type == "Conv":
         (batch_size, channels, *places) = shapes[node.output[0]]
         inner = prod(shapes[node.input[1]][1:])

@@ -36,6 +36,8 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
+LABEL_APART = 1.25
+"""On a logarithmic axis, labels nearer than this factor overlap."""
 SLOTS = ("read", "vad", "speech_encoder", "speech_emotion", "transcript_decoder", "text_emotion", "fusion")
 CURVES = {
     "voice": "voice",
@@ -50,13 +52,18 @@ def peers(result: Result, target: Path) -> None:
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 3.2))
         whole = [peer for peer in result["peers"].values() if peer["whole"]]
+        ends: list[tuple[float, str]] = []
         for peer, colour in zip(whole, COLOURS, strict=False):
             lengths = [float(length) for length in peer["ms"]]
             ms = [part["p50"] for part in peer["ms"].values()]
             axes.plot(lengths, ms, marker="o", color=colour, label=peer["title"])
-            axes.annotate(f" {ms[-1]:.0f} ms", (lengths[-1], ms[-1]), color=colour, va="center")
+            ends.append((ms[-1], colour))
         axes.set(yscale="log", xlabel="seconds of speech", ylabel="ms a clip (log)")
         axes.set_xlim(0, 17.5)
+        above = 0.0
+        for ms_at_end, colour in sorted(ends):
+            above = max(ms_at_end, LABEL_APART * above)
+            axes.annotate(f"{ms_at_end:.0f} ms", (15.3, above), color=colour, va="center")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
         _save(figure, target)
 

@@ -47,6 +47,11 @@ def windows_side_by_side(model: onnx.ModelProto) -> bool:
     graph.node.insert(at, helper.make_node("Squeeze", [line, f"{line}_axis"], [last.output[0]]))
     graph.node.insert(at, helper.make_node("Transpose", [last.input[0]], [line], perm=[2, 3, 1, 0]))
     graph.node.remove(last)
+    used = {name for node in graph.node for name in node.input}
+    for unused in [i for i in graph.initializer if i.name not in used]:
+        graph.initializer.remove(unused)
+    for unused in [n for n in graph.node if n.op_type == "Constant" and n.output[0] not in used]:
+        graph.node.remove(unused)
     return True
 
 

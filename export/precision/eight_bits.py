@@ -18,7 +18,9 @@ from export.precision.vocabulary import screen_vocabulary
 Feed = Mapping[str, "np.ndarray[Any, Any]"]
 
 
-def eight_bits(prepared: onnx.ModelProto, recipe: Recipe, scratch: Path, feeds: Sequence[Feed] = ()) -> onnx.ModelProto:
+def eight_bits(
+    prepared: onnx.ModelProto, recipe: Recipe, scratch: Path, feeds: Sequence[Feed] = (), *, screened: bool = True
+) -> onnx.ModelProto:
     """Return ``prepared`` in int8.
 
     Graphs with LSTMs get unsigned weights: signed ones made the convolution slower than fp32.
@@ -28,10 +30,12 @@ def eight_bits(prepared: onnx.ModelProto, recipe: Recipe, scratch: Path, feeds: 
         recipe: its machine, whether static, and what stays exact.
         scratch: folder for files in between.
         feeds: named inputs to calibrate with, where static.
+        screened: False reads all bits of a decoder's vocabulary for each token; slow, for comparison.
     """
     model = onnx.ModelProto()
     model.CopyFrom(prepared)
-    screen_vocabulary(model, recipe)
+    if screened:
+        screen_vocabulary(model, recipe)
     tied = tied_tables(model)
     names = [name for name in products(model) if not recipe.keeps(name)]
     target = scratch / "eight_bits.onnx"

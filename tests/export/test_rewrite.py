@@ -34,6 +34,13 @@ def test_windows_side_by_side_give_the_same_probabilities_and_state(detector, wi
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
+def test_nothing_is_left_that_no_node_reads(detector):
+    rewrite.windows_side_by_side(detector)
+    read = {name for node in detector.graph.node for name in node.input} | {o.name for o in detector.graph.output}
+    assert all(i.name in read for i in detector.graph.initializer)
+    assert all(set(node.output) & read for node in detector.graph.node if node.op_type == "Constant")
+
+
 def test_each_window_is_still_heard_alone(detector):
     rewrite.windows_side_by_side(detector)
     convolutions = [n for n in detector.graph.node if n.op_type == "Conv" and n.name.startswith(("/stft/", "/encoder"))]

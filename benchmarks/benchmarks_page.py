@@ -109,8 +109,8 @@ def _latency(latency: Result) -> list[str]:
         (name, f"{rate['audio_s_per_s']:.0f}", f"{rate['files_per_s']:.1f}") for name, rate in through["ways"].items()
     ]
     found.append(
-        f"Many files ({through['files']}, {through['audio_s']:.0f} s in all):\n\n"
-        + table(("", "seconds of audio a second", "files a second"), rows)
+        f"Many files ({through['files']}, {through['audio_s']:.0f} s in all; medians of {through['rounds']} rounds, "
+        "the ways in turn):\n\n" + table(("", "seconds of audio a second", "files a second"), rows)
     )
     return found
 

@@ -54,7 +54,6 @@ def render(results: Path, page: Path, bundle: Path | None = None) -> None:
         int8(results),
         _tweets(found),
         _voices(found),
-        _elsewhere(),
         _words(found),
     ]
     extra = [part for part in (_is09(results), _errors(results), _paths(results)) if part]
@@ -76,7 +75,7 @@ def _elsewhere() -> str:
         for row in _published()["voices"]
     ]
     return (
-        "## Voice: what others reached, elsewhere\n\nNot to be compared with the tables above: other corpora, classes, "
+        "### What others reached, elsewhere\n\nNot to be compared with the tables above: other corpora, classes, "
         "folds and speakers. They say how far networks of 300 million parameters and more "
         "get; the figures are their authors'.\n\n" + table(("corpus and protocol", "", "WA", "UA"), lines)
     )
@@ -116,9 +115,8 @@ def _voices(found: Mapping[str, Result]) -> str:
     ]
     if not lines:
         return ""
-    return "## Voice: RAVDESS, 20 actors, five parts, speakers unknown\n\n" + table(
-        ("", "runs", "WA", "UA", "macro F1", "ECE", "UA 95 %"), lines
-    )
+    here = table(("", "runs", "WA", "UA", "macro F1", "ECE", "UA 95 %"), lines)
+    return "\n\n".join(["## Voice: RAVDESS, 20 actors, five parts, speakers unknown", here, _elsewhere()])
 
 
 def _words(found: Mapping[str, Result]) -> str:

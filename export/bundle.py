@@ -26,7 +26,7 @@ from trainer import checkpoints, weights
 from trainer.folders import replacing
 from trainer.speech.bilstm import AttentionBiLSTM
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 WHISPER, VAD = "whisper-tiny.en", "silero-vad"
 
 

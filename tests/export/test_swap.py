@@ -9,7 +9,7 @@ import pytest
 from edge_runtime import IEmoNet
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleNotFoundError, CheckpointError, ExportError
-from export.bundle import Sources, build
+from export.bundle import VERSION, Sources, build
 from export.precision.recipe import Recipe
 from export.swap import Replacement, swap
 from tests.export.conftest import write_checkpoints
@@ -54,7 +54,7 @@ def test_words_are_replaced_and_fusion_becomes_a_product(base, target, words):
     bundle = Bundle.read(target)
     assert bundle.labels == LABELS
     assert set(bundle.temperatures) == {"speech", "text", "fusion"}
-    assert manifest["swapped"] == {"from": "base 0.1.0", "parts": ["text"]}
+    assert manifest["swapped"] == {"from": f"base {VERSION}", "parts": ["text"]}
     assert set(manifest["provenance"]) == {"speech", "text"}
     model = IEmoNet.load(target, device="cpu", threads=1)
     answer = model.classify_text("well")

@@ -44,9 +44,9 @@ vocabulary. Now it reads half of their bits for that, and scores the 64 best aga
 bundle has both changes; the tables above were taken with them.
 
 On two threads, waiting by spinning within a call is what onnxruntime could do instead of sleeping; the runtime lets
-threads sleep, for where others work on the same processors spinning loses more than it wins. Tried without a gain that
-could be told from noise: binding inputs and outputs, no memory pattern or arena, lower optimisation levels, its product
-without a zero point, constant shapes, and fused attention in the encoder."""
+threads sleep, which costs this much where nothing else runs, and spares whoever shares the processors. Tried without a
+gain that could be told from noise: binding inputs and outputs, no memory pattern or arena, lower optimisation levels,
+the decoder's product without a zero point, constant shapes, and fused attention in the encoder."""
 ROBUST = """## Noise, rooms' other voices, lines and codecs
 
 Mean recall (UA) with 95 % intervals; dotted, the same unaltered. The committed networks were trained on all recordings
@@ -56,8 +56,7 @@ the same condition; *both, agreeing* pairs each voice with read words of its lab
 with the neutral sentence that it really says. Layers and conditions of training were chosen on these folds once, so
 levels are kind by a point or two. An utterance in which nobody, or no word, is heard counts as wrong. The voice network
 is trained on mild noise, gain, rooms, lines and pace, and on babble of the speaker's own other recordings (that of the
-test is of others); never on clipping or codecs. Signal-to-noise ratios are
-over whole recordings, pauses and all."""
+test is of others); never on clipping or codecs. Signal-to-noise ratios are over whole recordings, pauses and all."""
 
 
 def render(results: dict[str, Result], page: Path) -> None:
@@ -154,8 +153,12 @@ def _gaps(gaps: Result) -> list[str]:
                 f"\n\nThe same spoken part in {change['clips_with_the_same_spoken_part']} of {change['clips']} clips; "
                 f"no probability differs by more than {change['greatest_difference_of_a_probability']:.0e}."
             )
-        if "clips_with_the_same_transcript" in change:
-            text += f"\n\nThe same transcript of {change['clips_with_the_same_transcript']} of {change['clips']} clips."
+        if "clips_with_the_exact_transcript" in change:
+            before, after = (change["clips_with_the_exact_transcript"][name] for name in ("before", "after"))
+            text += (
+                f"\n\nThe very transcript of the exact decoder: of {before} clips before and {after} after, of "
+                f"{change['clips']} that are cut at random, amid words."
+            )
         found.append(text)
     return found
 
@@ -187,6 +190,7 @@ def _ways(recognition: Result) -> str:
     ]
     return (
         f"## The recogniser against torch\n\n{machine(recognition)}, one thread, same waveforms: "
-        f"{recognition['sentences']}. The times are of one way after the other: read them as rough ratios.\n\n"
+        f"{recognition['sentences']}. The times are of one way after the other: read them as rough ratios. Torch has "
+        "no guard against loops, which some of the read sentences send it into; ours end them.\n\n"
         + table(("", "WER RAVDESS", "WER synthesiser", "WER jfk.wav", "same text", "a clip"), rows)
     )

@@ -89,21 +89,26 @@ def _detector(
     }
 
 
-def decoders(weights: Path, scratch: Path) -> tuple[Path, Path]:
-    """Return the int8 decoder that reads all of its vocabulary for each token, and the one that screens it."""
+def decoders(weights: Path, scratch: Path) -> tuple[Path, Path, Path]:
+    """Return the exact decoder, the int8 one that reads all of its vocabulary for each token, and the one that screens.
+
+    Args:
+        weights: folder that holds ``whisper-tiny.en``.
+        scratch: where to write them.
+    """
     model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
     write(decoder_graph(model), scratch / "exact.onnx")
     prepared = prepare(scratch / "exact.onnx")
-    paths = scratch / "whole.onnx", scratch / "screened.onnx"
-    for path, screened in zip(paths, (False, True), strict=True):
+    whole, screening = scratch / "whole.onnx", scratch / "screened.onnx"
+    for path, screened in ((whole, False), (screening, True)):
         onnx.save(eight_bits(prepared, Recipe(), scratch, screened=screened), str(path))
-    return paths
+    return scratch / "exact.onnx", whole, screening
 
 
 def _decoder(
-    recordings: Sequence[Path], graphs: tuple[Path, Path], repeats: int, compared: int, seed: int
+    recordings: Sequence[Path], graphs: tuple[Path, Path, Path], repeats: int, compared: int, seed: int
 ) -> dict[str, Any]:
-    before, after = (Session(path) for path in graphs)
+    exact, before, after = (Session(path) for path in graphs)
     times = {}
     for seconds in SECONDS:
         (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
@@ -117,13 +122,14 @@ def _decoder(
     assert bundle.decoding is not None
     encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
     tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-    said = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (before, after)]
-    same = 0
+    said = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
+    as_exact = {"before": 0, "after": 0}
     for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
         _, cross = encode(x)
-        one, other = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in said)
-        same += one == other
-    return {"threads": 1, "ms": times, "clips": compared, "clips_with_the_same_transcript": same}
+        wanted, *found = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in said)
+        for name, text in zip(as_exact, found, strict=True):
+            as_exact[name] += text == wanted
+    return {"threads": 1, "ms": times, "clips": compared, "clips_with_the_exact_transcript": as_exact}
 
 
 def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:

@@ -70,10 +70,10 @@ def test_gaps(monkeypatch, tmp_path, bundle_folder, jfk, page):
     (tmp_path / "silero-vad").mkdir()
     shutil.copyfile(bundle_folder / "vad.onnx", tmp_path / "silero-vad" / "vad.onnx")
     whole = Bundle.read(BUNDLE).slots["transcript_decoder"].path
-    monkeypatch.setattr(gaps, "decoders", lambda *_: (whole, whole))
+    monkeypatch.setattr(gaps, "decoders", lambda *_: (whole, whole, whole))
     result = gaps.measure([jfk], tmp_path, tmp_path, repeats=1, compared=2, seed=0)
     (detector, decoder, spinning) = result.values()
-    assert decoder["clips_with_the_same_transcript"] == decoder["clips"] == 2
+    assert decoder["clips_with_the_exact_transcript"] == {"before": 2, "after": 2}
     assert positive(decoder["ms"])
     assert detector["clips_with_the_same_spoken_part"] == detector["clips"] == 2
     assert positive(detector["ms"]) and positive(spinning["ms"])
@@ -87,10 +87,11 @@ def test_the_decoders_of_gaps_differ_in_how_they_score_alone(tmp_path):
         vocab_size=2000, d_model=64, pad_token_id=0, bos_token_id=0, eos_token_id=0, decoder_start_token_id=1, **sizes
     )
     WhisperForConditionalGeneration(config).save_pretrained(tmp_path / "whisper-tiny.en")
-    whole, screened = (
+    exact, whole, screened = (
         {node.op_type for node in onnx.load(str(path)).graph.node} for path in gaps.decoders(tmp_path, tmp_path)
     )
     assert "MatMulNBits" in screened - whole
+    assert "MatMulInteger" in whole - exact
 
 
 def test_peers(monkeypatch, tmp_path, bundle_folder, jfk):

@@ -18,7 +18,7 @@ def in_the_bundle(bundle: Path) -> str:
     rows = [
         ("RAVDESS, unknown speakers", "voice", voice["ravdess"]["clean"]),
         ("RAVDESS, unknown speakers, neutral sentence", "fused", own["fused"]),
-        ("RAVDESS with noise, room, telephone band, gain, speed", "voice", voice["ravdess"]["altered"]),
+        ("RAVDESS with noise, others talking, room, telephone band, gain, speed", "voice", voice["ravdess"]["altered"]),
         ("EmoDB, unknown speakers", "voice", voice["emodb"]["clean"]),
         ("EmoDB, trained on RAVDESS alone", "voice", other["emodb"]["clean"]),
         ("MELD dev", "words", text["dev"]),

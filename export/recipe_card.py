@@ -91,8 +91,8 @@ def render(manifest: Mapping[str, Any]) -> str:
         *card_parts.verification(manifest),
         "## How it was trained",
         "- **Voice**: mean and deviation, over the spoken part, of the hidden states of Whisper tiny.en's encoder; a "
-        "layer of 128 units. RAVDESS (20 actors) and EmoDB (8 speakers) together, five altered copies of each clip, in a third "
-        "of which others talk. "
+        "layer of 128 units. RAVDESS (20 actors) and EmoDB (8 speakers) together, five altered copies of each clip, in "
+        "a third of which others talk. "
         f"RAVDESS' *calm* was left out: a calm voice of unknown speakers is called {calm}. It was left out because "
         "trained with it, as neutral or as a class of its own, the branch does worse on other corpora.",
         "- **Words**: MiniLM-L6 with the paper's 768-unit layer, on MELD's neutral, joy, sadness and anger, clean and "

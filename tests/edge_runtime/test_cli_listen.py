@@ -58,7 +58,7 @@ def test_a_wav_stream_gives_a_row_for_each_utterance_and_a_summary(start: Start,
     code, out, err = finished(start("-"), jfk.read_bytes())
     assert code == 0
     first, second = out.splitlines()
-    assert "ask not" in first
+    assert "fellow Americans" in first
     assert "your country" in second
     assert "s later)" in first
     assert "2 utterances; from the end of speech to the answer" in err

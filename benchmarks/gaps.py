@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,11 +73,9 @@ def _detector(
     times = {}
     for seconds in SECONDS:
         (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
-        calls: dict[str, Callable[[], object]] = {
-            "before": lambda clip=clip: before.probabilities(clip),  # type: ignore[misc]
-            "after": lambda clip=clip: after.probabilities(clip),  # type: ignore[misc]
-        }
-        times[f"{seconds:g} s"] = _pair(calls, repeats)
+        times[f"{seconds:g} s"] = _pair(
+            partial(before.probabilities, clip), partial(after.probabilities, clip), repeats
+        )
     heard = clips.cut(recordings, 4.0, compared, seed=seed + 1)
     differences = [float(np.abs(before.probabilities(x) - after.probabilities(x)).max()) for x in heard]
     same = sum(bool((spoken_part(before, x) == spoken_part(after, x)).all()) for x in heard)
@@ -113,11 +112,9 @@ def _decoder(
     for seconds in SECONDS:
         (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
         _, steps = feeds_of(clip, threads=1)["transcript_decoder"]
-        calls: dict[str, Callable[[], object]] = {
-            name: lambda s=session, f=steps: [s(**feed) for feed in f]  # type: ignore[misc]
-            for name, session in (("before", before), ("after", after))
-        }
-        times[f"{seconds:g} s, {len(steps)} tokens"] = _pair(calls, repeats)
+        times[f"{seconds:g} s, {len(steps)} tokens"] = _pair(
+            partial(_all, lambda feed: before(**feed), steps), partial(_all, lambda feed: after(**feed), steps), repeats
+        )
     bundle = Bundle.read(BUNDLE)
     assert bundle.decoding is not None
     encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
@@ -139,11 +136,9 @@ def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, 
     for slot, (graph, feeds) in feeds_of(clip, threads=1).items():
         if slot in {"speech_encoder", "transcript_decoder"}:
             before, after = (_session(graph, entries) for entries in ({SPIN: "0"}, {SPIN: "1", STOP: "1"}))
-            calls: dict[str, Callable[[], object]] = {
-                "before": lambda s=before, f=feeds: _run(s, f),  # type: ignore[misc]
-                "after": lambda s=after, f=feeds: _run(s, f),  # type: ignore[misc]
-            }
-            found[slot] = _pair(calls, repeats)
+            found[slot] = _pair(
+                partial(_all, partial(before.run, None), feeds), partial(_all, partial(after.run, None), feeds), repeats
+            )
     return {"threads": 2, "processors": os.cpu_count(), "ms": found}
 
 
@@ -155,13 +150,14 @@ def _session(graph: Path, entries: Mapping[str, str]) -> ort.InferenceSession:
     return ort.InferenceSession(str(graph), options, providers=[CPU])
 
 
-def _run(session: ort.InferenceSession, feeds: Sequence[Arrays]) -> None:
+def _all(run: Callable[[Arrays], object], feeds: Sequence[Arrays]) -> None:
     for feed in feeds:
-        session.run(None, feed)
+        run(feed)
 
 
-def _pair(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Any]:
+def _pair(before: Callable[[], object], after: Callable[[], object], repeats: int) -> dict[str, Any]:
     """Return median milliseconds of both, their processor time, and how many times faster the second is."""
+    calls = {"before": before, "after": after}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     busy: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +20,17 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from benchmarks.clips import Float
-from edge_runtime import vad
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
 from edge_runtime.vad import VoiceActivity, spoken_part
-from trainer import augment
-from trainer.corpora.records import LABELS, Utterance, checksum, label_ids
+from trainer.corpora.records import LABELS, Utterance, label_ids
 from trainer.fusion import fit as fusion_fit
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import Side
 from trainer.protocols import session_fold, speaker_folds
 from trainer.speech import fit as speech_fit
-from trainer.speech.features import conditions
+from trainer.speech.features import states_kept
 from trainer.speech.network import SpeechEmotion, pool
 
 Int = NDArray[np.integer[Any]]
@@ -133,7 +130,11 @@ def train(
         cache: where what is computed once is kept.
     """
     settings, fusion_settings = speech_fit.Settings(), fusion_fit.Settings()
-    voices = fusion_fit.Voices(everything, _states(everything, front_end, settings, cache))
+    heard_by = front_end.key + inspect.getsource(FrontEnd)
+    pooled = states_kept(
+        everything, lambda: front_end.to_learn_from, heard_by, copies=settings.copies, seed=settings.seed, cache=cache
+    )
+    voices = fusion_fit.Voices(everything, pooled)
     fold_of = np.array(speaker_folds(everything))
     held_fold = np.array([session_fold(u.session) for u in held])
     embeddings, labels = words([u.transcript or "" for u in held])[1], np.array(label_ids(held))
@@ -147,27 +148,6 @@ def train(
         fusion = fusion_fit.train_network(speech, words.classifier, known, side, own, fusion_settings).eval()
         folds.append(Fold(speech, fusion))
     return folds
-
-
-def _states(everything: Sequence[Utterance], front_end: FrontEnd, settings: speech_fit.Settings, cache: Path) -> Float:
-    """Return pooled states (n, 1 + copies, layers, 2 x width) of each recording and its altered copies."""
-    code = "".join(inspect.getsource(part) for part in (augment, conditions, FrontEnd, vad))
-    text = (
-        f"{checksum(everything)} {[u.id for u in everything]} {settings.copies} {settings.seed} {code} {front_end.key}"
-    )
-    path = cache / f"strangers-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
-    if path.is_file():
-        stored: Float = np.load(path)
-        return stored
-    rows = []
-    for number in track(range(len(everything)), "encoding", console=Console(stderr=True), transient=True):
-        heard = conditions(everything, number, settings.copies, settings.seed)
-        rows.append(np.stack([front_end.to_learn_from(x) for x in heard]))
-    cache.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp.npy")
-    np.save(scratch, np.stack(rows))
-    os.replace(scratch, path)
-    return np.stack(rows)
 
 
 def four(utterances: Sequence[Utterance]) -> list[Utterance]:

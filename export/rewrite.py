@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from export.graph_edit import drop_unread, put
+
 
 def faster(path: Path, slot: str) -> None:
     """Rewrite the graph of ``slot`` at ``path``, where there is something to win."""
@@ -43,15 +45,11 @@ def windows_side_by_side(model: onnx.ModelProto) -> bool:
     (last,) = joined
     line = f"{last.output[0]}_line"
     graph.initializer.append(numpy_helper.from_array(np.array([3], np.int64), f"{line}_axis"))
-    at = list(graph.node).index(last)
-    graph.node.insert(at, helper.make_node("Squeeze", [line, f"{line}_axis"], [last.output[0]]))
-    graph.node.insert(at, helper.make_node("Transpose", [last.input[0]], [line], perm=[2, 3, 1, 0]))
-    graph.node.remove(last)
-    used = {name for node in graph.node for name in node.input}
-    for unused in [i for i in graph.initializer if i.name not in used]:
-        graph.initializer.remove(unused)
-    for unused in [n for n in graph.node if n.op_type == "Constant" and n.output[0] not in used]:
-        graph.node.remove(unused)
+    put(graph, last, [
+        helper.make_node("Transpose", [last.input[0]], [line], perm=[2, 3, 1, 0]),
+        helper.make_node("Squeeze", [line, f"{line}_axis"], [last.output[0]]),
+    ])  # fmt: skip
+    drop_unread(graph)
     return True
 
 

@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.graph_edit import drop_unread, put
 from export.precision.layers import lookups
 from export.precision.recipe import Recipe
 
@@ -74,13 +75,8 @@ def quantise_tables(model: onnx.ModelProto, tied: dict[str, str], recipe: Recipe
             helper.make_node("Unsqueeze", [f"{out}_row_scale", last], [f"{out}_row_scale_column"]),
             helper.make_node("Mul", [f"{out}_float", f"{out}_row_scale_column"], [out]),
         ]
-        at = list(graph.node).index(lookup)
-        graph.node.remove(lookup)
-        for offset, node in enumerate(steps):
-            graph.node.insert(at + offset, node)
-    used = {name for node in graph.node for name in node.input}
-    for initializer in [i for i in graph.initializer if i.name not in used]:
-        graph.initializer.remove(initializer)
+        put(graph, lookup, steps)
+    drop_unread(graph)
 
 
 def _by_row(values: NDArray[np.float32], weight: str, scale: str) -> list[onnx.TensorProto]:

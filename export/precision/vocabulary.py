@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.graph_edit import drop_unread, put
 from export.precision.layers import lookups
 from export.precision.recipe import Recipe
 from export.precision.tables import tied_tables
@@ -50,14 +51,13 @@ def screen_vocabulary(model: onnx.ModelProto, recipe: Recipe) -> None:
         ):
             continue
         vocabulary = _Vocabulary(table, weights)
-        _put(graph, used[0], vocabulary.score(used[0].input[0], used[0].output[0]))
+        put(graph, used[0], _named(used[0], vocabulary.score(used[0].input[0], used[0].output[0])))
         for lookup in looked_up:
-            _put(graph, lookup, vocabulary.rows(lookup.input[1], lookup.output[0]))
+            put(graph, lookup, _named(lookup, vocabulary.rows(lookup.input[1], lookup.output[0])))
         graph.initializer.extend(vocabulary.tensors())
-        for name in (table, twin):
-            graph.initializer.remove(held[name])
         if not any(o.domain == CONTRIB for o in model.opset_import):
             model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
+    drop_unread(graph)
 
 
 def halves(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
@@ -160,9 +160,8 @@ class _Vocabulary:
         return f"{self._name}_{part}"
 
 
-def _put(graph: onnx.GraphProto, node: onnx.NodeProto, instead: list[onnx.NodeProto]) -> None:
-    at = list(graph.node).index(node)
-    graph.node.remove(node)
-    for offset, new in enumerate(instead):
+def _named(node: onnx.NodeProto, instead: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Name what stands for ``node`` as if it were inside of it."""
+    for new in instead:
         new.name = f"{node.name}/{new.output[0]}"
-        graph.node.insert(at + offset, new)
+    return instead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,18 +50,49 @@ def pooled_states(
         cache: folder where the result is kept; the next call with the same recordings and code reads it.
         quiet: no progress bar.
     """
-    path = cache / f"pooled-{_key(utterances, copies, seed)}.npy"
+
+    def front_end() -> Callable[[Float], Float]:
+        for name in ("whisper-tiny.en", "silero-vad"):
+            provenance(weights / name)  # refuses what `trainer fetch` did not finish
+        model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
+        encoder = whisper.SpeechEncoder(model).eval()
+        vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
+        return lambda waveform: _pooled(waveform, encoder, vad)
+
+    return states_kept(
+        utterances, front_end, inspect.getsource(whisper), copies=copies, seed=seed, cache=cache, quiet=quiet
+    )
+
+
+def states_kept(
+    utterances: Sequence[Utterance],
+    front_end: Callable[[], Callable[[Float], Float]],
+    heard_by: str,
+    *,
+    copies: int,
+    seed: int,
+    cache: Path,
+    quiet: bool = False,
+) -> Float:
+    """Return what a front end makes of each utterance and its altered copies; computed once, and kept in ``cache``.
+
+    Args:
+        utterances: with audio.
+        front_end: opens what turns a waveform (samples,) into states; only called where nothing is kept yet.
+        heard_by: tells one front end from another.
+        copies: as of ``pooled_states``.
+        seed: of the copies' conditions.
+        cache: folder where the result is kept.
+        quiet: no progress bar.
+    """
+    path = cache / f"pooled-{_key(utterances, copies, seed, heard_by)}.npy"
     if path.is_file():
         stored: Float = np.load(path)
         return stored
-    for name in ("whisper-tiny.en", "silero-vad"):
-        provenance(weights / name)  # refuses what `trainer fetch` did not finish
-    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
-    encoder = whisper.SpeechEncoder(model).eval()
-    vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
+    states = front_end()
     rows = []
     for number in track(range(len(utterances)), "encoding", disable=quiet, console=Console(stderr=True)):
-        rows.append(np.stack([_pooled(x, encoder, vad) for x in conditions(utterances, number, copies, seed)]))
+        rows.append(np.stack([states(x) for x in conditions(utterances, number, copies, seed)]))
     result = np.stack(rows)
     cache.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp.npy")
@@ -111,9 +142,8 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
     return result
 
 
-def _key(utterances: Sequence[Utterance], copies: int, seed: int) -> str:
-    code = "".join(inspect.getsource(module) for module in (whisper, augment, vad_module))
+def _key(utterances: Sequence[Utterance], copies: int, seed: int, heard_by: str) -> str:
+    code = "".join(inspect.getsource(part) for part in (augment, vad_module, conditions, pool))
     order = [u.id for u in utterances]  # which the checksum leaves out
-    code += inspect.getsource(pool) + inspect.getsource(conditions) + f"{CROWDED} {VOICES}"
-    text = f"{checksum(utterances)} {order} {copies} {seed} {code}"
+    text = f"{checksum(utterances)} {order} {copies} {seed} {CROWDED} {VOICES} {code} {heard_by}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -39,7 +39,7 @@ class Oracle:
     """
 
     def __init__(self) -> None:
-        """Start openSMILE, which the extra ``oracle`` installs."""
+        """Start openSMILE, which the development environment has."""
         import opensmile  # noqa: PLC0415 - only a comparison needs it
 
         levels = opensmile.FeatureLevel

@@ -19,6 +19,7 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != TESTS]
 
 from edge_runtime import IEmoNet  # noqa: E402 - only now is it the real one
 from edge_runtime.bundle import MANIFEST, SCHEMA, SLOTS, TEMPERATURES, TOKENIZERS  # noqa: E402
+from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401 - pytest finds them here
 
 REPOSITORY = TESTS.parent
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")

@@ -17,7 +17,7 @@ PAGES = [page for page in sorted(DOCS.glob("*.md")) if docs_blocks.runnable(page
 def test_a_page_s_code_runs(page: Path, tmp_path: Path, repository: Path) -> None:
     shell = [block.code for block in docs_blocks.blocks(page) if block.language == "sh run"]
     if any("ffmpeg" in code for code in shell) and not shutil.which("ffmpeg"):
-        pytest.skip("needs ffmpeg (apt-get install ffmpeg)")
+        pytest.skip("needs ffmpeg")
     docs_blocks.run(page, tmp_path, repository)
 
 

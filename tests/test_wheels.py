@@ -1,4 +1,7 @@
-"""Both wheels in an empty environment: they work, they are slim, and nothing of the toolchain comes along."""
+"""Both wheels in an empty environment: they work, they are slim, and nothing of the toolchain comes along.
+
+They also work with the lowest versions that they allow, on the oldest Python at hand: ``OLDEST_PYTHON`` names it.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,18 @@ def installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Ins
     return Installed(scripts, Path(site), *wheels)
 
 
+@pytest.fixture(scope="module")
+def lowest(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, installed with the lowest versions of what the runtime needs."""
+    venv = tmp_path_factory.mktemp("lowest") / "venv"
+    uv = [sys.executable, "-m", "uv"]
+    call(*uv, "venv", "--quiet", "--python", os.environ.get("OLDEST_PYTHON", sys.executable), venv)
+    # Without --only-binary a Python for which a lowest version has no wheel would compile it.
+    options = ["--quiet", "--resolution", "lowest-direct", "--only-binary", ":all:", "--python", venv]
+    call(*uv, "pip", "install", *options, installed.runtime, installed.bundle)
+    return venv / ("Scripts" if os.name == "nt" else "bin") / "edge-iemonet"
+
+
 def test_nothing_of_the_toolchain_can_be_imported(installed: Installed, tmp_path: Path) -> None:
     code = f"from importlib.util import find_spec; print([n for n in {FORBIDDEN} if find_spec(n)])"
     assert call(installed.scripts / "python", "-Ic", code, cwd=tmp_path).strip() == "[]"
@@ -106,3 +121,21 @@ def test_the_bundle_package_is_of_the_bundle_s_version(installed: Installed, tmp
     code = f"from importlib.metadata import version; print(version('edge-iemonet-{BUNDLE}'))"
     stated = json.loads((installed.site / BUNDLES / BUNDLE / "bundle.json").read_text(encoding="utf-8"))
     assert call(installed.scripts / "python", "-Ic", code, cwd=tmp_path).strip() == stated["version"]
+
+
+@pytest.mark.parametrize("command", ["classify", "classify-text", "timeline", "listen"])
+def test_with_the_lowest_versions_every_command_shows_its_help(lowest: Path, command: str) -> None:
+    assert command in call(lowest, "--help")
+    assert "Usage" in call(lowest, command, "--help")
+
+
+def test_with_the_lowest_versions_the_example_is_classified(lowest: Path, jfk: Path, jfk_words: list[str]) -> None:
+    answer = json.loads(call(lowest, "classify", jfk, "--json"))
+    assert answer["label"] in answer["scores"]
+    assert re.findall(r"[a-z]+", answer["transcript"].lower()) == jfk_words
+
+
+def test_with_the_lowest_versions_a_timeline_is_written(lowest: Path, jfk: Path, tmp_path: Path) -> None:
+    call(lowest, "timeline", jfk, "--csv", tmp_path / "jfk.csv", "--html", tmp_path / "jfk.html")
+    assert len((tmp_path / "jfk.csv").read_text(encoding="utf-8").splitlines()) == 3
+    assert (tmp_path / "jfk.html").is_file()

@@ -268,7 +268,7 @@ def test_a_damaged_bundle_exits_with_2_in_one_line(run: Run, clip: Path, tiny_bu
     assert "sha256" in done.stderr
 
 
-@pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA can be had here")
+@pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="needs a machine without CUDA")
 @pytest.mark.parametrize(("device", "reason"), [("cuda", "onnxruntime-gpu"), ("gpu", "'cuda:N'")])
 def test_a_device_that_cannot_be_had_exits_with_2(run: Run, clip: Path, device: str, reason: str) -> None:
     done = run("classify", clip, "--device", device)

@@ -63,7 +63,7 @@ def test_unknown_names_are_refused(request: pytest.FixtureRequest, device: str, 
         providers(device)
 
 
-@pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="this onnxruntime really has CUDA")
+@pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="needs a machine without CUDA")
 @pytest.mark.usefixtures("with_cuda")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # onnxruntime's, of a provider it lacks
 def test_cuda_that_does_not_start_is_not_replaced_by_the_cpu_in_silence(tiny_bundle: Path) -> None:

@@ -1,4 +1,4 @@
-"""The recipe for many machines, on one: every file has a row, a bad one its error. Ray is not installed for CI."""
+"""The recipe for many machines, on one: every file has a row, a bad one its error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_file_has_a_row(tmp_path: Path, repository: Path, jfk: Path, bundle_folder: Path) -> None:
-    pytest.importorskip("ray.data", reason="the extra ray is not installed")
+    pytest.importorskip("ray.data", reason="needs Ray")
     shutil.copy(jfk, tmp_path / "good.wav")
     (tmp_path / "bad.wav").write_text("junk")
     script = repository / "examples" / "many_machines.py"

@@ -151,9 +151,7 @@ def test_options_that_do_not_fit_say_so(run, calls, arguments, said):
     assert said in out
 
 
-@pytest.mark.skipif(
-    shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (Debian: apt-get install espeak-ng)"
-)
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 def test_a_synthetic_corpus_is_made_and_found_whole(run, tmp_path):
     code, out = run("synthesise", tmp_path / "made", "--utterances", 62)
     assert code == 0

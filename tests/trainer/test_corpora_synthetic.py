@@ -16,9 +16,7 @@ from trainer.corpora import catalogue, iemocap, synthetic
 from trainer.corpora.check import examine
 from trainer.corpora.records import LABELS
 
-needs_espeak = pytest.mark.skipif(
-    shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (Debian: apt-get install espeak-ng)"
-)
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def test_other_errors_are_left_alone(error):
     assert failed_write(error) is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_really_full_device():
     with pytest.raises(OSError) as failure, Path("/dev/full").open("wb", buffering=0) as full:
         full.write(b"0")

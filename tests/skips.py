@@ -26,7 +26,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if os.environ.get("CI"):
         for reason in reasons:
             if not reason.startswith(ALLOWED_IN_CI):
-                terminalreporter.write_line(f"ERROR: CI skipped a test ({reason}); have .ci/run install what it needs", red=True)
+                terminalreporter.write_line(
+                    f"ERROR: CI skipped a test ({reason}); have .ci/run install what it needs", red=True
+                )
 
 
 def _skipped(config: pytest.Config) -> Counter[str]:

@@ -113,6 +113,13 @@ def test_no_more_than_the_limit_is_written(tmp_path: Path, max_tokens: int) -> N
     assert write({}, duration_s=15) == " ".join("abc"[:max_tokens])
 
 
+@pytest.mark.parametrize(("duration_s", "written"), [(0.0, "abcdabcd"), (0.25, "abcdabcdabc"), (0.3, "abcdabcdabc")])
+def test_no_more_is_written_than_can_be_said_in_the_time(tmp_path: Path, duration_s: float, written: str) -> None:
+    """Eight tokens, and twelve for each second; what goes round here would be known for a loop after sixteen."""
+    write = decoder(tmp_path / "graph.onnx", {START: [A], A: [B], B: [C], C: [D], D: [A]})
+    assert write({}, duration_s=duration_s) == " ".join(written)
+
+
 def test_the_example_is_written_down_rightly(model: IEmoNet, jfk: Path, jfk_words: list[str]) -> None:
     waveform, _ = soundfile.read(jfk, dtype="float32")
     hidden, cross = model._classify._encode(waveform)

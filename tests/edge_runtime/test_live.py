@@ -13,7 +13,9 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import AudioError, Event, IEmoNet, Segment
+from edge_runtime import AudioError, Event, IEmoNet, Segment, live
+from edge_runtime.live import Stream
+from edge_runtime.segment import Utterance
 
 RATE = 16_000
 
@@ -98,6 +100,29 @@ def test_what_had_to_wait_counts_as_latency(model: IEmoNet, call: np.ndarray) ->
 
     (event, *_) = stream.feed(call, arrived=time.perf_counter() - 100)
     assert event.latency_s > 100
+
+
+def test_latency_counts_from_the_end_of_the_voice_so_the_pause_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loud(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        return {"speech_probs": (np.abs(input[:, 64:]).max(axis=1) > 0.1).astype(np.float32), "hn": h, "cn": c}
+
+    now = 100.0
+    monkeypatch.setattr(live.time, "perf_counter", lambda: now)
+
+    def classify(utterance: Utterance, *_: object) -> Segment:
+        nonlocal now
+        now += 0.5  # what the models take
+        return Segment(utterance.start_s, utterance.end_s, None, None, None, None)
+
+    stream = Stream(loud, classify, RATE, provisional_s=None)  # type: ignore[arg-type]
+    voice, silence = np.full(51_200, 0.5, np.float32), np.zeros(RATE // 10, np.float32)
+    assert stream.feed(voice) == []  # 3.2 s, in whole windows
+    events: list[Event] = []
+    while not events:
+        events = stream.feed(silence, arrived=now - 0.25)  # it had to wait
+    # The pause of half a second is over after 0.512 s, in whole windows, and that comes in portions of 0.1 s.
+    assert stream.duration_s == pytest.approx(3.8)
+    assert events[0].latency_s == pytest.approx(0.6 + 0.25 + 0.5)
 
 
 def test_the_end_of_the_stream_answers_what_was_being_said_at_once(model: IEmoNet, call: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction
+from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction, Segment, pipeline
 from edge_runtime.bundle import SLOTS
+from edge_runtime.prediction import Scores
+from edge_runtime.segment import Utterance
 
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 RATE = 16_000
@@ -207,6 +210,28 @@ def test_what_is_long_is_cut_and_averaged(model: IEmoNet, speech: np.ndarray, jf
     assert len(found) == pytest.approx(3 * len(jfk_words), abs=4)
     assert found[:5] == jfk_words[:5]
     assert found[-3:] == jfk_words[-3:]
+
+
+def test_the_pieces_of_a_long_recording_count_by_how_long_they_speak(
+    model: IEmoNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    angry, sad = Scores("angry", {"angry": 0.9, "sad": 0.1}), Scores("sad", {"angry": 0.3, "sad": 0.7})
+
+    def cut(blocks: Iterable[np.ndarray], _: object) -> list[Utterance]:
+        """Pieces of the same length, of which 60, none, and 20 states are spoken."""
+        list(blocks)
+        return [Utterance(0.0, np.zeros(32_000, np.float32), np.arange(100) < spoken) for spoken in (60, 0, 20)]
+
+    answers = iter([Segment(0, 2, angry, angry, sad, "a"), Segment(4, 6, sad, sad, None, None)])
+    monkeypatch.setattr(pipeline, "utterances", cut)
+    monkeypatch.setattr(model, "_classify", lambda *_: next(answers))
+    found = model(np.zeros(RATE, np.float32), RATE)
+    assert found.speech is not None
+    assert found.text is not None
+    for scores in (found.scores, found.speech.scores):
+        assert scores == pytest.approx({"angry": 0.75, "sad": 0.25})  # 60 of 80 states at 0.9, 20 at 0.3
+    assert found.text.scores == pytest.approx(sad.scores)  # only the first has words
+    assert (found.label, found.confidence) == ("angry", pytest.approx(0.75))
 
 
 def test_an_utterance_of_a_long_recording_gives_the_same_alone(model: IEmoNet, speech: np.ndarray) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.session import Session
-from edge_runtime.vad import LEAST_WINDOWS, STATE, THRESHOLD, WINDOW, VoiceActivity, spoken_states
+from edge_runtime.vad import (
+    LEAST_WINDOWS,
+    LOOK_BACK,
+    STATE,
+    THRESHOLD,
+    WINDOW,
+    VoiceActivity,
+    spoken_part,
+    spoken_states,
+)
+from edge_runtime.voice_stream import VoiceStream
 
 RATE = 16_000
 
@@ -59,6 +69,57 @@ def test_level_does_not_matter(vad: VoiceActivity, speech: np.ndarray, gain: flo
 @pytest.mark.parametrize("samples", [1, WINDOW - 1, WINDOW, WINDOW + 1])
 def test_any_length_gives_a_probability_for_each_window_begun(vad: VoiceActivity, samples: int) -> None:
     assert len(vad.probabilities(np.zeros(samples, np.float32))) == -(-samples // WINDOW)
+
+
+class Scream:
+    """Hears a voice, as likely as told, in what is played at a peak of 0.05, and none in what is louder."""
+
+    def __init__(self, likely: float) -> None:
+        self.likely, self.peaks = likely, set[float]()
+
+    def __call__(self, *, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        peak = round(float(np.abs(input).max()), 6)
+        self.peaks.add(peak)
+        return {"speech_probs": np.full(len(input), self.likely if peak == 0.05 else 0.0, np.float32), "hn": h, "cn": c}
+
+
+@pytest.mark.parametrize(("likely", "heard"), [(0.31, True), (0.29, False)])
+def test_a_scream_is_heard_when_played_softly_and_at_a_lower_threshold(likely: float, heard: bool) -> None:
+    scream, waveform = Scream(likely), np.tile(np.array([0.9, -0.9], np.float32), 5 * WINDOW)
+    assert spoken_part(VoiceActivity(scream), waveform).any() == heard  # type: ignore[arg-type]
+    assert scream.peaks == {0.5, 0.05}
+
+
+@pytest.mark.parametrize(("likely", "heard"), [(0.31, True), (0.29, False)])
+def test_a_stream_hears_a_scream_where_a_recording_does(likely: float, heard: bool) -> None:
+    scream, window = Scream(likely), np.tile(np.array([0.9, -0.9], np.float32), WINDOW // 2)
+    assert (VoiceStream(scream)(window) >= THRESHOLD) == heard  # type: ignore[arg-type]
+    assert scream.peaks == {0.5, 0.05}
+
+
+def test_a_voice_that_is_heard_as_it_is_is_not_played_softly() -> None:
+    heard: list[float] = []
+
+    def voice(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        heard.append(float(np.abs(input).max()))
+        return {"speech_probs": np.full(len(input), THRESHOLD, np.float32)}
+
+    assert spoken_part(VoiceActivity(voice), np.ones(5 * WINDOW, np.float32)).all()  # type: ignore[arg-type]
+    assert heard == [0.5]
+
+
+def test_a_window_is_seen_with_the_end_of_the_one_before() -> None:
+    seen: list[np.ndarray] = []
+
+    def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(input)
+        return {"speech_probs": np.zeros(len(input), np.float32), "hn": h, "cn": c}
+
+    waveform = np.linspace(-0.5, 0.5, 2 * WINDOW, dtype=np.float32)
+    VoiceActivity(graph).probabilities(waveform)  # type: ignore[arg-type]
+    first, second = seen[0]
+    np.testing.assert_allclose(first, np.concatenate([np.zeros(LOOK_BACK), waveform[:WINDOW]]))
+    np.testing.assert_allclose(second, waveform[WINDOW - LOOK_BACK :])
 
 
 def test_too_few_windows_are_a_click() -> None:

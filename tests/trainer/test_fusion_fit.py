@@ -129,8 +129,8 @@ def test_what_is_kept_learns_from_sentences_that_text_emotion_has_not_seen(
     torch.manual_seed(0)
     branch = SpeechEmotion(len(LABELS), width=WIDTH)
     branch.standardise(torch.randn(8, 5, 2 * WIDTH))
-    corpus = SimpleNamespace(train=said("train", 48), held=said("held", 480), dev=said("dev", 8))
-    number = {u.transcript: i for i, u in enumerate([*corpus.train, *corpus.held, *corpus.dev])}
+    corpus = SimpleNamespace(learned=said("train", 48), held=said("held", 480), dev=said("dev", 8))
+    number = {u.transcript: i for i, u in enumerate([*corpus.learned, *corpus.held, *corpus.dev])}
 
     def through(_: Any, sentences: Sequence[str]) -> tuple[Any, Any]:
         rows = np.array([[number.get(s, -1), 0, 0] for s in sentences], np.float32)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime import audio_file
+from edge_runtime.audio_file import BLOCK_S, BLOCK_VALUES, AudioFile
 from edge_runtime.errors import AudioError
 from edge_runtime.resample import Resampler
 
 SAMPLE_RATE = 16_000
-BLOCK_S = 5.0
-BLOCK_VALUES = 1 << 22
-"""No block holds more samples than this over all channels (16 MB), whatever the rate."""
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MOST_CHANNELS = 64
-FRAMES_PER_BYTE = 8_192
-"""No codec packs more (flac's silence: 65,535 samples in 14 bytes); a decoder that gives more goes round in circles."""
 
 Float = NDArray[np.float32]
 Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
@@ -35,7 +28,7 @@ class Recording:
     Attributes:
         name: of the file, for messages.
         samples: at 16 kHz, read so far.
-        notes: what the reader had to say, such as that the file ends early.
+        notes: what the reader had to say, such as that the file ends early; complete at the end.
     """
 
     def __init__(self, audio: Audio, sample_rate: int | None = None) -> None:
@@ -56,19 +49,17 @@ class Recording:
             if sample_rate is None:
                 raise AudioError("an array was given without its sample_rate; pass it, in Hz")
             self.name = "array"
-            self._array: NDArray[Any] | None = as_float(audio)
-            self._rate, self._frames = sample_rate, len(audio)
-            self._channels = 1 if audio.ndim == 1 else audio.shape[1]
+            self._file: AudioFile | None = None
+            self._array = as_float(audio)
+            self._rate, self._channels = sample_rate, 1 if audio.ndim == 1 else audio.shape[1]
         else:
             if sample_rate is not None:
                 raise AudioError("sample_rate is for arrays; a file states its own")
-            self._array = None
-            self.name, self._file, self._size = audio_file.opened(audio)
-            self._rate, self._frames = self._file.samplerate, self._file.frames
-            self._channels = self._file.channels
-            self._check_riff_size()
+            self._file = AudioFile(audio)
+            self.name, self.notes = self._file.name, self._file.notes
+            self._rate, self._channels = self._file.sample_rate, self._file.channels
         check_form(self.name, self._rate, self._channels)
-        if self._frames == 0:
+        if self._file is None and not len(self._array):
             raise AudioError(f"{self.name}: empty, there are no samples in it")
 
     @property
@@ -83,68 +74,55 @@ class Recording:
 
     @property
     def promised_s(self) -> float | None:
-        """Length that the file states, in seconds; None where it knows none."""
-        return None if self._endless else self._frames / self._rate
+        """Length in seconds, as it is known before all is read; None where it is not."""
+        return len(self._array) / self._rate if self._file is None else self._file.stated_s
+
+    @property
+    def damaged(self) -> bool:
+        """Whether some of what the file states could not be read; known at the end."""
+        return self._file is not None and self._file.damaged
 
     def blocks(self, *, split: bool = False) -> Iterator[Float]:
         """Yield float32 blocks at 16 kHz, some seconds each: mono (n,), or (n, channels) if they are to be ``split``.
 
         Raises:
-            AudioError: a sample is not a number or infinite, or nothing could be decoded.
+            AudioError: a sample is not a number or infinite, nothing could be decoded, or the number of channels
+                changes where files were joined and they are to be split.
         """
-        channels = self._channels if split else None
-        resample = Resampler(self._rate, SAMPLE_RATE, name=self.name, channels=channels)
-        for raw in self._raw_blocks():
-            block = resample(raw)
-            self.samples += len(block)
-            if len(block):
-                yield block
-        rest = resample.flush()
-        self.samples += len(rest)
-        if len(rest):
-            yield rest
+        resample, form = None, (0, 0)
+        for rate, raw in self._raw_blocks():
+            if (rate, raw.shape[1]) != form:
+                if resample is not None:
+                    yield from self._counted(resample.flush())
+                resample, form = self._resampler(rate, raw.shape[1], split=split), (rate, raw.shape[1])
+            yield from self._counted(resample(raw))
+        if resample is not None:
+            yield from self._counted(resample.flush())
         if self.samples == 0:
             raise AudioError(f"{self.name}: damaged, nothing in it could be decoded")
 
-    def _raw_blocks(self) -> Iterator[NDArray[Any]]:
-        step = max(1, min(int(BLOCK_S * self._rate), BLOCK_VALUES // self._channels))
-        if self._array is not None:
-            for begin in range(0, len(self._array), step):
-                yield self._array[begin : begin + step]
+    def _raw_blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        if self._file is not None:
+            yield from self._file.blocks()
             return
-        done, most = 0, self._size * FRAMES_PER_BYTE if self._endless else self._frames
-        with self._file as file:
-            while done < most:
-                # A decoder that loses its way in a damaged file has filled what it could: the rest stays NaN.
-                block = np.full((step, self._channels), np.nan, np.float32)
-                try:
-                    block = file.read(step, dtype="float32", always_2d=True, out=block)
-                except soundfile.LibsndfileError:
-                    block = block[~np.isnan(block).any(axis=1)]
-                if not len(block):
-                    break
-                done += len(block)
-                yield block
-        if done < self._frames and not self._endless:
-            self._note_early_end(done / self._rate, self._frames / self._rate)
+        samples = self._array.reshape(len(self._array), self._channels)
+        step = max(1, min(int(BLOCK_S * self._rate), BLOCK_VALUES // self._channels))
+        for begin in range(0, len(samples), step):
+            yield self._rate, samples[begin : begin + step]
 
-    @property
-    def _endless(self) -> bool:
-        # A length that no file has: the format does not know it (some streams), so nothing is missing.
-        return bool(self._frames >= 1 << 40)
+    def _resampler(self, rate: int, channels: int, *, split: bool) -> Resampler:
+        check_form(self.name, rate, channels)
+        if split and channels != self._channels:
+            raise AudioError(
+                f"{self.name}: has {self._channels} channels, and {channels} from {self.duration_s:.1f} s on, where "
+                "another file was joined; mix them"
+            )
+        return Resampler(rate, SAMPLE_RATE, name=self.name, channels=channels if split else None)
 
-    def _check_riff_size(self) -> None:
-        """Note a wav file whose header promises more than there is; libsndfile reads on without a word."""
-        found = re.search(r"^data : (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE)
-        if found and self._file.format == "WAV":
-            promised, there = int(found[1]), int(found[2])
-            # Programs that write to a pipe put the greatest size there, for want of a better one.
-            if there < promised < 0x7FFFF000:
-                seconds = self._frames / self._rate
-                self._note_early_end(seconds, seconds * promised / max(there, 1))
-
-    def _note_early_end(self, there: float, promised: float) -> None:
-        self.notes.append(f"file ends early: {there:.1f} s of the {promised:.1f} s that it promises")
+    def _counted(self, block: Float) -> Iterator[Float]:
+        self.samples += len(block)
+        if len(block):
+            yield block
 
 
 def check_form(name: str, rate: int, channels: int) -> None:

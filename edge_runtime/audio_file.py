@@ -1,56 +1,192 @@
-"""A path, bytes or a stream → an open audio file, of a kind whose reader can be trusted with damage."""
+"""A path, bytes or a stream → its samples, block by block, of a kind whose reader can be trusted with damage."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
+import shlex
 import shutil
 import stat
 import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
+from edge_runtime import chunks, flac_heads, mpeg_frames, ogg_pages
 from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime.pieces import Link, Pieces, Source
 
 IN_MEMORY = 32 << 20
 """A stream that cannot seek is copied first; up to so many bytes in memory, beyond on disk."""
-KINDS = re.compile(
-    rb"RIFF....WAVE|RIFX....WAVE|RF64|riff\x2e\x91\xcf\x11|fLaC|OggS|ID3|\xff[\xe0-\xff]|FORM....AIF[FC]|\.snd|caff",
+BLOCK_S = 5.0
+BLOCK_VALUES = 1 << 22
+"""No block holds more samples than this over all channels (16 MB), whatever the rate."""
+FRAMES_PER_BYTE = 8_192
+"""No codec packs more (flac's silence: 65,535 samples in 14 bytes); a decoder that gives more goes round in circles."""
+UNKNOWN_LENGTH = 1 << 40
+"""So many samples no file has: the decoder does not know how many there are."""
+NOTED_S = 0.1
+"""A length that differs by less from the stated one needs no note."""
+FOREIGN = re.compile(
+    rb"(?P<MP4_or_M4A>....ftyp)|(?P<WebM_or_Matroska>\x1aE\xdf\xa3)|(?P<AMR>#!AMR)|(?P<AAC>\xff[\xf0\xf1\xf8\xf9])"
+    rb"|(?P<WMA>0&\xb2u\x8ef\xcf\x11)|(?P<AVI>RIFF....AVI )|(?P<MPEG_video>\0\0\1[\xb3\xba])",
     re.DOTALL,
 )
-"""How wav (also W64), flac, ogg, mp3, aiff, au and caf begin. libsndfile knows more, but the readers of those are old:
-some never end when they meet damage, or write to standard output."""
+"""What is often taken for audio that libsndfile reads, by how it begins."""
 
 
-def opened(audio: Any) -> tuple[str, Any, int]:
-    """Open a path, the bytes of a file, or an open binary file.
+class AudioFile:
+    """The samples of a file, once, from beginning to end.
 
-    Returns:
-        A name for messages, the open ``soundfile.SoundFile``, and the size in bytes.
+    What is read is all that is there, whatever length the file states; files that were joined are read one after the
+    other.
 
-    Raises:
-        AudioNotFoundError: there is no such file.
-        AudioError: not audio, or empty.
+    Attributes:
+        name: for messages.
+        sample_rate: where it begins, in Hz.
+        channels: where it begins.
+        notes: what differs from what the file states; complete at the end.
+        damaged: whether some of what the file states could not be read; known at the end.
     """
-    name, source, size = _source(audio)
-    try:
-        if not KINDS.match(_beginning(source)):
-            reason = "unknown format"
-        else:
-            return name, soundfile.SoundFile(source), size
-    except (soundfile.LibsndfileError, TypeError, OSError) as error:
-        reason = str(getattr(error, "error_string", error)).rstrip(".")
-    raise AudioError(f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3")
+
+    def __init__(self, audio: Any) -> None:
+        """Open a path, the bytes of a file, or an open binary file.
+
+        Raises:
+            AudioNotFoundError: there is no such file.
+            AudioError: not audio, or empty.
+        """
+        self.notes: list[str] = []
+        self.damaged = False
+        self.name, self._source = _source(audio)
+        self._links = _links(self.name, self._source)
+        self._first, first = 0, None
+        for index, link in enumerate(self._links):
+            self._first, first = index, self._opened(link)
+            if isinstance(first, soundfile.SoundFile) and first.frames:
+                break
+        if not isinstance(first, soundfile.SoundFile):
+            raise refused(self.name, first or "unknown format")
+        if not first.frames:
+            raise AudioError(f"{self.name}: empty, there are no samples in it")
+        self._file = first
+        self.sample_rate, self.channels = int(first.samplerate), int(first.channels)
+
+    @property
+    def stated_s(self) -> float | None:
+        """Length in seconds, if it is known before all is read."""
+        return _length(self._file, self._links[0]) if len(self._links) == 1 else None
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield the sample rate and a block (n, channels), some seconds of sound.
+
+        Both may change where files were joined.
+
+        Raises:
+            AudioError: the file cannot be read to its end.
+        """
+        read_s, stated_s, lost = 0.0, 0.0, self._first
+        for index, link in enumerate(self._links[self._first :]):
+            file = self._opened(link) if index else self._file
+            if not isinstance(file, soundfile.SoundFile):
+                lost += 1
+                continue
+            count, rate = 0, int(file.samplerate)
+            length = _length(file, link)
+            with file:
+                for block in _decoded(file, Pieces(self._source, link.pieces).size):
+                    count += len(block)
+                    yield rate, block
+            read_s += count / rate
+            stated_s += count / rate if length is None else length * link.stated
+        if self._source.error is not None:
+            raise AudioError(f"{self.name}: cannot be read to its end ({self._source.error})")
+        if lost:
+            self.notes.append(f"{lost} of the {len(self._links)} files that were joined could not be decoded")
+        if stated_s - read_s > NOTED_S:
+            self.notes.append(f"file ends early or is damaged: {read_s:.1f} s of the {stated_s:.1f} s that it promises")
+        elif read_s - stated_s > NOTED_S:
+            self.notes.append(f"file states a length of {stated_s:.1f} s; all {read_s:.1f} s that are there were read")
+        self.damaged = lost > 0 or stated_s - read_s > NOTED_S
+
+    def _opened(self, link: Link) -> Any:
+        """Return an open file, or the reason why there is none."""
+        try:
+            return _Forward(Pieces(self._source, link.pieces))
+        except (soundfile.LibsndfileError, TypeError, OSError) as error:
+            return str(getattr(error, "error_string", error)).rstrip(".")
 
 
-def _source(audio: Any) -> tuple[str, Any, int]:
-    """Return a name, what libsndfile opens, and its size in bytes."""
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read forward. Another goes back to where it is after each block, which costs time and accuracy.
+
+    The decoder of mp3 also complains on standard error, as it does not find there what came before.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def refused(name: str, reason: str) -> AudioError:
+    """Return the error for what is no audio, or of a kind that is not read."""
+    source, target = "FILE", "FILE.flac"
+    if os.path.isfile(name):  # noqa: PTH113 - which takes any text; "bytes" and "stream" are no files
+        source, target = shlex.quote(name), shlex.quote(str(Path(name).with_suffix(".flac")))
+    return AudioError(
+        f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3. ffmpeg makes one of most files: "
+        f"ffmpeg -i {source} {target}, or ffmpeg -i {source} -f wav - | edge-iemonet classify -"
+    )
+
+
+def _links(name: str, source: Source) -> Sequence[Link]:
+    begin = mpeg_frames.id3_size(source.at(0, 10))
+    head = source.at(begin, 12)
+    if head.startswith(b"fLaC"):
+        return flac_heads.links(source, begin, source.size)
+    if head.startswith(ogg_pages.MAGIC):
+        return ogg_pages.links(source, begin, source.size)
+    if foreign := FOREIGN.match(head):
+        raise refused(name, str(foreign.lastgroup).replace("_", " "))
+    found: list[Link] = []
+    while chunks.FILES.match(source.at(begin, 12)):
+        more, begin = chunks.links(source, begin)
+        found += more
+    return found or mpeg_frames.links(source, 0, source.size)
+
+
+def _length(file: Any, link: Link) -> float | None:
+    """Return how long ``link`` is in seconds, if that is known."""
+    frames = file.frames if link.total is None else link.total or UNKNOWN_LENGTH
+    return None if frames >= UNKNOWN_LENGTH else frames / file.samplerate
+
+
+def _decoded(file: Any, size: int) -> Iterator[NDArray[np.float32]]:
+    """Yield blocks (n, channels) of an open file of ``size`` bytes."""
+    step = max(1, min(int(BLOCK_S * file.samplerate), BLOCK_VALUES // file.channels))
+    done, most = 0, min(file.frames, size * FRAMES_PER_BYTE)
+    while done < most:
+        # A decoder that loses its way in a damaged file has filled what it could: the rest stays NaN.
+        block = np.full((step, file.channels), np.nan, np.float32)
+        try:
+            block = file.read(step, dtype="float32", always_2d=True, out=block)
+        except soundfile.LibsndfileError:
+            block = block[~np.isnan(block).any(axis=1)]
+        if not len(block):
+            break
+        done += len(block)
+        yield block
+
+
+def _source(audio: Any) -> tuple[str, Source]:
+    """Return a name, and the bytes behind it."""
     if isinstance(audio, bytes | bytearray | memoryview):
-        stream = _Seekable(io.BytesIO(audio))
-        return "bytes", stream, stream.size
+        return "bytes", Source(io.BytesIO(audio))
     if isinstance(audio, str | os.PathLike):
         name = os.fsdecode(audio)
         try:
@@ -61,47 +197,18 @@ def _source(audio: Any) -> tuple[str, Any, int]:
             raise AudioError(f"{name}: not a file")
         if status.st_size == 0:
             raise AudioError(f"{name}: empty, there is nothing in it")
-        return name, os.fsencode(audio), status.st_size
-    if hasattr(audio, "read"):
-        stream = _Seekable(_copied(audio))
-        return str(getattr(audio, "name", "stream")), stream, stream.size
-    raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
-
-
-class _Seekable:
-    """An open file for libsndfile, which follows a damaged header to any place, and asks where it is after each seek.
-
-    It is told of a place that cannot be by -1, as C does; an exception it would print.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file, begin = file, file.tell()
-        self.size: int = file.seek(0, io.SEEK_END)
-        file.seek(begin)
-        self._failed = False
-        self.read = file.read
-        if hasattr(file, "readinto"):
-            self.readinto = file.readinto
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
         try:
-            self._file.seek(offset, whence)
-        except (ValueError, OverflowError, OSError):
-            self._failed = True
-
-    def tell(self) -> int:
-        failed, self._failed = self._failed, False
-        return -1 if failed else int(self._file.tell())
-
-
-def _beginning(source: Any) -> bytes:
-    if isinstance(source, bytes):
-        with open(source, "rb") as file:  # noqa: PTH123 - a path that need not be text
-            return file.read(12)
-    begin = source.tell()
-    found = bytes(source.read(12))
-    source.seek(begin)
-    return found
+            file = Path(name).open("rb")  # noqa: SIM115 - it lives as long as the recording
+        except OSError as error:
+            raise AudioError(f"{name}: cannot be opened ({error.strerror})") from error
+        source = Source(file)
+        weakref.finalize(source, file.close)
+        return name, source
+    if isinstance(audio, io.TextIOBase):
+        raise AudioError(f"{getattr(audio, 'name', 'stream')}: opened as text; open it with mode 'rb'")
+    if hasattr(audio, "read"):
+        return str(getattr(audio, "name", "stream")), Source(_copied(audio))
+    raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
 
 
 def _copied(stream: Any) -> Any:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge_runtime import chunks, flac_heads, mpeg_frames, ogg_pages
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.pieces import Link, Pieces, Source
+from edge_runtime.recordings import SUFFIXES
 
 IN_MEMORY = 32 << 20
 """A stream that cannot seek is copied first; up to so many bytes in memory, beyond on disk."""
@@ -133,15 +134,25 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def refused(name: str, reason: str) -> AudioError:
-    """Return the error for what is no audio, or of a kind that is not read."""
-    source, target = "FILE", "FILE.flac"
-    if os.path.isfile(name):  # noqa: PTH113 - which takes any text; "bytes" and "stream" are no files
-        source, target = shlex.quote(name), shlex.quote(str(Path(name).with_suffix(".flac")))
-    return AudioError(
-        f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3. ffmpeg makes one of most files: "
-        f"ffmpeg -i {source} {target}, or ffmpeg -i {source} -f wav - | edge-iemonet classify -"
-    )
+def refused(name: str, reason: str, *, foreign: bool = False) -> AudioError:
+    """Return the error for what is no audio, or of a kind that is not read.
+
+    Args:
+        name: of the file, or "bytes" or "stream".
+        reason: why, in a few words.
+        foreign: whether it is certain that another program can decode it; else its suffix decides.
+    """
+    message = f"{name}: not audio that can be read ({reason}); use wav, flac, ogg or mp3"
+    suffix = Path(name).suffix.lower()
+    if foreign or (suffix and suffix not in SUFFIXES):
+        source, target = "FILE", "FILE.flac"
+        if os.path.isfile(name):  # noqa: PTH113 - which takes any text
+            source, target = shlex.quote(name), shlex.quote(str(Path(name).with_suffix(".flac")))
+        message += (
+            f", which ffmpeg makes of most files: ffmpeg -i {source} -vn {target}; or "
+            f"ffmpeg -i {source} -f wav - | edge-iemonet classify -"
+        )
+    return AudioError(message)
 
 
 def _links(name: str, source: Source) -> Sequence[Link]:
@@ -152,7 +163,7 @@ def _links(name: str, source: Source) -> Sequence[Link]:
     if head.startswith(ogg_pages.MAGIC):
         return ogg_pages.links(source, begin, source.size)
     if foreign := FOREIGN.match(head):
-        raise refused(name, str(foreign.lastgroup).replace("_", " "))
+        raise refused(name, str(foreign.lastgroup).replace("_", " "), foreign=True)
     found: list[Link] = []
     while chunks.FILES.match(source.at(begin, 12)):
         more, begin = chunks.links(source, begin)
@@ -204,10 +215,12 @@ def _source(audio: Any) -> tuple[str, Source]:
         source = Source(file)
         weakref.finalize(source, file.close)
         return name, source
+    name = getattr(audio, "name", None)
+    name = name if isinstance(name, str) else "stream"  # it may be the number of a descriptor
     if isinstance(audio, io.TextIOBase):
-        raise AudioError(f"{getattr(audio, 'name', 'stream')}: opened as text; open it with mode 'rb'")
+        raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
     if hasattr(audio, "read"):
-        return str(getattr(audio, "name", "stream")), Source(_copied(audio))
+        return name, Source(_copied(audio))
     raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
 
 

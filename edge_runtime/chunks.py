@@ -25,8 +25,9 @@ W64_TAIL = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 KNOWN = frozenset(
     re.findall(
         rb"....",
-        b"LISTid3 ID3 bextcue smplfactPEAKiXMLJUNKjunkPAD FLLRaxmlDISPinstINSTnoteplst_PMXchnaacidstrccartumidlevlminf"
-        b"elm1regnafspAFAnMARKCOMTNAMEAUTH(c) ANNOAPPLMIDIAESDCHANchanpaktinfouuidfreeedctstrgovvwpeakumcluserFVERLGWVSAUR",
+        b"LISTid3 ID3 bextcue smplfactPEAKiXMLJUNKjunkPAD FLLRaxmlDISPinstINSTnoteplst_PMXchnaacidstrccartumidlevl"
+        b"minfelm1regnafspAFAnMARKCOMTNAMEAUTH(c) ANNOAPPLMIDIAESDCHANchanpaktinfouuidfreeedctstrgovvwpeakumcluser"
+        b"FVERLGWVSAUR",
     )
 )
 """Chunks that come behind the samples, even when the file was cut in the middle of one."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 from rich.console import Console
 from rich.progress import track
 
@@ -84,7 +83,7 @@ def examine(
         except AudioNotFoundError:
             missing.append(Fault(audio, "not there"))
         except AudioError as error:
-            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: ") + _remedy(audio)))
+            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: ")))
     return Check(
         utterances=len(utterances),
         recordings=len(seconds),
@@ -130,15 +129,9 @@ def _decode(audio: Path) -> float:
     recording = Recording(audio)
     for _ in recording.blocks():
         pass
-    if recording.notes:
+    if recording.damaged:
         raise AudioError("; ".join(recording.notes))
     return recording.duration_s
-
-
-def _remedy(audio: Path) -> str:
-    if audio.suffix[1:].upper() in soundfile.available_formats():
-        return ""
-    return f"; convert it: ffmpeg -i {audio.name} -vn -ac 1 -ar 16000 {audio.stem}.flac"
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

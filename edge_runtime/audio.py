@@ -89,9 +89,10 @@ class Recording:
             AudioError: a sample is not a number or infinite, nothing could be decoded, or the number of channels
                 changes where files were joined and they are to be split.
         """
-        resample, form = None, (0, 0)
+        form: tuple[int, int] | None = None
+        resample: Resampler | None = None
         for rate, raw in self._raw_blocks():
-            if (rate, raw.shape[1]) != form:
+            if resample is None or form != (rate, raw.shape[1]):
                 if resample is not None:
                     yield from self._counted(resample.flush())
                 resample, form = self._resampler(rate, raw.shape[1], split=split), (rate, raw.shape[1])

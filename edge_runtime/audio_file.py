@@ -67,17 +67,21 @@ class AudioFile:
         self.damaged = False
         self.name, self._source = _source(audio)
         self._links = _links(self.name, self._source)
-        self._first, first = 0, None
-        for index, link in enumerate(self._links):
-            self._first, first = index, self._opened(link)
-            if isinstance(first, soundfile.SoundFile) and first.frames:
-                break
-        if not isinstance(first, soundfile.SoundFile):
-            raise refused(self.name, first or "unknown format")
-        if not first.frames:
+        self._rest, self._file, self._undecoded, reason = iter(self._links), None, 0, "unknown format"
+        for link in self._rest:
+            try:
+                self._link, self._file = link, _opened(self._source, link)
+            except AudioError as error:
+                self._undecoded, reason = self._undecoded + 1, str(error)
+            else:
+                if self._file.frames:
+                    break
+        self._check_reading()
+        if self._file is None:
+            raise refused(self.name, reason)
+        if not self._file.frames:
             raise AudioError(f"{self.name}: empty, there are no samples in it")
-        self._file = first
-        self.sample_rate, self.channels = int(first.samplerate), int(first.channels)
+        self.sample_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
 
     @property
     def stated_s(self) -> float | None:
@@ -92,36 +96,35 @@ class AudioFile:
         Raises:
             AudioError: the file cannot be read to its end.
         """
-        read_s, stated_s, lost = 0.0, 0.0, self._first
-        for index, link in enumerate(self._links[self._first :]):
-            file = self._opened(link) if index else self._file
-            if not isinstance(file, soundfile.SoundFile):
-                lost += 1
-                continue
-            count, rate = 0, int(file.samplerate)
-            length = _length(file, link)
+        read_s = stated_s = 0.0
+        for link, file in self._files():
+            count, rate, length = 0, int(file.samplerate), _length(file, link)
             with file:
                 for block in _decoded(file, Pieces(self._source, link.pieces).size):
                     count += len(block)
                     yield rate, block
             read_s += count / rate
             stated_s += count / rate if length is None else length * link.stated
-        if self._source.error is not None:
-            raise AudioError(f"{self.name}: cannot be read to its end ({self._source.error})")
-        if lost:
-            self.notes.append(f"{lost} of the {len(self._links)} files that were joined could not be decoded")
+        self._check_reading()
+        if self._undecoded:
+            self.notes.append(f"{self._undecoded} of {len(self._links)} joined files could not be decoded")
         if stated_s - read_s > NOTED_S:
             self.notes.append(f"file ends early or is damaged: {read_s:.1f} s of the {stated_s:.1f} s that it promises")
         elif read_s - stated_s > NOTED_S:
             self.notes.append(f"file states a length of {stated_s:.1f} s; all {read_s:.1f} s that are there were read")
-        self.damaged = lost > 0 or stated_s - read_s > NOTED_S
+        self.damaged = self._undecoded > 0 or stated_s - read_s > NOTED_S
 
-    def _opened(self, link: Link) -> Any:
-        """Return an open file, or the reason why there is none."""
-        try:
-            return _Forward(Pieces(self._source, link.pieces))
-        except (soundfile.LibsndfileError, TypeError, OSError) as error:
-            return str(getattr(error, "error_string", error)).rstrip(".")
+    def _files(self) -> Iterator[tuple[Link, Any]]:
+        yield self._link, self._file
+        for link in self._rest:
+            try:
+                yield link, _opened(self._source, link)
+            except AudioError:
+                self._undecoded += 1
+
+    def _check_reading(self) -> None:
+        if self._source.error is not None:
+            raise AudioError(f"{self.name}: cannot be read to its end ({self._source.error})")
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
@@ -158,7 +161,7 @@ def refused(name: str, reason: str, *, foreign: bool = False) -> AudioError:
 def _links(name: str, source: Source) -> Sequence[Link]:
     begin = mpeg_frames.id3_size(source.at(0, 10))
     head = source.at(begin, 12)
-    if head.startswith(b"fLaC"):
+    if head.startswith(flac_heads.MAGIC):
         return flac_heads.links(source, begin, source.size)
     if head.startswith(ogg_pages.MAGIC):
         return ogg_pages.links(source, begin, source.size)
@@ -169,6 +172,14 @@ def _links(name: str, source: Source) -> Sequence[Link]:
         more, begin = chunks.links(source, begin)
         found += more
     return found or mpeg_frames.links(source, 0, source.size)
+
+
+def _opened(source: Source, link: Link) -> Any:
+    """Open ``link``; the error holds the reason alone."""
+    try:
+        return _Forward(Pieces(source, link.pieces))
+    except (soundfile.LibsndfileError, TypeError, OSError) as error:
+        raise AudioError(str(getattr(error, "error_string", error)).rstrip(".")) from error
 
 
 def _length(file: Any, link: Link) -> float | None:
@@ -215,8 +226,8 @@ def _source(audio: Any) -> tuple[str, Source]:
         source = Source(file)
         weakref.finalize(source, file.close)
         return name, source
-    name = getattr(audio, "name", None)
-    name = name if isinstance(name, str) else "stream"  # it may be the number of a descriptor
+    given = getattr(audio, "name", None)
+    name = given if isinstance(given, str) else "stream"  # it may be the number of a descriptor
     if isinstance(audio, io.TextIOBase):
         raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
     if hasattr(audio, "read"):

@@ -182,8 +182,8 @@ def _tag_at_the_end(source: Source) -> int:
         return 128
     foot = source.at(max(0, source.size - 32), 32)
     if foot.startswith(b"APETAGEX"):
-        size, _, flags = struct.unpack_from("<III", foot, 12)
-        return min(size + (32 if flags >> 31 else 0), source.size)
+        has_head = foot[23] >> 7
+        return min(int.from_bytes(foot[12:16], "little") + 32 * has_head, source.size)
     return 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 
-from edge_runtime.pieces import Link, Source
+from edge_runtime.pieces import Link, Piece, Source
 
-HEAD = b"fLaC\0\0\0\x22"
+MAGIC = b"fLaC"
+FIRST_BLOCK = (b"\0\0\0\x22", b"\x80\0\0\x22")
+"""What follows: 34 bytes about the whole, and other blocks or none."""
 LENGTH_AT, LENGTH_END = 18, 26
 """20 bits of sample rate, 3 of channels, 5 of width, 36 of length."""
 LENGTH_BITS = 36
@@ -14,13 +16,22 @@ LENGTH_BITS = 36
 
 def links(source: Source, begin: int, end: int) -> list[Link]:
     """Return the files; a decoder that is told of no length reads to the end of each."""
-    found = []
-    while 0 <= begin < end:
-        behind = source.find(HEAD, begin + 1, end)
-        stop = behind if behind > 0 else end
+    found: list[Link] = []
+    while begin < end:
+        behind = _next(source, begin, end)
         (word,) = struct.unpack(">Q", source.at(begin + LENGTH_AT, LENGTH_END - LENGTH_AT).ljust(8, b"\0"))
         without = struct.pack(">Q", word >> LENGTH_BITS << LENGTH_BITS)
-        pieces = [(begin, begin + LENGTH_AT), without, (begin + LENGTH_END, max(stop, begin + LENGTH_END))]
+        pieces: list[Piece] = [(begin, begin + LENGTH_AT), without]
+        if begin + LENGTH_END < behind:
+            pieces.append((begin + LENGTH_END, behind))
         found.append(Link(pieces, total=word & ((1 << LENGTH_BITS) - 1)))
         begin = behind
     return found
+
+
+def _next(source: Source, begin: int, end: int) -> int:
+    """Return where the file behind the one at ``begin`` begins; ``end`` if there is none."""
+    while (begin := source.find(MAGIC, begin + 1, end)) >= 0:
+        if source.at(begin + len(MAGIC), 4) in FIRST_BLOCK:
+            return begin
+    return end

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,3 +127,22 @@ def stated(path: Path) -> dict[str, Any]:
     """What a manifest states of a file."""
     data = path.read_bytes()
     return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., bytes]:
+    """``ffmpeg(*arguments)`` runs it and returns what it writes to standard output."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg (apt-get install ffmpeg)")
+
+    def run(*arguments: object) -> bytes:
+        command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def ffmpeg_seconds(ffmpeg: Callable[..., bytes]) -> Callable[[Path], float]:
+    """``ffmpeg_seconds(file)`` is how much sound ffmpeg finds in a file, once all of it is decoded."""
+    return lambda file: len(ffmpeg("-i", file, "-vn", "-f", "s16le", "-ac", 1, "-ar", 16_000, "-")) / 32_000

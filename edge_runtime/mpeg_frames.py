@@ -153,7 +153,7 @@ def _counted(data: bytes, now: Frame) -> tuple[bool, int | None]:
         return False, None
     if data[now.tag_at : now.tag_at + 4] in {b"Xing", b"Info"}:
         flags, count = struct.unpack_from(">II", data.ljust(now.tag_at + 12, b"\0"), now.tag_at + 4)
-        return True, count if flags & 1 else None
+        return True, count if flags & 1 and count else None  # 0 by a program that could not go back to write it
     if data[36:40] == b"VBRI":
         return True, struct.unpack_from(">I", data.ljust(54, b"\0"), 50)[0]
     return False, None

@@ -10,7 +10,7 @@ MAGIC = b"OggS"
 HEAD = 27
 FLAC_HEAD = 9
 """Bytes before the beginning of a flac file in the first packet."""
-AUDIO = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC")
+AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 
 
 @dataclass

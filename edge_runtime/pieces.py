@@ -41,7 +41,7 @@ class Source:
     def __init__(self, file: Any) -> None:
         """Take an open binary file that can seek."""
         self._file, self._first = file, file.tell()
-        self.size = max(0, file.seek(0, io.SEEK_END) - self._first)
+        self.size: int = max(0, file.seek(0, io.SEEK_END) - self._first)
         self.error: OSError | None = None
         self._block, self._block_at = b"", 0
 

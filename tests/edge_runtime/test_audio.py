@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +293,41 @@ def test_a_wav_of_unknown_length_as_written_to_a_pipe_has_no_note(size: int) -> 
     assert_tone(samples)
     assert recording.duration_s == 1.0
     assert recording.notes == []
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_an_error() -> None:
+    class Broken(io.BytesIO):
+        def read(self, count: int | None = -1) -> bytes:
+            if self.tell() > 100_000:
+                raise OSError(5, "Input/output error")
+            return super().read(count)
+
+    with pytest.raises(AudioError, match=r"cannot be read to its end.*Input/output error"):
+        read(Broken(encoded(tone(SAMPLE_RATE, 20.0), SAMPLE_RATE)))
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+from edge_runtime.audio import Recording
+seconds = sum(map(len, Recording(sys.argv[1]).blocks())) / 16_000
+status = Path("/proc/self/status").read_text()
+print(seconds, int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux, which tells the peak of memory")
+@pytest.mark.parametrize(("kind", "hours"), [("MP3", 3), ("OGG", 1), ("FLAC", 1)])
+def test_memory_does_not_grow_with_the_length_of_a_joined_file(tmp_path: Path, kind: str, hours: int) -> None:
+    one = encoded(np.random.default_rng(0).uniform(-0.1, 0.1, 20 * SAMPLE_RATE), SAMPLE_RATE, kind)
+    path, measured = tmp_path / "joined", []
+    for count in (1, hours * 180):
+        with path.open("wb") as file:
+            for _ in range(count):
+                file.write(one)
+        done = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, text=True, check=True)
+        measured.append([float(number) for number in done.stdout.split()])
+    (_, short_mb), (seconds, long_mb) = measured
+    assert seconds == pytest.approx(hours * 3600, rel=0.01)
+    assert long_mb < short_mb + 15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
 import sys
 import threading
 import types
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge_runtime.audio import Recording
 from edge_runtime.errors import AudioError, DeviceError
 from edge_runtime.sources import MOST_FRAMES, Microphone, Pipe
 
@@ -92,6 +94,87 @@ def test_what_is_there_is_given_before_more_comes(integers: np.ndarray) -> None:
     os.close(into)
     assert list(pipe) == []
     os.close(out)
+
+
+def header_states(data: bytes, size: int, *, at: int = 40, order: str = "<") -> bytes:
+    return data[:at] + struct.pack(order + "I", size) + data[at + 4 :]
+
+
+@pytest.mark.parametrize("size", [0, 6_400, 6_404, 0xFFFFFFFF])
+def test_sound_goes_on_behind_a_stated_end_that_is_none(
+    piped: Callable[[bytes], int], integers: np.ndarray, size: int
+) -> None:
+    data = header_states(wav(integers), size)
+    pipe = all_of(Pipe(piped(data), "wav", rate=0, channels=0))
+    np.testing.assert_array_equal(pipe, integers / np.float32(32_768))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "FLOAT", "ULAW"])
+@pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
+def test_it_goes_on_as_it_began(piped: Callable[[bytes], int], integers: np.ndarray, subtype: str, endian: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, integers, RATE, format="WAV", subtype=subtype, endian=endian)
+    data, order = file.getvalue(), "<" if endian == "LITTLE" else ">"
+    found = all_of(Pipe(piped(data), "wav", rate=0, channels=0))
+    for size in (0, 480):
+        cut = header_states(data, size, at=data.index(b"data") + 4, order=order)
+        np.testing.assert_array_equal(all_of(Pipe(piped(cut), "wav", rate=0, channels=0)), found)
+
+
+def test_an_endless_stream_of_big_endian_samples_is_no_noise(
+    piped: Callable[[bytes], int], integers: np.ndarray
+) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, integers, RATE, format="AU", subtype="PCM_16")
+    data = header_states(file.getvalue(), 0xFFFFFFFF, at=8, order=">")
+    pipe = all_of(Pipe(piped(data), "wav", rate=0, channels=0))
+    np.testing.assert_array_equal(pipe, integers / np.float32(32_768))
+
+
+@pytest.mark.parametrize("behind", [b"LIST" + struct.pack("<I", 4_000) + bytes(4_000), b"TAG" + bytes(125), b"\1" * 9])
+def test_what_is_no_sound_ends_the_stream(piped: Callable[[bytes], int], integers: np.ndarray, behind: bytes) -> None:
+    pipe = all_of(Pipe(piped(wav(integers) + behind), "wav", rate=0, channels=0))
+    np.testing.assert_array_equal(pipe, integers / np.float32(32_768))
+
+
+def test_a_second_recording_in_the_pipe_is_an_error_and_not_left_out(
+    piped: Callable[[bytes], int], integers: np.ndarray
+) -> None:
+    ogg = io.BytesIO()
+    soundfile.write(ogg, np.tile(integers, (20, 1)), RATE, format="OGG")
+    for data in (wav(integers) * 2, ogg.getvalue() * 2):
+        pipe = Pipe(piped(data), "wav", rate=0, channels=0)
+        with pytest.raises(AudioError, match=r"follows the first.*ffmpeg -i - -f wav -"):
+            all_of(pipe)
+
+
+def test_a_file_in_place_of_a_pipe_is_read_like_a_file(tmp_path: Path, integers: np.ndarray) -> None:
+    mono = integers[:, 0]
+    path = tmp_path / "joined.wav"
+    path.write_bytes(header_states(wav(mono), 0))
+    with path.open("rb") as file:
+        np.testing.assert_array_equal(
+            all_of(Pipe(file.fileno(), "wav", rate=0, channels=0))[:, 0], mono / np.float32(32_768)
+        )
+    path.write_bytes(wav(mono) * 2)
+    with path.open("rb") as file:
+        assert len(all_of(Pipe(file.fileno(), "wav", rate=0, channels=0))) == 2 * len(mono)
+
+
+@pytest.mark.parametrize("size", [None, 0, 3_200, 0xFFFFFFFF])
+def test_file_copied_stream_and_live_pipe_of_the_same_bytes_are_the_same_sound(
+    piped: Callable[[bytes], int], jfk: Path, tmp_path: Path, size: int | None
+) -> None:
+    data = jfk.read_bytes()
+    if size is not None:
+        data = header_states(data, size, at=data.index(b"data") + 4)
+    path = tmp_path / "clip.wav"
+    path.write_bytes(data)
+    expected, _ = soundfile.read(jfk, dtype="float32")
+    with os.fdopen(piped(data), "rb", closefd=False) as stream:
+        for audio in (path, data, stream):
+            np.testing.assert_array_equal(np.concatenate(list(Recording(audio).blocks())), expected)
+    np.testing.assert_array_equal(all_of(Pipe(piped(data), "wav", rate=0, channels=0))[:, 0], expected)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", b"RIFF\0\0\0\0WAVE"])

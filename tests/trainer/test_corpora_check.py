@@ -95,6 +95,19 @@ def test_a_video_is_told_with_how_to_convert_it(tmp_path):
     assert f"ffmpeg -i {path} -vn {path.with_suffix('.flac')}" in fault.reason
 
 
+def test_files_that_are_whole_though_their_headers_state_no_length_are_fine(tmp_path, clip, ffmpeg):
+    killed, vbr, wav = (clip(tmp_path / f"{name}.wav", seconds=3.0) for name in ("killed", "vbr", "mp3"))
+    data = bytearray(killed.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    killed.write_bytes(data)
+    ffmpeg("-i", vbr, "-q:a", 2, "-write_xing", 0, vbr.with_suffix(".mp3"))
+    ffmpeg("-i", vbr, "-c:a", "libmp3lame", wav)
+    result = examine([spoken(killed, "a"), spoken(vbr.with_suffix(".mp3"), "b"), spoken(wav, "c")])
+    assert result.fine
+    assert result.hours == pytest.approx(9 / 3600, rel=0.05)
+
+
 def test_missing_recordings_are_not_damaged_ones(tmp_path):
     result = examine([spoken(tmp_path / "none.wav")])
     assert [fault.audio.name for fault in result.missing] == ["none.wav"]

@@ -111,8 +111,8 @@ class AudioFile:
         if stated_s - read_s > NOTED_S:
             self.notes.append(f"file ends early or is damaged: {read_s:.1f} s of the {stated_s:.1f} s that it promises")
         elif read_s - stated_s > NOTED_S:
-            length = f"a length of {stated_s:.1f} s" if stated_s else "no length"
-            self.notes.append(f"file states {length}; all {read_s:.1f} s that are there were read")
+            stated = f"a length of {stated_s:.1f} s" if stated_s else "no length"
+            self.notes.append(f"file states {stated}; all {read_s:.1f} s that are there were read")
         self.damaged = self._undecoded > 0 or stated_s - read_s > NOTED_S
 
     def _files(self) -> Iterator[tuple[Link, Any]]:

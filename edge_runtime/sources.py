@@ -60,6 +60,9 @@ class Pipe:
                 return
             else:
                 self._file = soundfile.SoundFile(descriptor, closefd=False)
+                if self._file.format == "MP3" and self._file.frames <= MOST_FRAMES:
+                    # libsndfile goes back behind the frame that counts the others, which a pipe cannot.
+                    raise AudioError(f"pipe: an mp3 file that states its length, not a stream; {AS_WAV}")
                 if self._file.subtype in WIDTHS:
                     self._left = int(self._file.frames)
                     if self._left == 0 or self._left > MOST_FRAMES:

@@ -148,6 +148,16 @@ def test_a_second_recording_in_the_pipe_is_an_error_and_not_left_out(
             all_of(pipe)
 
 
+def test_mp3_comes_whole_through_a_pipe_or_not_at_all(
+    piped: Callable[[bytes], int], ffmpeg: Callable[..., bytes], jfk: Path, tmp_path: Path
+) -> None:
+    stream, file = tmp_path / "stream.mp3", tmp_path / "file.mp3"
+    ffmpeg("-i", jfk, "-write_xing", 0, "-id3v2_version", 0, stream, file)
+    assert len(all_of(Pipe(piped(stream.read_bytes()), "wav", rate=0, channels=0))) / RATE == pytest.approx(11, abs=0.1)
+    with pytest.raises(AudioError, match=r"an mp3 file.*ffmpeg -i - -f wav -"):
+        Pipe(piped(file.read_bytes()), "wav", rate=0, channels=0)
+
+
 def test_a_file_in_place_of_a_pipe_is_read_like_a_file(tmp_path: Path, integers: np.ndarray) -> None:
     mono = integers[:, 0]
     path = tmp_path / "joined.wav"

@@ -172,7 +172,10 @@ def _links(name: str, source: Source) -> Sequence[Link]:
     while chunks.FILES.match(source.at(begin, 12)):
         more, begin = chunks.links(source, begin)
         found += more
-    return found or mpeg_frames.links(source, 0, source.size)
+    found = found or mpeg_frames.links(source, 0, source.size)
+    if not found and mpeg_frames.is_free(head[:4]):
+        return [Link([(begin, source.size)])]
+    return found
 
 
 def _opened(source: Source, link: Link) -> Any:

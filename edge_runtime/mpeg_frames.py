@@ -67,6 +67,12 @@ def frame(head: bytes) -> Frame | None:
     return Frame((version, layer, rate, channels), kbits, size, tag_at)
 
 
+def is_free(head: bytes) -> bool:
+    """Say whether a frame that begins so has a bit rate of its own choice: only a decoder finds where it ends."""
+    known = bytes((*head[:2], MIDDLE_BIT_RATE << 4 | head[2] & 0x0F, head[3])) if len(head) >= 4 else b""
+    return frame(known) is not None and head[2] >> 4 == 0
+
+
 @dataclass
 class _Stream:
     """Frames that belong together."""

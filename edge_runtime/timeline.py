@@ -45,7 +45,7 @@ class Timeline(Iterator[Segment]):
 
     @property
     def promised_s(self) -> float | None:
-        """Length that the file states; None where it knows none."""
+        """Length as it is known before all is read; None where it is not."""
         return self._recording.promised_s
 
     @property

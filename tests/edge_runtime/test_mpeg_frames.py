@@ -198,6 +198,13 @@ def test_other_files_with_sound_in_them_are_refused_with_the_command_that_helps(
             Recording(audio)
 
 
-def test_a_tag_at_the_length_that_it_states_is_not_trusted_either(mp3: Run) -> None:
+def test_the_stated_size_of_a_tag_is_not_trusted(mp3: Run) -> None:
     tag = b"ID3\x04\0\0\0\1\0\0"  # of 16 kB, and there is nothing of it
     assert seconds(tag + mp3("-ar", 44_100, "-b:a", "64k", *NO_TAGS)) == pytest.approx(11, abs=0.1)
+
+
+def test_frames_of_a_free_bit_rate_are_read(mp3: Run) -> None:
+    data = bytearray(mp3("-ar", 48_000, "-b:a", "64k", *NO_TAGS))
+    for at in range(0, len(data), 192):  # of 24 ms
+        data[at + 2] &= 0x0F
+    assert seconds(bytes(data)) == pytest.approx(11, abs=0.1)

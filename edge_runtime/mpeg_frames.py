@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from edge_runtime.pieces import Link, Piece, Source
+from edge_runtime.pieces import Link, Source
 
 SEARCHED = 16 << 20
 """The first frame is looked for in so many bytes: a tag with a picture may stand before it."""
@@ -79,7 +79,7 @@ class _Stream:
 
     first: Frame
     head: bytes
-    tag: Piece | None = None
+    tag: bytes | None = None
     counted: int | None = None
     frames: int = 0
     pieces: list[tuple[int, int]] = field(default_factory=list)
@@ -93,7 +93,8 @@ class _Stream:
 
     def link(self) -> Link:
         if self.tag is not None and self.counted in {self.frames, self.frames + 1}:  # some count the tag as well
-            return Link([self.tag, *self.pieces])
+            size = len(self.tag) + sum(end - begin for begin, end in self.pieces)
+            return Link([_with_size(self.tag, self.first.tag_at, size), *self.pieces])
         stated = 1.0 if self.counted is None else self.counted / self.frames
         if self.first.form[1] != 3:
             return Link(self.pieces)  # of one bit rate, from which the decoder finds the length
@@ -114,12 +115,13 @@ def links(source: Source, begin: int, end: int) -> list[Link]:
             if at < 0:
                 break
             continue
-        tagged, counted = _counted(source.at(at, now.size), now)
+        data = source.at(at, now.size)
+        tagged, counted = _counted(data, now)
         changed = (
             not found or now.form != found[-1].first.form or (now.form[1] < 3 and now.kbits != found[-1].first.kbits)
         )
         if tagged or changed:
-            found.append(_Stream(now, head, (at, at + now.size) if tagged else None, counted))
+            found.append(_Stream(now, head, data if tagged else None, counted))
         if not tagged:
             found[-1].add(at, at + now.size)
         at, in_step = at + now.size, True
@@ -163,6 +165,13 @@ def _counted(data: bytes, now: Frame) -> tuple[bool, int | None]:
     if data[36:40] == b"VBRI":
         return True, struct.unpack_from(">I", data.ljust(54, b"\0"), 50)[0]
     return False, None
+
+
+def _with_size(tag: bytes, tag_at: int, size: int) -> bytes:
+    """Return the tag with the size of the stream, of which the decoder would complain where it is wrong."""
+    if len(tag) < tag_at + 16 or tag[tag_at + 7] & 3 != 3 or tag[tag_at : tag_at + 4] not in {b"Xing", b"Info"}:
+        return tag
+    return tag[: tag_at + 12] + struct.pack(">I", size) + tag[tag_at + 16 :]
 
 
 def _count(head: bytes, frames: int) -> bytes:

@@ -10,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from edge_runtime.audio import SAMPLE_RATE, Recording
+from edge_runtime.mix import Mixer
 
 STEP_S = 0.05
 """The outline is measured in steps of so many seconds."""
@@ -42,13 +43,14 @@ def listen(recording: Recording, *, split: bool, keep: bool) -> Sound:
         AudioError: as in ``Recording.blocks``.
     """
     step, peaks = int(STEP_S * SAMPLE_RATE), []
-    rest = np.zeros((0, recording.channels if split else 1), np.float32)
+    channels = recording.channels if split else 1
+    rest, mix = np.zeros((0, channels), np.float32), Mixer(SAMPLE_RATE, channels)
     with tempfile.TemporaryFile() as copy:
         out = soundfile.SoundFile(copy, "w", SAMPLE_RATE, 1, format="MP3") if keep else None
         for block in recording.blocks(split=split):
             samples = block if split else block[:, None]
             if out is not None:
-                out.write(np.clip(samples.mean(axis=1), -1, 1))
+                out.write(np.clip(mix(samples), -1, 1))
             rest = np.concatenate([rest, samples])
             whole = len(rest) // step * step
             peaks.append(np.abs(rest[:whole]).reshape(-1, step, rest.shape[1]).max(axis=1))
@@ -57,6 +59,7 @@ def listen(recording: Recording, *, split: bool, keep: bool) -> Sound:
             peaks.append(np.abs(rest).max(axis=0, keepdims=True))
         mp3 = None
         if out is not None:
+            out.write(np.clip(mix.flush(), -1, 1))
             out.close()
             copy.seek(0)
             mp3 = copy.read()

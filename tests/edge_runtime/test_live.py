@@ -79,6 +79,13 @@ def test_integers_and_channels_are_taken_as_of_arrays(model: IEmoNet, call: np.n
     assert [event.segment for event in fed(model, integers, [4_000])] == expected
 
 
+@pytest.mark.parametrize("sizes", [[1_601], [7, 90_000, 333]])
+def test_a_voice_in_opposite_channels_gives_the_segments_of_the_voice(
+    model: IEmoNet, call: np.ndarray, whole: list[Segment], sizes: list[int]
+) -> None:
+    assert [event.segment for event in fed(model, np.stack([call, -call], axis=1), sizes)] == whole
+
+
 def test_an_answer_comes_after_the_pause_and_says_how_long_it_took(model: IEmoNet, call: np.ndarray) -> None:
     stream = model.stream(RATE)
     heard_s, first = 0.0, None

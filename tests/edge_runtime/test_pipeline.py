@@ -184,6 +184,15 @@ def test_rate_and_channels_do_not_change_the_words(
         assert same.label == answer.label
 
 
+def test_a_voice_in_opposite_channels_is_answered_as_the_voice_alone(
+    model: IEmoNet, jfk: Path, answer: Prediction, tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(jfk, dtype="int16")
+    soundfile.write(tmp_path / "opposite.wav", np.stack([samples, -samples], axis=1), rate)
+    opposite = model(tmp_path / "opposite.wav")
+    assert (opposite.scores, opposite.transcript) == (answer.scores, answer.transcript)
+
+
 def test_silence_around_speech_does_not_change_the_words(
     model: IEmoNet, speech: np.ndarray, jfk_words: list[str]
 ) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from transformers import WhisperForConditionalGeneration
 
+from edge_runtime import mix
 from edge_runtime import vad as vad_module
 from edge_runtime.audio import Recording
 from edge_runtime.session import Session
@@ -143,7 +144,7 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
 
 
 def _key(utterances: Sequence[Utterance], copies: int, seed: int, heard_by: str) -> str:
-    code = "".join(inspect.getsource(part) for part in (augment, vad_module, conditions, pool))
+    code = "".join(inspect.getsource(part) for part in (mix, augment, vad_module, conditions, pool))
     order = [u.id for u in utterances]  # which the checksum leaves out
     text = f"{checksum(utterances)} {order} {copies} {seed} {CROWDED} {VOICES} {code} {heard_by}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -201,3 +201,12 @@ def test_silence_has_an_outline_too() -> None:
 @pytest.fixture(scope="module")
 def jfk_samples(jfk: Path) -> np.ndarray:
     return soundfile.read(jfk, dtype="float32")[0]
+
+
+def test_the_copy_of_opposite_channels_is_not_silent(jfk_samples: np.ndarray) -> None:
+    opposite = np.stack([jfk_samples, -jfk_samples], axis=1)
+    for split in (False, True):
+        kept = sound.listen(Recording(opposite, RATE), split=split, keep=True).mp3
+        assert kept is not None
+        heard = soundfile.read(io.BytesIO(kept))[0]
+        assert np.abs(heard).max() == pytest.approx(np.abs(jfk_samples).max(), rel=0.2)

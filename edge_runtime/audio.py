@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from edge_runtime.audio_file import BLOCK_S, BLOCK_VALUES, AudioFile
 from edge_runtime.errors import AudioError
+from edge_runtime.inputs import SupportsArray, array_of, as_float, check_form, holds_samples, rate_of
 from edge_runtime.resample import Resampler
 
 SAMPLE_RATE = 16_000
-LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
-MOST_CHANNELS = 64
 
 Float = NDArray[np.float32]
-Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
-"""A path, the bytes of a file, an open binary file, or samples: (n,) or (n, channels)."""
+Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any] | SupportsArray
+"""A path, the bytes of a file, an open binary file, or samples: (n,) or (n, channels), of numpy or torch."""
 
 
 class Recording:
@@ -31,12 +30,13 @@ class Recording:
         notes: what the reader had to say, such as that the file ends early; complete at the end.
     """
 
-    def __init__(self, audio: Audio, sample_rate: int | None = None) -> None:
+    def __init__(self, audio: Audio, sample_rate: float | None = None) -> None:
         """Open ``audio``.
 
         Args:
             audio: a path, the bytes of a wav, flac, ogg, mp3 (or other libsndfile) file, an open binary
-                file, or an array: float in [-1, 1] or integers of full scale, (n,) or (n, channels).
+                file, or an array (n,) or (n, channels): floats, of which 1 is full scale, though any level is
+                heard; or integers of 8, 16 or 32 bits, scaled by their type.
             sample_rate: of an array, in Hz; not for anything else, which says so itself.
 
         Raises:
@@ -45,16 +45,20 @@ class Recording:
         """
         self.samples = 0
         self.notes: list[str] = []
-        if isinstance(audio, np.ndarray):
-            if sample_rate is None:
-                raise AudioError("an array was given without its sample_rate; pass it, in Hz")
+        if holds_samples(audio) or isinstance(audio, list | tuple):
             self.name = "array"
             self._file: AudioFile | None = None
-            self._array = as_float(audio)
-            self._rate, self._channels = sample_rate, 1 if audio.ndim == 1 else audio.shape[1]
+            self._array = array_of(audio, name=self.name)
+            if sample_rate is None:
+                raise AudioError("an array was given without its sample_rate; pass it, in Hz")
+            self._rate = rate_of(sample_rate, name=self.name)
+            self._channels = 1 if self._array.ndim == 1 else self._array.shape[1]
         else:
             if sample_rate is not None:
-                raise AudioError("sample_rate is for arrays; a file states its own")
+                raise AudioError(
+                    "sample_rate is for arrays; a file states its own. Bytes that are bare samples become an array by "
+                    "np.frombuffer(data, np.int16)"
+                )
             self._file = AudioFile(audio)
             self.name, self.notes = self._file.name, self._file.notes
             self._rate, self._channels = self._file.sample_rate, self._file.channels
@@ -89,7 +93,7 @@ class Recording:
             AudioError: a sample is not a number or infinite, nothing could be decoded, or the number of channels
                 changes where files were joined and they are to be split.
         """
-        form: tuple[int, int] | None = None
+        form: tuple[float, int] | None = None
         resample: Resampler | None = None
         for rate, raw in self._raw_blocks():
             if resample is None or form != (rate, raw.shape[1]):
@@ -102,16 +106,16 @@ class Recording:
         if self.samples == 0:
             raise AudioError(f"{self.name}: damaged, nothing in it could be decoded")
 
-    def _raw_blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _raw_blocks(self) -> Iterator[tuple[float, Float]]:
         if self._file is not None:
             yield from self._file.blocks()
             return
         samples = self._array.reshape(len(self._array), self._channels)
         step = max(1, min(int(BLOCK_S * self._rate), BLOCK_VALUES // self._channels))
         for begin in range(0, len(samples), step):
-            yield self._rate, samples[begin : begin + step]
+            yield self._rate, as_float(samples[begin : begin + step])
 
-    def _resampler(self, rate: int, channels: int, *, split: bool) -> Resampler:
+    def _resampler(self, rate: float, channels: int, *, split: bool) -> Resampler:
         check_form(self.name, rate, channels)
         if split and channels != self._channels:
             raise AudioError(
@@ -124,34 +128,3 @@ class Recording:
         self.samples += len(block)
         if len(block):
             yield block
-
-
-def check_form(name: str, rate: int, channels: int) -> None:
-    """Refuse what no recording has.
-
-    Raises:
-        AudioError: a sample rate or a number of channels out of range.
-    """
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise AudioError(f"{name}: sample rate {rate} Hz; use {LOWEST_RATE} to {HIGHEST_RATE}")
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise AudioError(f"{name}: {channels} channels; use 1 to {MOST_CHANNELS} (an array is (samples, channels))")
-
-
-def as_float(array: NDArray[Any]) -> NDArray[Any]:
-    """Return ``array`` (n,) or (n, channels) as float32, integers divided by their full scale.
-
-    Raises:
-        AudioError: another shape or type.
-    """
-    if array.ndim not in {1, 2}:
-        raise AudioError(f"array of shape {array.shape}: give (samples,) or (samples, channels)")
-    if array.dtype.kind == "f":
-        # A float64 too large for float32 becomes infinite, and is refused as such.
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32, copy=False)
-    if array.dtype == np.uint8:
-        return (array.astype(np.float32) - 128.0) / 128.0
-    if array.dtype.kind == "i":
-        return array.astype(np.float32) / float(-int(np.iinfo(array.dtype).min))
-    raise AudioError(f"array of {array.dtype}: give float samples in [-1, 1], or int16, int32, int8 or uint8")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import chunks, flac_heads, mpeg_frames, ogg_pages
 from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime.inputs import check_stream
 from edge_runtime.pieces import Link, Pieces, Source
 from edge_runtime.recordings import SUFFIXES
 
@@ -232,9 +233,8 @@ def _source(audio: Any) -> tuple[str, Source]:
         return name, source
     given = getattr(audio, "name", None)
     name = given if isinstance(given, str) else "stream"  # it may be the number of a descriptor
-    if isinstance(audio, io.TextIOBase):
-        raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
     if hasattr(audio, "read"):
+        check_stream(audio, name=name)
         return name, Source(_copied(audio))
     raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
 

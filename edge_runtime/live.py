@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.audio import SAMPLE_RATE, as_float, check_form
+from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.classifier import UtteranceClassifier
-from edge_runtime.errors import AudioError
+from edge_runtime.inputs import SupportsArray, array_of, as_float, check_form, rate_of
 from edge_runtime.prediction import Segment
 from edge_runtime.resample import Resampler
 from edge_runtime.segment import Segmenter, Utterance
@@ -43,14 +42,15 @@ class Stream:
     """Listens to sound in portions of any size; what it answers does not depend on them. For one thread at a time."""
 
     def __init__(
-        self, vad: Session, classify: UtteranceClassifier, sample_rate: int, *, provisional_s: float | None
+        self, vad: Session, classify: UtteranceClassifier, sample_rate: float, *, provisional_s: float | None
     ) -> None:
         """Begin; ``IEmoNet.stream`` is the usual way to get here."""
-        check_form("stream", sample_rate, 1)
+        self._rate = rate_of(sample_rate, name="stream")
+        check_form("stream", self._rate, 1)
         if provisional_s is not None and not provisional_s > 0:
             raise ValueError(f"provisional_s={provisional_s}: give a number of seconds above 0, or None")
-        self._rate, self._received, self._closed = sample_rate, 0, False
-        self._resample = Resampler(sample_rate, SAMPLE_RATE, name="stream")
+        self._received, self._closed = 0, False
+        self._resample = Resampler(self._rate, SAMPLE_RATE, name="stream")
         self._segmenter = Segmenter(vad, provisional_s=provisional_s)
         self._classify = classify
 
@@ -59,11 +59,11 @@ class Stream:
         """Seconds heard so far."""
         return self._received / self._rate
 
-    def feed(self, samples: NDArray[Any], *, arrived: float | None = None) -> list[Event]:
+    def feed(self, samples: NDArray[Any] | SupportsArray, *, arrived: float | None = None) -> list[Event]:
         """Listen to more.
 
         Args:
-            samples: (n,) or (n, channels), which are mixed; floats in [-1, 1] or integers of full scale; any n.
+            samples: (n,) or (n, channels), which are mixed; floats, or integers of 8, 16 or 32 bits; any n.
             arrived: when the last of them came, by ``time.perf_counter``, if they had to wait: for the latency.
 
         Raises:
@@ -74,11 +74,10 @@ class Stream:
         now = time.perf_counter() if arrived is None else arrived
         if self._closed:
             raise ValueError("the stream was closed; begin another one")
-        if not isinstance(samples, np.ndarray):
-            raise AudioError(f"{type(samples).__name__}: give a numpy array")
-        check_form("stream", self._rate, 1 if samples.ndim < 2 else samples.shape[1])
-        heard = self._resample(as_float(samples))
-        self._received += len(samples)
+        array = array_of(samples, name="stream")
+        check_form("stream", self._rate, 1 if array.ndim == 1 else array.shape[1])
+        heard = self._resample(as_float(array))
+        self._received += len(array)
         return self._events(self._segmenter.feed(heard), now)
 
     def close(self) -> list[Event]:

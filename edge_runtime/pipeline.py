@@ -14,6 +14,7 @@ from edge_runtime.audio import SAMPLE_RATE, Audio, Recording
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.errors import BundleError
+from edge_runtime.inputs import check_text, is_many
 from edge_runtime.live import Stream
 from edge_runtime.locate import locate
 from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold
@@ -109,7 +110,7 @@ class IEmoNet:
     def __call__(  # type: ignore[overload-overlap]  # bytes are a sequence too, of no audio
         self,
         audio: Audio,
-        sample_rate: int | None = None,
+        sample_rate: float | None = None,
         *,
         transcript: str | None = None,
         asr: bool = True,
@@ -119,7 +120,7 @@ class IEmoNet:
     def __call__(
         self,
         audio: Sequence[Audio],
-        sample_rate: int | None = None,
+        sample_rate: float | None = None,
         *,
         transcript: None = None,
         asr: bool = True,
@@ -128,7 +129,7 @@ class IEmoNet:
     def __call__(
         self,
         audio: Audio | Sequence[Audio],
-        sample_rate: int | None = None,
+        sample_rate: float | None = None,
         *,
         transcript: str | None = None,
         asr: bool = True,
@@ -137,8 +138,8 @@ class IEmoNet:
         """Say what emotion is in ``audio``.
 
         Args:
-            audio: a path, bytes, an open binary file, an array (samples,) or (samples, channels); or a list
-                of them, for a list of answers.
+            audio: a path, bytes, an open binary file, an array or tensor (samples,) or (samples, channels); or a
+                list of them, for a list of answers.
             sample_rate: of arrays, in Hz.
             transcript: the words, if they are known; speech recognition is then left out.
             asr: whether to recognise words that are not given; without, the voice alone answers.
@@ -149,13 +150,16 @@ class IEmoNet:
             AudioError: the audio cannot be used; the message says why.
             BundleError: the bundle reads words alone, or knows no voice and was told to recognise no words.
             ClosedError: the model was closed.
+            TypeError: a transcript that is no text.
             ValueError: a threshold outside 0 to 1, or one transcript for a list.
         """
         check_threshold(threshold)
-        if isinstance(audio, list | tuple):
+        if transcript is not None:
+            check_text(transcript, name="transcript")
+        if is_many(audio):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
-            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
+            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]  # type: ignore[union-attr]
         vad = self._listening()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:
@@ -181,16 +185,18 @@ class IEmoNet:
             threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1.
 
         Raises:
+            TypeError: it is no text.
             ValueError: there is nothing in it, or a threshold outside 0 to 1.
             BundleError: the bundle hears the voice alone.
             ClosedError: the model was closed.
         """
         check_threshold(threshold)
+        check_text(text, name="text")
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
         return self._classify.words(text.strip()).at(threshold)
 
-    def timeline(self, audio: Audio, sample_rate: int | None = None, *, channels: Channels = "mix") -> Timeline:
+    def timeline(self, audio: Audio, sample_rate: float | None = None, *, channels: Channels = "mix") -> Timeline:
         """Say what is said in a recording of any length, and how, utterance by utterance.
 
         Args:
@@ -212,7 +218,7 @@ class IEmoNet:
         vad = self._listening()
         return Timeline(Recording(audio, sample_rate), vad, self._classify, split=channels == "split")
 
-    def stream(self, sample_rate: int, *, provisional_s: float | None = None) -> Stream:
+    def stream(self, sample_rate: float, *, provisional_s: float | None = None) -> Stream:
         """Listen to sound as it comes.
 
         Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -32,7 +30,7 @@ class Resampler:
         if rate != target:
             self._stream = soxr.ResampleStream(rate, target, channels or 1, dtype="float32")
 
-    def __call__(self, raw: NDArray[Any]) -> Float:
+    def __call__(self, raw: Float) -> Float:
         """Take floats (n,) or (n, channels); return what is ready, (m,) mixed or (m, channels).
 
         Raises:

@@ -12,9 +12,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime.audio import SAMPLE_RATE, Recording, check_form
+from edge_runtime.audio import SAMPLE_RATE, Recording
 from edge_runtime.chunks import FILES, KNOWN
 from edge_runtime.errors import AudioError, DeviceError
+from edge_runtime.inputs import check_form
 
 PORTION_S = 0.1
 Encoding = Literal["wav", "s16le", "f32le"]

@@ -60,7 +60,7 @@ def share(mix: np.ndarray, voice: np.ndarray) -> float:
         (VOICE + 0.2, VOICE - 0.2),
         (VOICE, OTHER, THIRD, np.zeros_like(VOICE), VOICE / 2, OTHER / 2),
     ],
-    ids="same independent one-silent both-silent alike late half-opposite offsets six".split(),
+    ids=["same", "independent", "one-silent", "both-silent", "alike", "late", "half-opposite", "offsets", "six"],
 )
 def test_channels_that_do_not_cancel_are_averaged_to_the_bit(channels: tuple[np.ndarray, ...]) -> None:
     np.testing.assert_array_equal(together(*channels), mean(*channels))
@@ -95,7 +95,7 @@ def test_the_opposite_of_a_channel_does_not_cancel_it() -> None:
         ((OTHER, VOICE, -VOICE), 0.8),
         ((OTHER, VOICE, -VOICE, np.zeros_like(VOICE), -VOICE, THIRD), 0.8),
     ],
-    ids="weaker noisy common-offset 0.9-alike late after-another six".split(),
+    ids=["weaker", "noisy", "common-offset", "0.9-alike", "late", "after-another", "six"],
 )
 def test_a_voice_that_is_opposite_in_some_channels_is_heard(channels: tuple[np.ndarray, ...], least: float) -> None:
     mix = together(*channels)

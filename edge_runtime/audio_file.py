@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime import chunks, flac_heads, mpeg_frames, ogg_pages
-from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime import chunks, flac_heads, mpeg_frames, ogg_pages, paths
+from edge_runtime.errors import AudioError
 from edge_runtime.inputs import check_stream
 from edge_runtime.pieces import Link, Pieces, Source
 from edge_runtime.recordings import SUFFIXES
@@ -219,7 +219,9 @@ def _source(audio: Any) -> tuple[str, Source]:
         try:
             status = Path(name).stat()
         except (OSError, ValueError) as error:  # ValueError: a null character
-            raise AudioNotFoundError(f"{name}: no such file") from error
+            raise paths.refused(name, error) from error
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{name}: a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise AudioError(f"{name}: not a file")
         if status.st_size == 0:
@@ -227,7 +229,7 @@ def _source(audio: Any) -> tuple[str, Source]:
         try:
             file = Path(name).open("rb")  # noqa: SIM115 - it lives as long as the recording
         except OSError as error:
-            raise AudioError(f"{name}: cannot be opened ({error.strerror})") from error
+            raise paths.refused(name, error) from error
         source = Source(file)
         weakref.finalize(source, file.close)
         return name, source

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_runtime.asr import Decoding
 from edge_runtime.audio import SAMPLE_RATE
-from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, manifest_text
+from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.session import Session
 
@@ -122,7 +122,7 @@ class Bundle:
                 count, or a malformed manifest.
         """
         path = folder / MANIFEST
-        if not path.is_file():
+        if not is_file(path):
             raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
         try:
             manifest = json.loads(manifest_text(path))

@@ -9,11 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import BundleError
+from edge_runtime.paths import is_missing, status, why
 
 LARGEST_MANIFEST = 4 << 20
 LARGEST_TOKENIZER = 64 << 20
 LARGEST_GRAPH = 2 << 30
 """Bytes. Nothing larger is read: a manifest has kilobytes, a tokenizer megabytes, and no ONNX file exceeds 2 GB."""
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is at ``path``.
+
+    Raises:
+        BundleError: that cannot be told: the folder may not be read, say.
+    """
+    try:
+        found = status(path)
+    except OSError as error:
+        raise BundleError(f"{path}: {why(path, error)}") from error
+    return found is not None and stat.S_ISREG(found.st_mode)
 
 
 def manifest_text(path: Path) -> str:
@@ -27,7 +41,7 @@ def manifest_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
+        raise BundleError(f"{path}: {why(path, error)}") from error
 
 
 def checked(folder: Path, entry: Mapping[str, Any], largest: int) -> Path:
@@ -63,14 +77,15 @@ def checked(folder: Path, entry: Mapping[str, Any], largest: int) -> Path:
 def _size(path: Path, largest: int) -> int:
     """Return how many bytes are in ``path``, without opening it: reading a pipe or a device may never end."""
     try:
-        status = path.stat()
+        found = path.stat()
     except OSError as error:
-        raise BundleError(f"{path}: missing ({error.strerror}); fetch or export the bundle again") from error
-    if not stat.S_ISREG(status.st_mode):
+        missing = f"missing ({error.strerror}); fetch or export the bundle again"
+        raise BundleError(f"{path}: {missing if is_missing(error) else why(path, error)}") from error
+    if not stat.S_ISREG(found.st_mode):
         raise BundleError(f"{path}: not a regular file")
-    if status.st_size > largest:
-        raise BundleError(f"{path}: {status.st_size} bytes; no file of its kind has more than {largest}")
-    return status.st_size
+    if found.st_size > largest:
+        raise BundleError(f"{path}: {found.st_size} bytes; no file of its kind has more than {largest}")
+    return found.st_size
 
 
 def _sha256(path: Path) -> str:
@@ -80,5 +95,5 @@ def _sha256(path: Path) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
+        raise BundleError(f"{path}: {why(path, error)}") from error
     return digest.hexdigest()

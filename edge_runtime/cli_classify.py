@@ -41,6 +41,9 @@ Examples:
 With --output, results are appended as they come. Killed or interrupted, the same command goes on where it was: what
 has a line is not classified again. A file that cannot be used has a line with its error.
 
+In folders, files are looked for by their suffix; those of formats that are not read here (m4a, mp4, webm, aac …) are
+passed over and counted. A folder that cannot be searched counts as failed.
+
 {EXIT_CODES}
 """
 
@@ -79,10 +82,17 @@ def classify(
     failed = 0
     for name in files:
         try:
-            found += recordings([name])
+            there = recordings(name)
         except IEmoNetError as error:
             _complain(error)
             failed += 1
+            continue
+        found += there.files
+        for closed in there.closed:
+            _complain(closed)
+            failed += 1
+        if there.note:
+            print(f"edge-iemonet: {name}: {there.note}", file=sys.stderr)
     if transcript is not None and len(files) > 1:
         raise typer.BadParameter("--transcript belongs to one file, and several are given")
     if transcript is not None and len(found) > 1:

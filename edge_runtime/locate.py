@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from importlib.util import find_spec
 from pathlib import Path
 
 from edge_runtime.bundle import MANIFEST
-from edge_runtime.errors import BundleNotFoundError
+from edge_runtime.errors import BundleError, BundleNotFoundError
+from edge_runtime.paths import status, why
 
 VARIABLE = "EDGE_IEMONET_BUNDLE"
 PACKAGE = "edge_iemonet_bundles"
@@ -32,6 +34,7 @@ def locate(bundle: str | os.PathLike[str] | None = None) -> Path:
 
     Raises:
         BundleNotFoundError: there is none, or there are several and none is meant.
+        BundleError: the path cannot be read.
     """
     wanted = os.fspath(bundle) if bundle is not None else os.environ.get(VARIABLE) or None
     packages = installed()
@@ -56,6 +59,7 @@ def locate(bundle: str | os.PathLike[str] | None = None) -> Path:
 
 def _is_folder(path: str) -> bool:
     try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):  # a name too long, or with a null character
-        return False
+        found = status(path)
+    except OSError as error:
+        raise BundleError(f"{path}: {why(path, error)}") from error
+    return found is not None and stat.S_ISDIR(found.st_mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -100,4 +101,6 @@ def _lock(file: IO[bytes], path: Path) -> None:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise ResultsError(f"{path}: another process is writing to it") from error
+        if error.errno in {errno.EAGAIN, errno.EACCES}:
+            raise ResultsError(f"{path}: another process is writing to it") from error
+        raise ResultsError(f"{path}: cannot be locked ({error.strerror}); name a file on another disk") from error

@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from edge_runtime.bundle import MANIFEST, Bundle
+from edge_runtime.bundle_files import is_file
 from edge_runtime.errors import BundleNotFoundError, ExportError, IEmoNetError
 from export.graph_facts import GraphFacts, facts
 from export.schema import faults
@@ -72,7 +73,7 @@ def look(folder: Path) -> Contents:
         BundleNotFoundError: no such folder, or no manifest in it.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not is_file(path):
         raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
     found = Contents(folder, files={f.name: f.stat().st_size for f in sorted(folder.iterdir()) if f.is_file()})
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import AudioNotFoundError, CorpusError
+from edge_runtime.errors import CorpusError
+from edge_runtime.paths import refused
 from trainer.corpora import catalogue, manifest
 from trainer.text.tweets import plain
 
@@ -42,6 +44,7 @@ def gather(places: Sequence[Path], *, limit: int, seed: int) -> list[Sample]:
 
     Raises:
         AudioNotFoundError: there is no such file.
+        AudioError: it cannot be told what is there.
         CorpusError: a folder is no corpus that can be read, or a place is given twice.
     """
     if not places and EXAMPLE.is_file():
@@ -50,12 +53,14 @@ def gather(places: Sequence[Path], *, limit: int, seed: int) -> list[Sample]:
         raise CorpusError(f"{max(places, key=places.count)}: given twice")
     found: list[Sample] = []
     for place in places:
-        if place.is_dir() or place.suffix.lower() in manifest.SUFFIXES:
+        try:
+            is_folder = stat.S_ISDIR(place.stat().st_mode)
+        except (OSError, ValueError) as error:
+            raise refused(place, error, wanted="file or folder") from error
+        if is_folder or place.suffix.lower() in manifest.SUFFIXES:
             found += _drawn(place, limit, seed)
-        elif place.is_file():
-            found.append(Sample(str(place), place))
         else:
-            raise AudioNotFoundError(f"{place}: no such file or folder")
+            found.append(Sample(str(place), place))
     return found
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: E
 
 REPOSITORY = TESTS.parent
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
+NOBODY = 65_534
 LABELS = ["angry", "happy", "neutral", "sad"]
 Change = Callable[[dict[str, Any]], Any]
 
@@ -146,3 +149,24 @@ def ffmpeg() -> Callable[..., bytes]:
 def ffmpeg_seconds(ffmpeg: Callable[..., bytes]) -> Callable[[Path], float]:
     """``ffmpeg_seconds(file)`` is how much sound ffmpeg finds in a file, once all of it is decoded."""
     return lambda file: len(ffmpeg("-i", file, "-vn", "-f", "s16le", "-ac", 1, "-ar", 16_000, "-")) / 32_000
+
+
+@pytest.fixture
+def as_ordinary_user() -> Iterator[Path]:
+    """A folder of an ordinary user, who runs the test: to root no file is closed."""
+    if os.name == "nt":
+        pytest.skip("files are closed in other ways there")
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        for place, folders, _ in os.walk(folder):
+            for name in folders:
+                Path(place, name).chmod(0o700)
+        shutil.rmtree(folder)

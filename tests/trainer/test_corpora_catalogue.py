@@ -114,6 +114,42 @@ def test_what_looks_like_nothing_or_like_two_is_refused(tmp_path):
         detect(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize(("name", "folder"), [("ravdess", "."), ("emodb", "wav"), ("semeval", "test")])
+def test_a_corpus_with_a_folder_that_may_not_be_read_is_refused_and_not_read_in_part(as_ordinary_user, name, folder):
+    corpus = as_ordinary_user / name
+    MAKERS[name](corpus)
+    closed = corpus / folder / "closed"
+    closed.mkdir(parents=True)
+    closed.chmod(0)
+    with pytest.raises(CorpusError, match=rf"{closed}: cannot be read \(permission denied\)$"):
+        named(name).load(corpus, Reading())
+    corpus.chmod(0)
+    with pytest.raises(CorpusError, match=rf"{corpus}: cannot be read \(permission denied\)$"):
+        detect(corpus)
+    corpus.chmod(0o700)
+
+
+def test_labels_that_may_not_be_read_are_not_called_missing(as_ordinary_user):
+    closed = iemocap(as_ordinary_user / "iemocap") / "Session1" / "dialog" / "EmoEvaluation"
+    closed.chmod(0)
+    with pytest.raises(PermissionError, match="EmoEvaluation"):
+        named("iemocap").load(as_ordinary_user / "iemocap", Reading())
+
+
+def test_a_manifest_that_may_not_be_read_says_so(as_ordinary_user):
+    path = as_ordinary_user / "calls.csv"
+    path.write_text("audio,label\na.wav,sad\n")
+    path.chmod(0)
+    with pytest.raises(CorpusError, match=r"calls\.csv: cannot be read \(permission denied\)$"):
+        read(path)
+
+
+def test_recordings_of_any_suffix_that_is_read_are_found(tmp_path):
+    for number, suffix in enumerate(("wav", "FLAC", "mp3", "opus"), start=1):
+        (tmp_path / f"03-01-05-01-01-01-0{number}.{suffix}").touch()
+    assert len(named("ravdess").load(tmp_path, Reading())) == 4
+
+
 def test_the_corpus_may_be_named_instead(tmp_path):
     (tmp_path / "tweets").mkdir()
     (tmp_path / "tweets" / "mine.txt").write_text("1\tneutral\tone\n")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from edge_runtime.errors import CorpusError
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
+from trainer.corpora.files import check_searchable
 from trainer.corpora.records import LABELS, Utterance, relabel
 
 Protocol = Literal["shuffled", "session", "speaker", "official"]
@@ -209,10 +210,9 @@ def detect(path: Path) -> Corpus:
     """Return the corpus that a folder (or a manifest's file) looks like.
 
     Raises:
-        CorpusError: it is not there, looks like none, or like several.
+        CorpusError: it is not there, cannot be read, looks like none, or like several.
     """
-    if not path.exists():
-        raise CorpusError(f"{path}: no such file or folder")
+    check_searchable(path)
     alike = [corpus for corpus in CORPORA if corpus.looks_like(path)]
     if len(alike) == 1:
         return alike[0]

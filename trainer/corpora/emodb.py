@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
+from edge_runtime.recordings import SUFFIXES
+from trainer.corpora.files import files_below
 from trainer.corpora.records import Utterance
 
 EMOTIONS = {
@@ -27,10 +29,10 @@ def load(folder: Path) -> list[Utterance]:
     """Return the utterances found below ``folder`` (all seven emotions; German, so without a transcript).
 
     Raises:
-        CorpusError: there is none, or a file's name does not follow the corpus' scheme.
+        CorpusError: there is none, a folder cannot be searched, or a file's name does not follow the corpus' scheme.
     """
     found = []
-    for path in sorted([*folder.rglob("*.wav"), *folder.rglob("*.flac")]):
+    for path in files_below(folder, SUFFIXES):
         name = NAME.fullmatch(path.stem)
         if name is None:
             raise CorpusError(f"{path}: not an EmoDB file name such as 03a01Fa; move it away")

@@ -147,7 +147,9 @@ def _words(folder: Path) -> dict[str, str]:
 
 def _text_files(folder: Path) -> list[Path]:
     # macOS leaves a ._ file beside each; each annotator's own files are in sub-folders.
-    return [path for path in sorted(folder.glob("*.txt")) if path.is_file() and not path.name.startswith("._")]
+    # Not glob, to which a folder that may not be read is an empty one.
+    texts = [path for path in folder.iterdir() if path.suffix == ".txt"] if folder.is_dir() else []
+    return [path for path in sorted(texts) if path.is_file() and not path.name.startswith("._")]
 
 
 def _lines(path: Path) -> list[str]:

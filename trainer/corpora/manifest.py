@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import CorpusError
+from edge_runtime.paths import why
 from trainer.corpora.records import Utterance, relabel
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -51,8 +52,8 @@ def load(path: Path, *, label_map: Mapping[str, str] | None = None) -> list[Utte
         raise CorpusError(f"{path}: a manifest's name ends in one of {', '.join(SUFFIXES)}")
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise CorpusError(f"{path}: no such file") from None
+    except OSError as error:
+        raise CorpusError(f"{path}: {why(path, error)}") from error
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}: not text in UTF-8: {error}") from error
     rows = _json_rows(path, text) if path.suffix.lower() in LINES else _csv_rows(path, text)

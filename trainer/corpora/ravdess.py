@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
+from edge_runtime.recordings import SUFFIXES
+from trainer.corpora.files import files_below
 from trainer.corpora.records import Utterance
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry"}
@@ -20,10 +22,10 @@ def load(folder: Path) -> list[Utterance]:
     """Return the clips of neutral, calm, happy, sad and angry found below ``folder``.
 
     Raises:
-        CorpusError: there is none, or a file's name does not follow the corpus' scheme.
+        CorpusError: there is none, a folder cannot be searched, or a file's name does not follow the corpus' scheme.
     """
     found = []
-    for path in sorted([*folder.rglob("*.wav"), *folder.rglob("*.flac")]):
+    for path in files_below(folder, SUFFIXES):
         code = path.stem.split("-")
         if not NAME.fullmatch(path.stem):
             raise CorpusError(f"{path}: not a RAVDESS file name (seven numbers joined by '-'); move it away")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
+from trainer.corpora.files import files_below
 from trainer.corpora.records import Utterance
 
 SENTIMENTS = ("positive", "neutral", "negative")
@@ -46,7 +47,7 @@ def load(folder: Path, split: str = "") -> list[Utterance]:
 
 
 def _tweets(folder: Path) -> Iterator[Utterance]:
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".txt", ".tsv"} and not p.name.startswith("._")):
+    for path in files_below(folder, (".txt", ".tsv")):
         try:
             # Not read_text: it would take a carriage return within a tweet for the end of the line.
             lines = path.read_bytes().decode().split("\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import numbers
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def holds_samples(audio: object) -> bool:
     return hasattr(audio, "__array__") and not isinstance(audio, str | bytes)
 
 
-def is_many(audio: object) -> bool:
+def is_many(audio: object) -> TypeGuard[Sequence[Any]]:
     """Whether ``audio`` is a list of recordings, rather than one or a list of numbers."""
     return isinstance(audio, list | tuple) and not _begins_with_number(audio)
 
@@ -94,13 +95,14 @@ def _check_type(name: str, dtype: np.dtype[Any]) -> None:
 
 def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
     """Return samples as float32, integers divided by the full scale of their type; silence in uint8 is 128."""
-    if array.dtype.kind == "f":
-        # A float64 too large for float32 becomes infinite, and is refused as such.
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32, copy=False)
+    # A float64 too large for float32 becomes infinite, and is refused as such.
+    with np.errstate(over="ignore"):
+        samples: NDArray[np.float32] = array.astype(np.float32, copy=False)
     if array.dtype == np.uint8:
-        return (array.astype(np.float32) - 128.0) / 128.0
-    return array.astype(np.float32) / np.float32(-int(np.iinfo(array.dtype).min))
+        samples = samples / np.float32(128) - np.float32(1)
+    elif array.dtype.kind == "i":
+        samples = samples / np.float32(-int(np.iinfo(array.dtype).min))
+    return samples
 
 
 def rate_of(rate: object, *, name: str) -> float:
@@ -111,7 +113,10 @@ def rate_of(rate: object, *, name: str) -> float:
     """
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
         raise AudioError(f"{name}: sample rate {rate!r}; give it as a number of Hz, such as 16000")
-    return int(rate) if isinstance(rate, numbers.Integral) or float(rate).is_integer() else float(rate)
+    if isinstance(rate, numbers.Integral):
+        return int(rate)
+    hertz = float(rate)
+    return int(hertz) if hertz.is_integer() else hertz
 
 
 def check_form(name: str, rate: float, channels: int) -> None:

@@ -38,7 +38,7 @@ class Mixer:
     @property
     def channels(self) -> int:
         """How many are mixed."""
-        return self._waiting.shape[1]
+        return int(self._waiting.shape[1])
 
     def __call__(self, samples: Float) -> Float:
         """Take finite samples (n, channels) and return what is ready, (m,)."""
@@ -60,7 +60,8 @@ class Mixer:
         self._opposed = likeness < np.where(self._opposed, NO_LONGER, OPPOSITE)
         if self._opposed.any():
             hop = hop * self._signs(likeness)
-        return hop.mean(axis=1, dtype=np.float64).astype(np.float32)
+        mixed: Float = hop.mean(axis=1, dtype=np.float64).astype(np.float32)
+        return mixed
 
     def _likeness(self, hop: Float) -> NDArray[np.float64]:
         """Return how each channel correlates with each other one (channels, channels), with ``hop`` heard."""

@@ -159,7 +159,7 @@ class IEmoNet:
         if is_many(audio):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
-            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]  # type: ignore[union-attr]
+            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
         vad = self._listening()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:

@@ -113,6 +113,14 @@ def test_two_voices_in_channels_of_their_own_stay_as_they_are_when_one_channel_h
     np.testing.assert_array_equal(together(VOICE, OTHER - 0.1 * VOICE), mean(VOICE, OTHER - 0.1 * VOICE))
 
 
+def test_channels_that_are_opposite_now_more_and_now_less_do_not_flip_to_and_fro() -> None:
+    hop, voice = round(HOP_S * RATE), noise(11, 20.0)
+    nearly = -0.7 * voice + 0.71 * noise(12, 20.0)  # each hop correlates at about -0.7, by chance above or below
+    is_mean = (together(voice, nearly) == mean(voice, nearly)).reshape(-1, hop).all(axis=1)
+    assert np.abs(np.diff(is_mean.astype(int))).sum() <= 1
+    assert not is_mean[-1]
+
+
 def test_it_is_decided_anew_when_the_wiring_changes() -> None:
     turned, back = np.concatenate([VOICE, VOICE, VOICE, VOICE]), np.concatenate([VOICE, -VOICE, -VOICE, VOICE])
     mix = together(turned, back)

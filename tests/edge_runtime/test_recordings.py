@@ -82,7 +82,7 @@ def test_a_pattern_in_a_folder_that_is_not_there_names_the_folder() -> None:
         recordings("nothing/*.wav")
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(WRITTEN))
 def test_what_is_looked_for_in_folders_is_read(
     ffmpeg: Callable[..., bytes], jfk: Path, tmp_path: Path, suffix: str
 ) -> None:
@@ -109,6 +109,7 @@ def test_what_is_passed_over_in_folders_is_refused_by_name_with_how_to_convert_i
 
 def test_no_suffix_is_both_read_and_passed_over() -> None:
     assert not SUFFIXES & NOT_READ
+    assert set(WRITTEN) == SUFFIXES
     assert set(UNREADABLE) <= NOT_READ
 
 

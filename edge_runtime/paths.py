@@ -38,7 +38,7 @@ def why(path: str | os.PathLike[str], error: OSError | ValueError, *, wanted: st
         error: what came of it.
         wanted: what was expected there.
     """
-    reason = str(error.strerror or error).lower() if isinstance(error, OSError) else str(error)
+    reason = str(error.strerror or error).lower() if isinstance(error, OSError) else "no name that a file can have"
     if not is_missing(error):
         return f"cannot be read ({reason})"
     if not isinstance(error, FileNotFoundError):

@@ -29,7 +29,7 @@ def test_what_is_not_there_is_no_such_file(tmp_path: Path) -> None:
     assert refused(tmp_path / "nowhere" / "a.wav") == "no such file"
     assert refused(tmp_path / "file" / "a.wav") == "no such file (not a directory)"
     assert refused(tmp_path / ("n" * 5_000)) == "no such file (file name too long)"
-    assert refused(tmp_path / "a\0.wav") == "no such file (embedded null byte)"
+    assert refused(tmp_path / "a\0.wav") == "no such file (no name that a file can have)"
 
 
 def test_a_link_to_nothing_names_what_it_leads_to(tmp_path: Path) -> None:

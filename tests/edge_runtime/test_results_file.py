@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -89,6 +90,17 @@ def test_two_at_once_are_refused_and_one_after_the_other_are_not(path: Path) -> 
         ResultsFile(path)
     with ResultsFile(path):
         pass
+
+
+def test_a_disk_that_knows_no_locks_is_not_called_another_process(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="files are locked in other ways there")
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(ResultsError, match="cannot be locked.*name a file on another disk"):
+        ResultsFile(path)
 
 
 WRITER = """

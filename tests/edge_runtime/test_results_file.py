@@ -99,7 +99,7 @@ def test_a_disk_that_knows_no_locks_is_not_called_another_process(path: Path, mo
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(ResultsError, match="cannot be locked.*name a file on another disk"):
+    with pytest.raises(ResultsError, match=r"cannot be locked.*name a file on another disk"):
         ResultsFile(path)
 
 

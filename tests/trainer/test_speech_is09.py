@@ -200,8 +200,8 @@ def test_silence_and_constants_are_finite_and_unvoiced(fill):
     features = IS09()(torch.full((1, SAMPLE_RATE), fill))
     assert features.isfinite().all()
     assert feature(features, "f0_max").eq(0).all()
-    for name in ("rms_energy", "mfcc_1", "f0", "zero_crossing_rate_delta"):
-        assert feature(features, f"{name}_kurtosis").abs().max() < 1e-3
+    for name in DESCRIPTORS:  # of what is not flat, it is 1 at least
+        assert feature(features, f"{name}_kurtosis").abs().max() < 0.01, name
 
 
 values = st.floats(-100, 100, width=32) | st.sampled_from([0.0, 1.0])

@@ -38,8 +38,9 @@ WINDOW, STEP = 30, 3
 """Frames: 300 ms every 30 ms."""
 MAX_WINDOWS = 384
 """So many windows, 11.8 s, are kept of a longer recording."""
-FLAT, FLAT_SHARE = 1e-9, 1e-5
-"""A contour that deviates by less than the one, or by less than the other of its size, is flat but for rounding."""
+FLAT, FLAT_CEPSTRUM, FLAT_SHARE = 1e-9, 1e-3, 1e-5
+"""A contour that deviates by less than the first (cepstral coefficients and their deltas: the second), or by less than
+the third of its size, is flat but for rounding. A coefficient may be near 0, but is a sum of large terms."""
 
 _CONTOURS = (
     "rms_energy",
@@ -128,8 +129,9 @@ class Descriptors(nn.Module):
         samples = F.pad(sixteen_bit(waveform), (0, missing)).unsqueeze(1)
         parts = F.conv1d(samples, self.spectrum, stride=HOP).square()
         power = parts[:, :BINS] + parts[:, BINS:]
-        # One step of 16 bits is HTK's floor of the mel spectrum.
-        log_mel = (self.mel @ power.sqrt()).clamp_min(1 / FULL_SCALE).log()
+        # One step of 16 bits is HTK's floor of the mel spectrum. Counted in such steps its logarithm is 0, so that the
+        # coefficients of silence are 0 too, and no rounding errors that differ from processor to processor.
+        log_mel = (FULL_SCALE * (self.mel @ power.sqrt())).clamp_min(1).log()
         autocorrelation = self.inverse @ power
         energy = autocorrelation[:, :1]
         voicing = voicing_probability(autocorrelation.abs() / energy.clamp_min(1e-20))
@@ -224,7 +226,8 @@ def functionals(contours: Tensor) -> Tensor:
     slope = (centred * time).sum(2) / time.square().sum().clamp_min(0.5)
     error = (centred - slope.unsqueeze(2) * time).square().mean(2)
     deviation = centred.square().mean(2).sqrt()
-    floor = FLAT_SHARE * torch.maximum(highest, -lowest) + FLAT
+    least = torch.tensor([FLAT_CEPSTRUM if n.startswith("mfcc") else FLAT for n in DESCRIPTORS]).to(contours)
+    floor = FLAT_SHARE * torch.maximum(highest, -lowest) + least
     standard = centred / torch.maximum(deviation, floor).unsqueeze(2)
     cubed = standard * standard.square()
     values = [

@@ -43,12 +43,17 @@ def test_a_loop_is_what_repeats_at_the_end(tokens: list[int], repeated: int) -> 
     assert _loop(tokens) == repeated
 
 
-@given(st.lists(st.integers(0, 2), max_size=40))
-def test_what_a_loop_repeats_is_left_once(tokens: list[int]) -> None:
+@given(
+    before=st.lists(st.integers(0, 2), max_size=20),
+    pattern=st.lists(st.integers(0, 2), min_size=1, max_size=5),
+    times=st.integers(REPEATS, 8),
+)
+def test_what_a_loop_repeats_is_left_once(before: list[int], pattern: list[int], times: int) -> None:
+    tokens = before + pattern * times
     repeated = _loop(tokens)
-    if repeated:
-        kept, length = tokens[:-repeated], repeated // (REPEATS - 1)
-        assert tokens[-repeated:] == kept[-length:] * (REPEATS - 1)
+    assert repeated > 0
+    kept, length = tokens[:-repeated], repeated // (REPEATS - 1)
+    assert tokens[-repeated:] == kept[-length:] * (REPEATS - 1)
 
 
 def decoder(path: Path, after: dict[int, list[int]], **changes: object) -> TranscriptDecoder:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import typer
 
+from edge_runtime.processors import limit_torch_threads
+
 MODULES = (
     "accuracy",
     "export_table",
@@ -38,6 +40,7 @@ def root() -> None:
     """Measure, and keep what was found as JSON; README and docs are written from there."""
 
 
+limit_torch_threads()
 for name in MODULES:
     try:
         module = import_module(f"benchmarks.{name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -18,6 +17,7 @@ import typer
 from rich.progress import Progress
 
 from benchmarks import record
+from edge_runtime.processors import processors
 
 SECONDS = 20.0
 """An input that takes longer hangs; the slowest that ended took a few seconds on a busy machine."""
@@ -135,7 +135,7 @@ def command(
     inputs: Annotated[int, typer.Option(help="How many inputs.")] = 100_000,
     first: Annotated[int, typer.Option(help="Number of the first, to repeat one that failed.")] = 0,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(help="Processes.")] = processors(),
 ) -> None:
     """Try hostile audio, bundles, graphs and tokenizers; exit code 1 if one crashed, hung or ate memory."""
     result = measure(inputs, first=first, seed=seed, workers=workers)

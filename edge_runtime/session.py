@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edge_runtime.errors import BundleError, ClosedError, DeviceError
+from edge_runtime.processors import processors
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CPU = "CPUExecutionProvider"
@@ -50,9 +51,12 @@ def providers(device: str, options: Mapping[str, Any] | None = None) -> list[Any
 
 
 def thread_budget(threads: int | None) -> int:
-    """Return how many threads to use: as told, or as many as the processors this process may run on."""
+    """Return how many threads to use: as told, or as many as the processors that this process may use.
+
+    Those are the ones it may run on (its affinity), or fewer where its container has a CPU quota.
+    """
     if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return processors()
     if threads < 1:
         raise ValueError(f"threads={threads}: must be 1 or more")
     return threads

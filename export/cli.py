@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.processors import limit_torch_threads
 from export.comparison import compare
 from export.inspection import inspect
 
@@ -270,6 +271,7 @@ app.command(
 
 def main() -> None:
     """Run the command; what goes wrong is said in a line, without a traceback."""
+    limit_torch_threads()
     try:
         app()
     except (IEmoNetError, OSError) as error:

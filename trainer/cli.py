@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.processors import limit_torch_threads
 from trainer.corpora import commands as corpora_commands
 
 FAILED = 1
@@ -285,6 +286,7 @@ def _print_metrics(part: str, metrics: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command; what goes wrong is said in a line, without a traceback."""
+    limit_torch_threads()
     # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:

@@ -86,7 +86,7 @@ def run(command: Sequence[str]) -> str:
 
 
 def quiet(threads: int | None = None) -> dict[str, str]:
-    """Return the environment variables of a peer: none of our own path, and no look at a hub."""
+    """Return the environment variables of a peer: none of our own path, no look at a hub, no telemetry."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return {**kept, **limit, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}

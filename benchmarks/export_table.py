@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 import typer
 
@@ -18,6 +17,7 @@ from benchmarks import record
 from benchmarks.export_fusions import fuse
 from benchmarks.export_subjects import RANDOM, SUBJECTS, Feed, Place, Subject
 from edge_runtime.errors import ExportError
+from edge_runtime.onnx_runtime import ort
 from export.graphs import write
 from export.precision.convert import convert
 from export.precision.judge import Agreement, accuracy

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import typer
 from tokenizers import Tokenizer
 from transformers import WhisperForConditionalGeneration
@@ -25,6 +24,7 @@ from benchmarks.samples import milliseconds, paired, rounds
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
+from edge_runtime.onnx_runtime import ort
 from edge_runtime.session import CPU, Arrays, Session
 from edge_runtime.vad import VoiceActivity, spoken_part
 from export.graphs import write

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import numpy_helper
+
+from edge_runtime.onnx_runtime import ort
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Shape = tuple[int, ...]

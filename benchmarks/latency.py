@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import onnxruntime as ort
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
@@ -23,6 +22,7 @@ from benchmarks.options import BUNDLE, EXAMPLE, Data, Seed
 from benchmarks.samples import line, milliseconds, percentiles, rounds
 from edge_runtime import IEmoNet
 from edge_runtime.audio import SAMPLE_RATE
+from edge_runtime.onnx_runtime import ort
 from edge_runtime.session import CUDA
 
 SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import typer
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
@@ -21,6 +20,7 @@ from benchmarks.samples import milliseconds
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
+from edge_runtime.onnx_runtime import ort
 from edge_runtime.session import Arrays, Session
 from edge_runtime.vad import VoiceActivity, spoken_part
 

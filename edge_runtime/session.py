@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from edge_runtime.errors import BundleError, ClosedError, DeviceError
+from edge_runtime.onnx_runtime import ort
 from edge_runtime.processors import processors
 
 Arrays = dict[str, np.ndarray[Any, Any]]

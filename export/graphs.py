@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
 from edge_runtime.errors import ExportError
+from edge_runtime.onnx_runtime import ort
 
 OPSET = 17
 TOLERANCE = 1e-4

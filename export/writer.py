@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
-
 from edge_runtime.bundle import MANIFEST, Bundle
 from edge_runtime.errors import ExportError
+from edge_runtime.onnx_runtime import ort
 from edge_runtime.pipeline import IEmoNet
 from export import golden, reference, verification
 from export.composition import Composition

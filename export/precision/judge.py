@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ExportError
+from edge_runtime.onnx_runtime import ort
 from export.precision.eight_bits import Feed
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
 

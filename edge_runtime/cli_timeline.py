@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime.writing import check_writable, write_text
 
 if TYPE_CHECKING:
     from edge_runtime.audio import Audio
@@ -56,7 +56,7 @@ def timeline(
 ) -> None:
     """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
     wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
-    _check(wanted, as_json=as_json, embed_audio=embed_audio)
+    _check(file, wanted, as_json=as_json, embed_audio=embed_audio)
     # Imported here so that --help and usage errors need not wait for onnxruntime.
     from edge_runtime.audio import Recording  # noqa: PLC0415
     from edge_runtime.formats import csv_table, report, sound, webvtt  # noqa: PLC0415
@@ -102,16 +102,20 @@ def timeline(
         _write(to, ways[way]())
 
 
-def _check(wanted: dict[str, str], *, as_json: bool, embed_audio: bool) -> None:
+def _check(file: str, wanted: dict[str, str], *, as_json: bool, embed_audio: bool) -> None:
     printed = [way for way, to in wanted.items() if to == STDOUT] + (["json"] if as_json else [])
     if len(printed) > 1:
         raise typer.BadParameter(f"--{' and --'.join(printed)} would all be printed; give the others a FILE")
     if embed_audio and "html" not in wanted:
         raise typer.BadParameter("--embed-audio is for the page that --html writes")
-    for to in wanted.values():
-        # Said before an hour of work rather than after it.
-        if to != STDOUT and (Path(to).is_dir() or not Path(to).absolute().parent.is_dir()):
-            raise typer.BadParameter(f"{to}: cannot be written there; make the folder, or name a file in another")
+    for to in (Path(to) for to in wanted.values() if to != STDOUT):
+        with suppress(OSError):  # neither has to be there
+            if to.samefile(file):
+                raise typer.BadParameter(f"{to}: is the recording itself; name another file to write")
+        try:
+            check_writable(to)
+        except OSError as error:  # said before an hour of work rather than after it
+            raise typer.BadParameter(f"{to}: cannot be written there ({error.strerror}); name another file") from error
 
 
 @contextmanager
@@ -163,13 +167,8 @@ def _write(to: str, text: str) -> None:
     if to == STDOUT:
         print(text, end="")
         return
-    path = Path(to).absolute()
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(scratch, path)
+        write_text(Path(to), text)
     except OSError as error:
         print(f"edge-iemonet: {to}: could not be written ({error.strerror})", file=sys.stderr)
         raise typer.Exit(FAILED) from error
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edge_runtime.errors import ResultsError
+from edge_runtime.writing import opened_through
 
 BEGINNING = b'{"file": '
 """How every line begins: what else stands in a file was not written here, and is not touched."""
@@ -25,6 +26,8 @@ class ResultsFile:
     def __init__(self, path: Path) -> None:
         """Open ``path``, make it if there is none, and cut off a last line that was not written to its end.
 
+        Into a pipe or a device lines are written as they come; there is nothing to go on with.
+
         Raises:
             ResultsError: another process writes to it, it holds something else, or it cannot be opened.
         """
@@ -32,9 +35,12 @@ class ResultsFile:
         self.failed: set[str] = set()
         self._path = path
         try:
-            self._file = path.open("a+b", buffering=0)
+            through = opened_through(path)
+            self._file = through or path.open("a+b", buffering=0)
         except OSError as error:
             raise ResultsError(f"{path}: cannot be written ({error.strerror})") from error
+        if through is not None:
+            return
         try:
             _lock(self._file, path)
             self._read()

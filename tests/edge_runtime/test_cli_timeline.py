@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,48 @@ def test_what_is_there_of_a_broken_file_comes_with_a_note(run: Run, jfk: Path) -
     assert "ends early" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize("way", ["csv", "vtt", "textgrid", "html"])
+def test_what_the_file_to_write_is_stays(run: Run, tmp_path: Path, way: str) -> None:
+    """A private file, a link to it, and a pipe that a shell opened, as ``>(…)`` does."""
+    soundfile.write(tmp_path / "nothing.wav", [0.0] * 16_000, 16_000)
+    (tmp_path / "private").write_text("old")
+    (tmp_path / "private").chmod(0o600)
+    (tmp_path / "link").symlink_to("private")
+    assert run("nothing.wav", f"--{way}", "link").exit_code == 0
+    assert (tmp_path / "link").readlink() == Path("private")
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
+    written = (tmp_path / "private").read_bytes()
+    assert len(written) > 3
+    reading, writing = os.pipe()
+    assert run("nothing.wav", f"--{way}", f"/dev/fd/{writing}").exit_code == 0
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == written
+    assert {path.name for path in tmp_path.iterdir()} == {"nothing.wav", "private", "link"}
+
+
+def test_a_recording_is_not_replaced_by_its_table(run: Run, jfk: Path, tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(jfk.read_bytes())
+    (tmp_path / "link.csv").symlink_to("call.wav")
+    for name in ("call.wav", "link.csv"):
+        done = run("call.wav", "--csv", name)
+        assert done.exit_code == 2
+        assert "the recording itself" in done.stderr
+    assert (tmp_path / "call.wav").read_bytes() == jfk.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_full_disk_is_said_in_a_line(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "nothing.wav", [0.0] * 16_000, 16_000)
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    done = run("nothing.wav", "--csv", "full.csv")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "edge-iemonet: full.csv: could not be written (No space left on device)\n",
+    )
+    assert (tmp_path / "full.csv").is_symlink()
+
+
 @pytest.mark.parametrize(("file", "message"), [("missing.wav", "no such file"), ("text.wav", "not audio")])
 def test_bad_audio_is_said_in_a_line_and_nothing_is_written(run: Run, tmp_path: Path, file: str, message: str) -> None:
     (tmp_path / "text.wav").write_text("hello")
@@ -105,6 +148,7 @@ def test_bad_audio_is_said_in_a_line_and_nothing_is_written(run: Run, tmp_path: 
         (["--embed-audio"], "--html"),
         (["--csv", "no/such/folder.csv"], "cannot be written"),
         (["--html", "."], "cannot be written"),
+        (["--vtt", "x" * 300], "File name too long"),
         (["--channels", "left"], "left"),
     ],
 )

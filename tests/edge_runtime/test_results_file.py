@@ -85,6 +85,57 @@ def test_a_full_disk_is_said(path: Path) -> None:
             results.add({"file": "a"})
 
 
+def test_into_a_pipe_lines_are_written_as_they_come(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with ResultsFile(pipe) as results:
+        for name in NAMES:
+            results.add({"file": name, "label": "sad"})
+            assert json.loads(os.read(reading, 1000))["file"] == name
+        assert results.done == set()
+    os.close(reading)
+    assert pipe.is_fifo()
+
+
+def test_output_that_a_shell_opened_is_gone_on_with_where_it_is(path: Path) -> None:
+    """As ``--output /dev/stdout`` is, in a shell that writes before and after it."""
+    with path.open("wb", buffering=0) as file:
+        file.write(b"before\n")
+        with ResultsFile(Path(f"/dev/fd/{file.fileno()}")) as results:
+            results.add({"file": "a.wav"})
+        file.write(b"after\n")
+    assert path.read_text() == 'before\n{"file": "a.wav"}\nafter\n'
+
+
+ENDLESS = """
+import resource, sys
+from pathlib import Path
+from edge_runtime.results_file import ResultsFile
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+with ResultsFile(Path(sys.argv[1])) as results:
+    results.add({"file": "a.wav"})
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_device_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """It has none: reading it takes all memory."""
+    (tmp_path / "full").symlink_to("/dev/full")
+    done = subprocess.run(
+        [sys.executable, "-c", ENDLESS, str(tmp_path / "full")], capture_output=True, text=True, check=False
+    )
+    assert "No space left" in done.stderr.splitlines()[-1]
+
+
+def test_linked_file_of_results_stays_linked(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(path.name)
+    with ResultsFile(tmp_path / "link") as results:
+        results.add({"file": "a.wav"})
+    assert (tmp_path / "link").is_symlink()
+    assert len(lines(path)) == 1
+
+
 def test_two_at_once_are_refused_and_one_after_the_other_are_not(path: Path) -> None:
     with ResultsFile(path), pytest.raises(ResultsError, match="another process"):
         ResultsFile(path)

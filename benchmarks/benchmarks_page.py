@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks import peers_page, plots, process_page
 from benchmarks.tables import Result, machine, table
+from edge_runtime.writing import write_text
 
 HEAD = """# Benchmarks
 
@@ -80,7 +81,7 @@ def render(results: dict[str, Result], page: Path) -> None:
         parts += [ROBUST, "![accuracy under every condition](robustness.svg)", _robustness(results["robustness"])]
     if "recognition" in results:
         parts.append(_ways(results["recognition"]))
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join(parts) + "\n")
 
 
 def _latency(latency: Result) -> list[str]:

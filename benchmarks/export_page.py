@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.export_table import TORCH
+from edge_runtime.writing import write_text
 
 INTRODUCTION = """# What each precision gains and costs
 
@@ -42,7 +43,7 @@ def render(results: Path, page: Path) -> None:
         processor=processor["name"], features=", ".join(processor["features"]), date=found["date"]
     )
     parts = [head, *(_network(name, row) for name, row in found["networks"].items())]
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join(parts) + "\n")
 
 
 def _network(name: str, row: Mapping[str, Any]) -> str:

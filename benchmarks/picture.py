@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.options import BUNDLE, EXAMPLE, ROOT, Data
+from edge_runtime.writing import write_text
 
 WIDTH = 92
 
@@ -32,7 +33,7 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ edge-iemonet classify {' '.join(labels)}", style="bold"))
     console.print(Text.from_ansi(shown))
-    target.write_text(console.export_svg(title="edge-iemonet"), encoding="utf-8")
+    write_text(target, console.export_svg(title="edge-iemonet"))
 
 
 def command(data: Data = Path("data")) -> None:

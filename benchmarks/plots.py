@@ -8,6 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from edge_runtime.writing import writing
+
 mpl.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -118,5 +120,6 @@ def _curves(axes: Axes, kind: str, result: Result) -> None:
 
 
 def _save(figure: Figure, target: Path) -> None:
-    figure.savefig(target, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    with writing(target) as file:
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.writing import write_text
+
 NUMBERS = re.compile(r"\[\n[-+.eE\d,\s]*\]")
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("onnxruntime", "numpy", "tokenizers", "soundfile", "soxr", "torch", "transformers", "edge-iemonet")
@@ -44,9 +46,7 @@ def write(name: str, result: dict[str, Any], *, seed: int = 0) -> Path:
         "seed": seed,
         **result,
     }
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(_compact(json.dumps(document, indent=1, ensure_ascii=False)) + "\n", encoding="utf-8")
-    os.replace(scratch, path)
+    write_text(path, _compact(json.dumps(document, indent=1, ensure_ascii=False)) + "\n")
     return path
 
 

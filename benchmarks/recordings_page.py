@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.writing import write_text
+
 END = "<!-- end of figures -->"
 Result = dict[str, Any]
 
@@ -26,7 +28,7 @@ def render(results: Path, page: Path) -> None:
             raise ValueError(f"{page}: expected the marks {mark} and {END}")
         found = table(json.loads((results / f"{name}.json").read_text(encoding="utf-8")))
         text = f"{before}{begin}\n\n{found}\n\n{end}{after}"
-    page.write_text(text, encoding="utf-8")
+    write_text(page, text)
 
 
 def hours(result: Result) -> str:

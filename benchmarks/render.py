@@ -17,6 +17,7 @@ from benchmarks import (
 )
 from benchmarks.options import BUNDLE, ROOT
 from benchmarks.tables import Result, machine
+from edge_runtime.writing import write_text
 
 BEGIN, END = "<!-- figures: python -m benchmarks render -->", "<!-- end of figures -->"
 
@@ -49,7 +50,7 @@ def render(results: Path, bundle: Path, readme: Path) -> None:
     else:
         parts = [process_page.use(found["process"])]
     parts.append(peers_page.sentence(metrics))
-    readme.write_text(before + begin + "\n\n" + "\n\n".join(parts) + "\n\n" + end + after, encoding="utf-8")
+    write_text(readme, before + begin + "\n\n" + "\n\n".join(parts) + "\n\n" + end + after)
 
 
 def command() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.bundle_page import in_the_bundle, int8
 from benchmarks.tables import table
+from edge_runtime.writing import write_text
 from trainer.experiment.tables import TABLES
 
 Result = Mapping[str, Any]
@@ -57,7 +58,7 @@ def render(results: Path, page: Path, bundle: Path | None = None) -> None:
         _words(found),
     ]
     extra = [part for part in (_is09(results), _errors(results), _paths(results)) if part]
-    page.write_text("\n\n".join([*(p for p in parts if p), *extra]) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join([*(p for p in parts if p), *extra]) + "\n")
 
 
 def _published() -> Result:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks import record
 from edge_runtime.dialogue_env import Form
 from edge_runtime.interlocutor import Temper
+from edge_runtime.writing import write_text
 from examples.learn_from_emotion import EXPLORES, FORMS, conditions, learn, plot
 
 ROOT = Path(__file__).parent.parent
@@ -102,7 +103,7 @@ def write_table(result: dict[str, Any], page: Path) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page}: expected the marks {BEGIN} and {END}")
-    page.write_text(f"{before}{begin}\n\n{table(result)}\n\n{end}{after}", encoding="utf-8")
+    write_text(page, f"{before}{begin}\n\n{table(result)}\n\n{end}{after}")
 
 
 def command(

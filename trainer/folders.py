@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``folder`` to fill; it takes that one's place when all went well.
+    """Give an empty folder beside ``folder`` to fill; it takes that one's place, mode and owner when all went well.
 
-    When anything is raised, what was there stays and nothing is left beside it.
+    When anything is raised, what was there stays and nothing is left beside it. A link to a folder stays a link.
+
+    Raises:
+        OSError: a file is there, or the folder cannot be replaced.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    target = Path(os.path.realpath(folder))
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (target.with_name(f".{secrets.token_hex(8)}.tmp") for _ in range(2))
+    new.mkdir()
     try:
-        yield scratch
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
+        yield new
+        if target.exists():
+            _resemble(new, target)
+            target.rename(old)
+            try:
+                new.rename(target)
+            except BaseException:
+                old.rename(target)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            new.rename(target)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _resemble(new: Path, old: Path) -> None:
+    found = old.stat()
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):  # it may be somebody else's
+            os.chown(new, found.st_uid, found.st_gid)
+    new.chmod(stat.S_IMODE(found.st_mode))

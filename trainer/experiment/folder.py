@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ConfigError
+from edge_runtime.writing import write_text
 
 CONFIG = "config.json"
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, all of it or nothing."""
-    scratch = path.with_name(f".{path.name}")
-    scratch.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(scratch, path)
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def open_run(folder: Path, config: dict[str, Any], *, resume: bool) -> None:

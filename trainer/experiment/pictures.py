@@ -9,14 +9,21 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_runtime.writing import writing
+
 NAMES = {"speech": "voice", "text": "words", "fusion": "fused", "joint": "fine-tuned jointly"}
 
 
 def draw(folder: Path, metrics: Mapping[str, Any], curves: Sequence[Mapping[str, Any]]) -> None:
     """Write ``confusion-<branch>.png`` for each branch, and ``curves.png``, into ``folder``."""
     for name, found in metrics["branches"].items():
-        _confusion(np.array(found["confusion"]), found, name).savefig(folder / f"confusion-{name}.png", dpi=120)
-    _curves(curves).savefig(folder / "curves.png", dpi=120)
+        _save(_confusion(np.array(found["confusion"]), found, name), folder / f"confusion-{name}.png")
+    _save(_curves(curves), folder / "curves.png")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=120)
 
 
 def _confusion(counts: Any, found: Mapping[str, Any], name: str) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.writing import write_text
 from trainer import calibration
 from trainer.corpora.records import Utterance
 from trainer.experiment.unit import Unit
@@ -95,19 +96,16 @@ def write_predictions(
     path: Path, units: Sequence[Sequence[Unit]], utterances: Sequence[Utterance], labels: Sequence[str]
 ) -> None:
     """Write a CSV file with a row for each run, branch and tested utterance: label, guess and probabilities."""
-    scratch = path.with_name(f".{path.name}")
-    with scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["run", "part", "branch", "id", "speaker", "label", "guess", *(f"p({x})" for x in labels)])
-        for number, run in enumerate(units, start=1):
-            for unit in run:
-                rows: Mapping[str, Any] = unit.answers()
-                for name, logits in rows.items():
-                    tested = logits[len(unit.fold.held) :]
-                    for row, guess, p in zip(unit.fold.test, tested.argmax(1), softmax(tested), strict=True):
-                        u = utterances[row]
-                        shares = (f"{x:.4f}" for x in p)
-                        writer.writerow(
-                            [number, unit.fold.name, name, u.id, u.speaker, u.label, labels[guess], *shares]
-                        )
-    os.replace(scratch, path)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["run", "part", "branch", "id", "speaker", "label", "guess", *(f"p({x})" for x in labels)])
+    for number, run in enumerate(units, start=1):
+        for unit in run:
+            rows: Mapping[str, Any] = unit.answers()
+            for name, logits in rows.items():
+                tested = logits[len(unit.fold.held) :]
+                for row, guess, p in zip(unit.fold.test, tested.argmax(1), softmax(tested), strict=True):
+                    u = utterances[row]
+                    shares = (f"{x:.4f}" for x in p)
+                    writer.writerow([number, unit.fold.name, name, u.id, u.speaker, u.label, labels[guess], *shares])
+    write_text(path, table.getvalue())

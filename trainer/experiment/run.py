@@ -16,6 +16,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from edge_runtime.errors import ConfigError, CorpusError
+from edge_runtime.writing import writing
 from trainer import checkpoints
 from trainer.branch import Branch, train
 from trainer.corpora import catalogue
@@ -289,9 +290,8 @@ def _warm(settings: Text, source: str, place: Place, seed: int) -> dict[str, Ten
         )
         assert isinstance(network, TextEmotion)
         state = {k: v.detach().contiguous() for k, v in network.encoder.state_dict().items()}
-        scratch = path.with_suffix(".tmp")
-        safetensors.torch.save_file(state, scratch)
-        scratch.replace(path)
+        with writing(path) as file:
+            file.write(safetensors.torch.save(state))
         shutil.rmtree(place.folder / f"warm-{seed}.partial", ignore_errors=True)
     return safetensors.torch.load_file(path)
 

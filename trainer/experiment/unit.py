@@ -7,7 +7,6 @@ answers: each branch's weights until the unit is done, then the answers alone.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edge_runtime.writing import write_text, writing
 from trainer import loop
 from trainer.branch import Branch, Float, Int, predict, train, weighted_targets
 from trainer.experiment.settings import Fusion
@@ -117,13 +117,12 @@ def run(unit: Unit, material: Material, *, keep: bool = False) -> dict[str, nn.M
             joint, branch = _joint(networks, known, unit, material, material.fusion)
             answers["joint"], _ = predict(joint, [branch.examples[i] for i in asked], branch)
     if not unit.finished:
-        with (unit.folder / f".{ANSWERS}").open("wb") as file:
+        with writing(unit.folder / ANSWERS) as file:
             np.savez(file, **answers)  # type: ignore[arg-type]
-        os.replace(unit.folder / f".{ANSWERS}", unit.folder / ANSWERS)
     for leftover in unit.folder.iterdir():
         if leftover.is_dir():
             shutil.rmtree(leftover)
-        elif leftover.suffix == ".safetensors" and not keep:
+        elif leftover.suffix == ".tmp" or (leftover.suffix == ".safetensors" and not keep):
             leftover.unlink()
     return networks
 
@@ -156,9 +155,8 @@ def _trained(name: str, branch: Branch, rows: NDArray[np.intp], unit: Unit, mate
         quiet=material.quiet,
     )
     _keep_curve(unit, name, curve)
-    scratch = unit.folder / f".{name}.tmp"
-    safetensors.torch.save_file(_state(network), scratch)
-    os.replace(scratch, path)
+    with writing(path) as file:
+        file.write(safetensors.torch.save(_state(network)))
     return network
 
 
@@ -170,9 +168,7 @@ def _keep_curve(unit: Unit, name: str, curve: Sequence[loop.Loss]) -> None:
     path = unit.folder / CURVES
     curves: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     curves[name] = [asdict(point) for point in curve]
-    scratch = unit.folder / f".{CURVES}"
-    scratch.write_text(json.dumps(curves))
-    os.replace(scratch, path)
+    write_text(path, json.dumps(curves))
 
 
 def _fused(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
+from edge_runtime.writing import writing
 from trainer import loop
 from trainer.branch import Branch
 from trainer.corpora.records import Utterance, checksum
@@ -110,8 +110,7 @@ def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = 
                 assert utterance.audio is not None
                 rows.append(front_end(torch.from_numpy(read(utterance.audio))[None])[0].numpy())
         cache.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(".tmp.npz")
-        np.savez(scratch, windows=np.concatenate(rows), counts=[len(row) for row in rows])
-        os.replace(scratch, path)
+        with writing(path) as file:
+            np.savez(file, windows=np.concatenate(rows), counts=[len(row) for row in rows])
     stored = np.load(path)
     return np.split(stored["windows"].astype(np.float32), np.cumsum(stored["counts"])[:-1])

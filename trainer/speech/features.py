@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from edge_runtime import vad as vad_module
 from edge_runtime.audio import Recording
 from edge_runtime.session import Session
 from edge_runtime.vad import VoiceActivity, spoken_part
+from edge_runtime.writing import writing
 from trainer import augment, whisper
 from trainer.corpora.records import Utterance, checksum
 from trainer.speech.network import pool
@@ -96,9 +96,8 @@ def states_kept(
         rows.append(np.stack([states(x) for x in conditions(utterances, number, copies, seed)]))
     result = np.stack(rows)
     cache.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp.npy")
-    np.save(scratch, result)
-    os.replace(scratch, path)
+    with writing(path) as file:
+        np.save(file, result)
     return result
 
 

@@ -22,10 +22,10 @@ CLOSED_FOLDER = {errno.EACCES, errno.EPERM, errno.EROFS}
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """Open what ``path`` names, to write it anew.
 
-    A regular file holds what it held before until the block has ended without an error. It keeps its owner, mode and
-    extended attributes, and a link to it stays a link; another name of the same file, a hard link, keeps what was
-    there. Where the file cannot be replaced (its folder is closed, it is mounted by itself, it is somebody else's) it
-    is overwritten once everything is there. A pipe or a device is written into.
+    A regular file holds what it held before until the block has ended without an error. It keeps its owner and mode,
+    and a link to it stays a link; another name of the same file, a hard link, keeps what was there. Where the file
+    cannot be replaced (its folder is closed, it is mounted by itself, it is somebody else's) it is overwritten once
+    everything is there. A pipe or a device is written into.
 
     Raises:
         OSError: it cannot be written.
@@ -63,7 +63,7 @@ def check_writable(path: Path) -> None:
         raise _error(errno.ENOENT, folder)
     if kind == stat.S_IFDIR:
         raise _error(errno.EISDIR, path)
-    if not os.access(folder if kind is None else path, os.W_OK):
+    if not _may_write(folder if kind is None else path):
         raise _error(errno.EACCES, path)
 
 
@@ -108,7 +108,7 @@ def _descriptor(path: Path) -> int | None:
 def _scratch(target: Path) -> tuple[Path, bool]:
     """Return a new, empty file, and whether it can take the place of ``target``: with its owner and mode, beside it."""
     old = target.stat() if target.exists() else None
-    if old is not None and not os.access(target, os.W_OK):
+    if old is not None and not _may_write(target):
         raise _error(errno.EACCES, target)  # a file that is protected; its folder would let it be replaced
     mode = 0o666 if old is None else stat.S_IMODE(old.st_mode)
     scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -128,7 +128,7 @@ def _scratch(target: Path) -> tuple[Path, bool]:
 
 
 def _alike(scratch: Path, target: Path, old: os.stat_result) -> bool:
-    """Give ``scratch`` owner, mode and extended attributes of ``target``; return whether that is allowed."""
+    """Give ``scratch`` the owner and mode of ``target``; return whether that is allowed."""
     new = scratch.stat()
     try:
         if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
@@ -159,6 +159,10 @@ def _put(scratch: Path, target: Path, *, beside: bool) -> None:
                 raise
         shutil.copyfileobj(new, old)
         old.truncate()
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _error(number: int, path: Path) -> OSError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runtime import contract
 from edge_runtime.asr import Decoding
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
@@ -53,8 +54,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Slot:
-    """One graph of a bundle."""
+    """One graph of a bundle, and what it is for."""
 
+    name: str
     path: Path
     precision: str
     inputs: tuple[Tensor, ...]
@@ -80,16 +82,20 @@ class Slot:
         """Whether the graph has an input called ``name``."""
         return any(tensor.name == name for tensor in self.inputs)
 
+    def error(self, problem: str) -> BundleError:
+        """Return the error that says what is wrong with this graph, to be raised."""
+        return BundleError(f"{self.path}: slot {self.name} {problem}; export the bundle again")
+
     def _named(self, name: str, tensors: tuple[Tensor, ...], kind: str) -> Tensor:
         for tensor in tensors:
             if tensor.name == name:
                 return tensor
-        raise BundleError(f"{self.path}: has no {kind} {name!r}; export the bundle again")
+        raise self.error(f"has no {kind} {name!r}")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose manifest and checksums have been checked.
+    """A bundle whose manifest, checksums and graphs' inputs and outputs (as stated) have been checked.
 
     Attributes:
         folder: where it is.
@@ -118,8 +124,8 @@ class Bundle:
 
         Raises:
             BundleNotFoundError: no such folder, or no manifest in it.
-            BundleError: another schema, a missing or altered file, slots that do not make a whole, a wrong label
-                count, or a malformed manifest.
+            BundleError: another schema, a missing or altered file, slots that do not make a whole, a graph that does
+                not take or give what its slot is for, a wrong label count, or a malformed manifest.
         """
         path = folder / MANIFEST
         if not is_file(path):
@@ -133,7 +139,7 @@ class Bundle:
                 name=_text(manifest["name"]),
                 version=_text(manifest["version"]),
                 labels=tuple(_text(label) for label in _list(manifest["labels"])),
-                slots={slot: _slot(folder, manifest["slots"][slot]) for slot in slots},
+                slots={slot: _slot(slot, folder, manifest["slots"][slot]) for slot in slots},
                 tokenizers={
                     name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
                     for name, slot in TOKENIZERS.items()
@@ -153,6 +159,7 @@ class Bundle:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
+        contract.check(bundle)
         bundle._check_labels()
         if bundle.decoding is not None:
             bundle._check_decoding(bundle.decoding)
@@ -259,8 +266,9 @@ def _positive(value: Any) -> float:
     return number
 
 
-def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
+def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:
     return Slot(
+        name=name,
         path=checked(folder, entry, LARGEST_GRAPH),
         precision=_text(entry["precision"]),
         inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),

@@ -14,6 +14,7 @@ from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.session import Session
+from edge_runtime.slot import Slot, Tensor
 
 MANIFEST = "bundle.json"
 SCHEMA = 2
@@ -41,56 +42,6 @@ TEMPERATURES = {
 ALONE = ("fusion_speech_only", "fusion_text_only")
 """Left out where fusion was not trained to do without one branch; the other branch's own answer then counts."""
 LOGITS = ("speech_emotion", "text_emotion", "fusion")
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """Name, dtype and shape of a graph's input or output; a string in the shape is a dynamic axis."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One graph of a bundle, and what it is for."""
-
-    name: str
-    path: Path
-    precision: str
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-
-    def output(self, name: str) -> Tensor:
-        """Return the output called ``name``.
-
-        Raises:
-            BundleError: there is none.
-        """
-        return self._named(name, self.outputs, "output")
-
-    def input(self, name: str) -> Tensor:
-        """Return the input called ``name``.
-
-        Raises:
-            BundleError: there is none.
-        """
-        return self._named(name, self.inputs, "input")
-
-    def takes(self, name: str) -> bool:
-        """Whether the graph has an input called ``name``."""
-        return any(tensor.name == name for tensor in self.inputs)
-
-    def error(self, problem: str) -> BundleError:
-        """Return the error that says what is wrong with this graph, to be raised."""
-        return BundleError(f"{self.path}: slot {self.name} {problem}; export the bundle again")
-
-    def _named(self, name: str, tensors: tuple[Tensor, ...], kind: str) -> Tensor:
-        for tensor in tensors:
-            if tensor.name == name:
-                return tensor
-        raise self.error(f"has no {kind} {name!r}")
 
 
 @dataclass(frozen=True)
@@ -159,7 +110,7 @@ class Bundle:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
-        contract.check(bundle)
+        contract.check(bundle.slots)
         bundle._check_labels()
         if bundle.decoding is not None:
             bundle._check_decoding(bundle.decoding)

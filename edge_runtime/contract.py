@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from edge_runtime.bundle import Bundle, Slot, Tensor
+from edge_runtime.slot import Slot, Tensor
 
 FLOAT, INTEGER = "tensor(float)", "tensor(int64)"
 ANY = None
@@ -41,22 +39,22 @@ FUSED = {
 """What fusion may take: the slot and the output that each is."""
 
 
-def check(bundle: Bundle) -> None:
-    """Check that the graphs of ``bundle`` take and give what the runtime passes between them.
+def check(slots: Mapping[str, Slot]) -> None:
+    """Check that the graphs in ``slots`` take and give what the runtime passes between them.
 
     Raises:
         BundleError: one does not; the message names slot and tensor.
     """
-    for name, slot in bundle.slots.items():
+    for name, slot in slots.items():
         _outputs(slot, OUTPUTS[name])
         if name in INPUTS:
             _inputs(slot, INPUTS[name])
-    if "speech_emotion" in bundle.slots:
-        _voice(bundle.slots)
-    if "transcript_decoder" in bundle.slots:
-        _decoder(bundle.slots)
-    if "fusion" in bundle.slots:
-        _fusion(bundle.slots)
+    if "speech_emotion" in slots:
+        _voice(slots)
+    if "transcript_decoder" in slots:
+        _decoder(slots)
+    if "fusion" in slots:
+        _fusion(slots)
 
 
 def _voice(slots: Mapping[str, Slot]) -> None:

@@ -1,10 +1,11 @@
 # make demo   a slim environment in .venv-demo, and the example clip classified in it
-# make test   a development environment in .venv, and everything that CI checks
+# make dev    a development environment in .venv
+# make test   everything that CI checks, in the development environment
 # make bench  measures everything in docs/benchmarks.md again: about an hour; needs data/, `trainer fetch`, `trainer fit`
 
 PYTHON ?= python3
 
-.PHONY: demo test bench clean
+.PHONY: demo dev test bench clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/edge-iemonet classify examples/jfk.wav
@@ -13,6 +14,8 @@ demo: .venv-demo/ready
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/pip install --quiet ./edge_runtime ./models
 	touch $@
+
+dev: .venv/ready
 
 test: .venv/ready
 	.venv/bin/ruff check .

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runtime import contract
 from edge_runtime.asr import Decoding
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle_files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.session import Session
+from edge_runtime.slot import Slot, Tensor
 
 MANIFEST = "bundle.json"
 SCHEMA = 2
@@ -43,53 +45,8 @@ LOGITS = ("speech_emotion", "text_emotion", "fusion")
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """Name, dtype and shape of a graph's input or output; a string in the shape is a dynamic axis."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One graph of a bundle."""
-
-    path: Path
-    precision: str
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-
-    def output(self, name: str) -> Tensor:
-        """Return the output called ``name``.
-
-        Raises:
-            BundleError: there is none.
-        """
-        return self._named(name, self.outputs, "output")
-
-    def input(self, name: str) -> Tensor:
-        """Return the input called ``name``.
-
-        Raises:
-            BundleError: there is none.
-        """
-        return self._named(name, self.inputs, "input")
-
-    def takes(self, name: str) -> bool:
-        """Whether the graph has an input called ``name``."""
-        return any(tensor.name == name for tensor in self.inputs)
-
-    def _named(self, name: str, tensors: tuple[Tensor, ...], kind: str) -> Tensor:
-        for tensor in tensors:
-            if tensor.name == name:
-                return tensor
-        raise BundleError(f"{self.path}: has no {kind} {name!r}; export the bundle again")
-
-
-@dataclass(frozen=True)
 class Bundle:
-    """A bundle whose manifest and checksums have been checked.
+    """A bundle whose manifest, checksums and graphs' inputs and outputs (as stated) have been checked.
 
     Attributes:
         folder: where it is.
@@ -118,8 +75,8 @@ class Bundle:
 
         Raises:
             BundleNotFoundError: no such folder, or no manifest in it.
-            BundleError: another schema, a missing or altered file, slots that do not make a whole, a wrong label
-                count, or a malformed manifest.
+            BundleError: another schema, a missing or altered file, slots that do not make a whole, a graph that does
+                not take or give what its slot is for, a wrong label count, or a malformed manifest.
         """
         path = folder / MANIFEST
         if not is_file(path):
@@ -133,7 +90,7 @@ class Bundle:
                 name=_text(manifest["name"]),
                 version=_text(manifest["version"]),
                 labels=tuple(_text(label) for label in _list(manifest["labels"])),
-                slots={slot: _slot(folder, manifest["slots"][slot]) for slot in slots},
+                slots={slot: _slot(slot, folder, manifest["slots"][slot]) for slot in slots},
                 tokenizers={
                     name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
                     for name, slot in TOKENIZERS.items()
@@ -153,6 +110,7 @@ class Bundle:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
+        contract.check(bundle.slots)
         bundle._check_labels()
         if bundle.decoding is not None:
             bundle._check_decoding(bundle.decoding)
@@ -259,8 +217,9 @@ def _positive(value: Any) -> float:
     return number
 
 
-def _slot(folder: Path, entry: Mapping[str, Any]) -> Slot:
+def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:
     return Slot(
+        name=name,
         path=checked(folder, entry, LARGEST_GRAPH),
         precision=_text(entry["precision"]),
         inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.prediction import Scores, Segment
@@ -40,6 +41,7 @@ class UtteranceClassifier:
         self._reads_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
         if self._text is not None:
             self._words = _tokenizer(bundle, "text")
+            self._words.no_padding()  # whatever the file asks for
             self._words.enable_truncation(LONGEST_TEXT)
 
     def __call__(self, utterance: Utterance, given: str | None, timings: Timings) -> Segment:
@@ -67,7 +69,7 @@ class UtteranceClassifier:
         transcript = (given or "").strip()
         if transcribe is not None:
             with stopwatch(timings, "transcript_decoder"):
-                transcript = transcribe(cross, duration_s=utterance.end_s - utterance.start_s)
+                transcript = transcribe(cross, duration_s=len(utterance.waveform) / SAMPLE_RATE)
         if self._text is not None and transcript:
             with stopwatch(timings, "text_emotion"):
                 words = self._read(transcript)

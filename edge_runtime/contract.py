@@ -2,127 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from edge_runtime.errors import BundleError
+from edge_runtime.slot import Slot, Tensor
 
-if TYPE_CHECKING:
-    from edge_runtime.bundle import Bundle, Slot, Tensor
+FLOAT, INTEGER = "tensor(float)", "tensor(int64)"
+ANY = None
+"""A size that differs from call to call; the graph has to leave that axis open."""
+OWN = -1
+"""A size that is the graph's own choice."""
+Form = tuple[str, Sequence["int | None"]]
+"""Dtype and sizes. Where a number stands, the graph has that size or leaves the axis open; the batch is always 1."""
 
-FLOAT, HALF, INTEGER = "tensor(float)", "tensor(float16)", "tensor(int64)"
-Shape = tuple["int | None", ...]
-"""None is any size."""
-
-INPUTS: Mapping[str, Mapping[str, tuple[str, Shape]]] = {
-    "vad": {"input": (FLOAT, (None, 576)), "h": (FLOAT, (1, 1, 128)), "c": (FLOAT, (1, 1, 128))},
-    "speech_encoder": {"waveform": (FLOAT, (None, None))},
-    "transcript_encoder": {"waveform": (FLOAT, (None, None))},
-    "text_emotion": {"input_ids": (INTEGER, (None, None)), "attention_mask": (INTEGER, (None, None))},
+STATE: Form = FLOAT, (1, 1, 128)
+WAVEFORM: Form = FLOAT, (1, ANY)
+TOKENS: Form = INTEGER, (1, ANY)
+LOGITS: Form = FLOAT, (1, OWN)
+INPUTS: Mapping[str, Mapping[str, Form]] = {
+    "vad": {"input": (FLOAT, (ANY, 576)), "h": STATE, "c": STATE},
+    "speech_encoder": {"waveform": WAVEFORM},
+    "transcript_encoder": {"waveform": WAVEFORM},
+    "text_emotion": {"input_ids": TOKENS, "attention_mask": TOKENS},
 }
-OUTPUTS: Mapping[str, Mapping[str, tuple[str, Shape]]] = {
-    "vad": {"speech_probs": (FLOAT, (None,))},
-    "speech_encoder": {},
-    "transcript_encoder": {},
-    "transcript_decoder": {"logits": (FLOAT, (None, None))},
-    "speech_emotion": {"logits": (FLOAT, (None, None))},
-    "text_emotion": {"logits": (FLOAT, (None, None))},
-    "fusion": {"logits": (FLOAT, (None, None))},
+OUTPUTS: Mapping[str, Mapping[str, Form]] = {
+    "vad": {"speech_probs": (FLOAT, (ANY,)), "hn": STATE, "cn": STATE},
+    "speech_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
+    "transcript_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
+    "transcript_decoder": {"logits": LOGITS},
+    "speech_emotion": {"logits": LOGITS},
+    "text_emotion": {"logits": LOGITS},
+    "fusion": {"logits": LOGITS},
 }
+FUSED = {
+    f"{part}_{output}": (f"{part}_emotion", output) for part in ("speech", "text") for output in ("embedding", "logits")
+}
+"""What fusion may take: the slot and the output that each is."""
 
 
-def check(bundle: Bundle) -> None:
-    """Check that the graphs of ``bundle`` take and give what the runtime passes between them.
+def check(slots: Mapping[str, Slot]) -> None:
+    """Check that the graphs in ``slots`` take and give what the runtime passes between them.
 
     Raises:
         BundleError: one does not; the message names slot and tensor.
     """
-    for name, slot in bundle.slots.items():
+    for name, slot in slots.items():
         _outputs(slot, OUTPUTS[name])
         if name in INPUTS:
             _inputs(slot, INPUTS[name])
-    for name in {"speech_encoder", "transcript_encoder"} & set(bundle.slots):
-        states = bundle.slots[name].output("hidden_states")
-        _fits(bundle.slots[name], states, (HALF if states.dtype == HALF else FLOAT, (None, None, None, None)))
-    if "speech_emotion" in bundle.slots:
-        _voice(bundle)
-    if "transcript_decoder" in bundle.slots:
-        encoder = bundle.slots.get("transcript_encoder") or bundle.slots["speech_encoder"]
-        _decoder(bundle.slots["transcript_decoder"], encoder)
-    if "fusion" in bundle.slots:
-        _fusion(bundle)
+    if "speech_emotion" in slots:
+        _voice(slots)
+    if "transcript_decoder" in slots:
+        _decoder(slots)
+    if "fusion" in slots:
+        _fusion(slots)
 
 
-def _voice(bundle: Bundle) -> None:
+def _voice(slots: Mapping[str, Slot]) -> None:
     """It reads the waveform, or the states of the speech encoder and which of them lie in speech."""
-    voice = bundle.slots["speech_emotion"]
-    if voice.takes("waveform"):
-        return _inputs(voice, {"waveform": (FLOAT, (None, None))})
-    states = bundle.slots["speech_encoder"].output("hidden_states") if voice.takes("hidden_states") else None
-    given = (states.dtype, _sizes(states)) if states else (FLOAT, (None, None, None, None))
-    return _inputs(voice, {"hidden_states": given, "spoken": (FLOAT, (None, None))})
+    voice = slots["speech_emotion"]
+    if voice.takes("hidden_states"):
+        states = slots["speech_encoder"].output("hidden_states")
+        _inputs(voice, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY))})
+    elif voice.takes("waveform"):
+        _inputs(voice, {"waveform": WAVEFORM})
+    else:
+        raise voice.error("takes neither 'hidden_states' nor 'waveform'")
 
 
-def _decoder(decoder: Slot, encoder: Slot) -> None:
-    """It takes tokens, its own past, and whatever else the encoder gives."""
-    past = {t.name.removeprefix("past"): t for t in decoder.inputs if t.name.startswith("past_")}
-    expected: dict[str, tuple[str, Shape]] = {"tokens": (INTEGER, (None, None))}
-    expected |= {t.name: (t.dtype, _sizes(t)) for t in encoder.outputs if t.name != "hidden_states"}
-    expected |= {f"past{name}": (FLOAT, (None, None, None, None)) for name in past}
-    _inputs(decoder, expected)
-    for name, tensor in past.items():
-        present = decoder.output(f"present{name}")
-        if not all(isinstance(tensor.shape[axis], int) for axis in (1, 3)):
-            raise BundleError(f"{decoder.path}: {tensor.name} is {tensor.shape}; its axes 1 and 3 must have sizes")
-        _fits(decoder, present, (FLOAT, _sizes(tensor)))
-    extra = {t.name for t in decoder.outputs} - {"logits"} - {f"present{name}" for name in past}
-    if extra:
-        raise BundleError(f"{decoder.path}: gives {', '.join(sorted(extra))}, which it does not take as its past")
+def _decoder(slots: Mapping[str, Slot]) -> None:
+    """It takes tokens, what its encoder gives besides the states, and its own past."""
+    decoder, encoder = slots["transcript_decoder"], slots.get("transcript_encoder") or slots["speech_encoder"]
+    past = [tensor for tensor in decoder.inputs if tensor.name.startswith("past_")]
+    if not past:
+        raise decoder.error("takes no 'past_…', so that it cannot know what it wrote before")
+    memory = [tensor for tensor in encoder.outputs if tensor.name != "hidden_states"]
+    for tensor in memory:
+        if len(tensor.shape) > 1:
+            _fits(encoder, tensor, (tensor.dtype, [1, *[OWN] * len(tensor.shape[1:])]))
+    given = {tensor.name: _passed(tensor) for tensor in memory}
+    own = dict.fromkeys((tensor.name for tensor in past), (FLOAT, (1, OWN, ANY, OWN)))
+    _inputs(decoder, {"tokens": TOKENS, **given, **own})
+    for tensor in past:
+        _sized(decoder, tensor, 1, 3)
+        _fits(decoder, decoder.output(_present(tensor)), _passed(tensor))
+    for tensor in decoder.outputs:
+        if tensor.name not in {"logits", *map(_present, past)}:
+            raise decoder.error(f"gives {tensor.name!r}, which it does not take as its past")
 
 
-def _fusion(bundle: Bundle) -> None:
+def _fusion(slots: Mapping[str, Slot]) -> None:
     """It takes outputs of the two branches, by the branch's name, and which of them are there."""
-    fusion, expected = bundle.slots["fusion"], {"present": (FLOAT, (None, 2))}
-    branches = {"speech": bundle.slots["speech_emotion"], "text": bundle.slots["text_emotion"]}
-    for tensor in fusion.inputs:
-        branch, _, output = tensor.name.partition("_")
-        if tensor.name != "present":
-            if branch not in branches:
-                raise BundleError(f"{fusion.path}: takes {tensor.name!r}, which no branch gives")
-            given = branches[branch].output(output)
-            if len(given.shape) != 2 or not isinstance(given.shape[1], int):
-                raise BundleError(f"{branches[branch].path}: {output} is {given.shape}; expected (batch, a size)")
-            expected[tensor.name] = (given.dtype, (None, given.shape[1]))
+    fusion = slots["fusion"]
+    taken = [tensor for tensor in fusion.inputs if tensor.name in FUSED]
+    if not taken:
+        raise fusion.error(f"takes none of {', '.join(FUSED)}")
+    expected: dict[str, Form] = {"present": (FLOAT, (1, 2))}
+    for tensor in taken:
+        branch, output = slots[FUSED[tensor.name][0]], FUSED[tensor.name][1]
+        given = branch.output(output)
+        _fits(branch, given, LOGITS)
+        _sized(branch, given, 1)
+        expected[tensor.name] = _passed(given)
     _inputs(fusion, expected)
+    for tensor in taken:  # zeros of this size stand for a branch that is not there
+        _sized(fusion, tensor, 1)
 
 
-def _inputs(slot: Slot, expected: Mapping[str, tuple[str, Shape]]) -> None:
-    names = {t.name for t in slot.inputs}
-    if names != set(expected):
-        raise BundleError(f"{slot.path}: takes {_listed(names)}; this slot is given {_listed(expected)}")
-    for name, wanted in expected.items():
-        _fits(slot, slot.input(name), wanted)
+def _inputs(slot: Slot, expected: Mapping[str, Form]) -> None:
+    """Check that ``slot`` takes just what is ``expected``."""
+    for tensor in slot.inputs:
+        if tensor.name not in expected:
+            raise slot.error(f"takes {tensor.name!r}, which it is not given (it is given {', '.join(expected)})")
+    for name, form in expected.items():
+        _fits(slot, slot.input(name), form)
 
 
-def _outputs(slot: Slot, expected: Mapping[str, tuple[str, Shape]]) -> None:
-    for name, wanted in expected.items():
-        _fits(slot, slot.output(name), wanted)
+def _outputs(slot: Slot, expected: Mapping[str, Form]) -> None:
+    """Check that ``slot`` gives what is ``expected``; nobody reads what it gives beyond."""
+    for name, form in expected.items():
+        _fits(slot, slot.output(name), form)
 
 
-def _fits(slot: Slot, tensor: Tensor, wanted: tuple[str, Shape]) -> None:
-    dtype, shape = wanted
-    sizes = _sizes(tensor)
-    fit = len(sizes) == len(shape) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(sizes, shape, strict=True)
+def _fits(slot: Slot, tensor: Tensor, form: Form) -> None:
+    dtype, sizes = form
+    fits = len(tensor.shape) == len(sizes) and all(
+        size == OWN or not isinstance(axis, int) or axis == size for axis, size in zip(tensor.shape, sizes, strict=True)
     )
-    if tensor.dtype != dtype or not fit:
-        there = ", ".join("any" if size is None else str(size) for size in shape)
-        raise BundleError(f"{slot.path}: {tensor.name} is {tensor.dtype} {tensor.shape}; expected {dtype} ({there})")
+    if tensor.dtype != dtype or not fits:
+        words = {ANY: "open", OWN: "any"}
+        expected = ", ".join(words.get(size, str(size)) for size in sizes)
+        raise slot.error(f"{tensor.name!r} is {tensor.dtype} {list(tensor.shape)}; expected {dtype} ({expected})")
 
 
-def _sizes(tensor: Tensor) -> Shape:
-    return tuple(size if isinstance(size, int) else None for size in tensor.shape)
+def _sized(slot: Slot, tensor: Tensor, *axes: int) -> None:
+    for axis in axes:
+        if not isinstance(tensor.shape[axis], int):
+            raise slot.error(f"{tensor.name!r} is {list(tensor.shape)}; its axis {axis} must have a size")
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
+def _passed(tensor: Tensor) -> Form:
+    """Return the form of what another graph gives as ``tensor``."""
+    sizes = [axis if isinstance(axis, int) else ANY for axis in tensor.shape]
+    return tensor.dtype, [1, *sizes[1:]] if len(sizes) > 1 else sizes
+
+
+def _present(past: Tensor) -> str:
+    return "present" + past.name.removeprefix("past")

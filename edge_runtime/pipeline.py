@@ -9,7 +9,6 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from edge_runtime import contract
 from edge_runtime.audio import SAMPLE_RATE, Audio, Recording
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
@@ -43,7 +42,6 @@ class IEmoNet:
     ) -> None:
         """Open the graphs of ``bundle``; ``load`` is the usual way to get here."""
         budget = thread_budget(threads)
-        contract.check(bundle)
         self.bundle = bundle
         self._sessions = {
             slot: bundle.open(slot, device=device, threads=budget, provider_options=provider_options)

@@ -23,7 +23,7 @@ class VoiceStream:
     """
 
     def __init__(self, session: Session) -> None:
-        """Use the graph in ``session``: windows (n, 576) and an LSTM's state → probabilities (n,)."""
+        """Use the graph in ``session``: windows (n, 576) and an LSTM's state → probabilities (n,), the next state."""
         self._session = session
         self._memory = [(np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32)) for _ in _EARS]
         self._heard = np.zeros(LOOK_BACK + WINDOW, np.float32)

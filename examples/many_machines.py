@@ -1,7 +1,7 @@
 """Classify many recordings on a cluster: Ray Data hands out the files, and each worker loads the runtime once.
 
-    pip install edge-iemonet "ray[data]"        # and the bundle's package, on every machine
-    python many_machines.py 'calls/*.flac' results/
+    pip install './edge_runtime[ray]' ./models                        # from a clone, on every machine
+    python examples/many_machines.py 'examples/*.wav' results
 
 Without a cluster Ray starts on this machine alone. Paths must mean the same on every machine (shared storage).
 """

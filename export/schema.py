@@ -25,7 +25,8 @@ def _said(error: ValidationError) -> str:
     if error.validator == "anyOf":
         return "needs " + " or ".join(name for choice in error.validator_value for name in choice["required"])
     if error.validator == "contains":
-        return "'logits' is not among them, or has no shape"
+        name = error.validator_value["properties"]["name"]
+        return f"{name.get('const') or name['pattern']!r} is not among them with the dtype and shape that it must have"
     if error.validator == "required" and error.instance == {}:
         return f"{error.message} (it is empty)"
     message = " ".join(error.message.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,22 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 TESTS = Path(__file__).resolve().parent
 # pytest may put tests/ on the path, where tests/edge_runtime would stand in for the package itself.
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != TESTS]
 
 from edge_runtime import IEmoNet  # noqa: E402 - only now is it the real one
-from edge_runtime.bundle import MANIFEST, SCHEMA, SLOTS, TEMPERATURES, TOKENIZERS  # noqa: E402
+from edge_runtime.bundle import MANIFEST  # noqa: E402
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401 - pytest finds them here
+from tests.tiny_bundle import build, stated  # noqa: E402
 
 REPOSITORY = TESTS.parent
-FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 NOBODY = 65_534
-LABELS = ["angry", "happy", "neutral", "sad"]
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -61,29 +57,8 @@ def model(bundle_folder: Path) -> IEmoNet:
 
 @pytest.fixture
 def tiny_bundle(tmp_path: Path) -> Path:
-    """A bundle valid in every respect that is checked; every graph of it hands its one input on as its one output."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    for slot in FILLED:
-        save_graph(folder / f"{slot}.onnx", len(LABELS))
-    for name in TOKENIZERS:
-        (folder / f"{name}_tokenizer.json").write_text("{}")
-    tensor = {"dtype": "tensor(float)", "shape": ["batch", len(LABELS)]}
-    ends = {"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "logits", **tensor}]}
-    manifest = {
-        "schema": SCHEMA,
-        "name": "tiny",
-        "version": "0.0.1",
-        "labels": LABELS,
-        "sample_rate": 16_000,
-        "slots": {s: {**stated(folder / f"{s}.onnx"), "precision": "fp32", **ends} for s in FILLED},
-        "tokenizers": {name: stated(folder / f"{name}_tokenizer.json") for name in TOKENIZERS},
-        "decoding": {"prompt": [1], "end": 2, "suppress": [3], "begin_suppress": [], "max_tokens": 9},
-        "calibration": dict.fromkeys(TEMPERATURES, 1.5),
-        "metrics": {},
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest))
-    return folder
+    """A bundle whose graphs have a few nodes each, which answers as a whole one does."""
+    return build(tmp_path / "tiny")
 
 
 @pytest.fixture
@@ -118,18 +93,6 @@ def change(tiny_bundle: Path) -> Callable[[Change], Path]:
         return tiny_bundle
 
     return rewrite
-
-
-def save_graph(path: Path, width: int) -> None:
-    x, logits = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]) for name in ("x", "logits"))
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["logits"])], "tiny", [x], [logits])
-    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
-
-
-def stated(path: Path) -> dict[str, Any]:
-    """What a manifest states of a file."""
-    data = path.read_bytes()
-    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 @pytest.fixture(scope="session")

@@ -1,85 +1,125 @@
 """The code blocks of a page of the documentation, run as a reader would who types them in turn.
 
-A page's ```python blocks are one script, in order, in one process. A ```sh block is run only where it says so in
-the page's source: ```sh run (which no reader sees). Everything runs in a folder that holds ``clip.wav`` and
-``examples/jfk.wav`` (both are the example clip), with the default bundle and the commands of this environment at hand.
+A page's ```python blocks are one script, in order, in one process; then its ```sh blocks are one script of one shell.
+Other blocks (CSV, TOML) are not code, but one that follows ``<!-- file: NAME -->`` is written to that file first.
+A block that follows ``<!-- not run: REASON -->`` is left out. No reader sees these comments.
+
+Everything runs in a folder that looks like a fresh clone, in which both environments of the README are there already:
+they are the environment of the tests.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 FENCE = re.compile(r"^( *)(```+)(.*)$")
-TIMEOUT_S = 300
+COMMENT = re.compile(r"^ *<!-- (not run|file): (.+) -->$")
+INDENTED = re.compile(r"^(    |\t)\S")
+LISTED = re.compile(r"^ *([-*]|\d+\.) ")
+CODE = ("python", "sh")
+TIMEOUT_S = 1800
+TOP = ("benchmarks", "docs", "edge_runtime", "examples", "export", "models", "requirements-dev.txt", "trainer")
 
 
 @dataclass(frozen=True)
 class Block:
-    """Attributes: what follows the fence, the first line's number in the page from 1, and the code."""
+    """Attributes: what follows the fence, the first line's number in the page from 1, the code, and what is said of it
+    in a comment before it: why it is not run, and the file that it is."""
 
     language: str
     line: int
     code: str
+    not_run: str = ""
+    file: str = ""
 
 
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of ``page``, in order, without the indentation of their fence."""
     found: list[Block] = []
     opened: tuple[str, str, str, int] | None = None
+    said: dict[str, str] = {}
     body: list[str] = []
     for number, text in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         fence = FENCE.match(text)
         if opened is None and fence:
-            opened, body = (fence[1], fence[2], " ".join(fence[3].split()), number + 1), []
+            opened, body = (fence[1], fence[2], fence[3].strip(), number + 1), []
         elif opened and fence and fence[2] == opened[1] and not fence[3].strip():
-            found.append(Block(opened[2], opened[3], "\n".join(body) + "\n"))
-            opened = None
+            code = "\n".join(body) + "\n"
+            found.append(Block(opened[2], opened[3], code, said.get("not run", ""), said.get("file", "")))
+            opened, said = None, {}
         elif opened:
             body.append(text.removeprefix(opened[0]))
+        elif comment := COMMENT.match(text):
+            said[comment[1]] = comment[2]
+        else:
+            assert not said, f"{page}: line {number - 1}: a comment that no block follows"
     assert opened is None, f"{page}: the block at line {opened and opened[3]} is not closed"
     return found
 
 
+def indented(page: Path) -> list[int]:
+    """Return the lines of ``page`` that are code by indentation, of which nobody can say how to run it."""
+    lines, code, fenced, after = page.read_text(encoding="utf-8").splitlines(), [], False, ""
+    for number, text in enumerate(lines, 1):
+        fenced ^= bool(FENCE.match(text))
+        if not fenced and INDENTED.match(text) and not LISTED.match(after):
+            code.append(number)
+        after = text if text and not text.startswith(" ") else after
+    return code
+
+
 def runnable(page: Path) -> bool:
-    return any(block.language in {"python", "sh run"} for block in blocks(page))
+    return any(block.language in CODE and not block.not_run for block in blocks(page))
+
+
+def clone(folder: Path, repository: Path) -> Path:
+    """Make ``folder`` look like a fresh clone in which the environments were made; return it."""
+    for name in TOP:
+        (folder / name).symlink_to(repository / name)
+    for name in (".venv", ".venv-demo"):
+        (folder / name / "bin").mkdir(parents=True)
+        for tool in ("python", "edge-iemonet", "trainer"):
+            script = f'#!/bin/sh\nexec "{Path(sys.executable).with_name(tool)}" "$@"\n'
+            (folder / name / "bin" / tool).write_text(script)
+            (folder / name / "bin" / tool).chmod(0o755)
+        (folder / name / "bin" / "activate").write_text(f'PATH="{folder / name / "bin"}:$PATH"\n')
+    return folder
 
 
 def run(page: Path, folder: Path, repository: Path) -> str:
     """Run the blocks of ``page`` in ``folder``, first Python, then shell; return what they print.
 
-    Python keeps the page's line numbers, so that a traceback names the line of the page.
+    Both scripts keep the page's line numbers, so that an error names the line of the page.
     """
-    (folder / "examples").mkdir()
-    for name in ("clip.wav", "examples/jfk.wav"):
-        shutil.copyfile(repository / "examples" / "jfk.wav", folder / name)
-    found = blocks(page)
-    script = ""
+    found = [block for block in blocks(page) if not block.not_run]
     for block in found:
-        if block.language == "python":
-            script += "\n" * (block.line - 1 - script.count("\n")) + block.code
+        if block.file:
+            (folder / block.file).write_text(block.code, encoding="utf-8")
     printed = ""
-    if script:
-        path = folder / f"{page.name}.py"
-        path.write_text(script, encoding="utf-8")
-        printed = _call([sys.executable, str(path)], folder, repository)
-    for block in found:
-        if block.language == "sh run":
-            shell = ["bash", "-euo", "pipefail", "-c", block.code]
-            printed += _call(shell, folder, repository)
+    for language, start in (("python", ""), ("sh", _SHELL)):
+        script = start
+        for block in found:
+            if block.language == language:
+                script += "\n" * (block.line - 1 - script.count("\n")) + block.code
+        if script != start:
+            path = folder / f"{page.name}.{'py' if language == 'python' else 'sh'}"
+            path.write_text(script, encoding="utf-8")
+            printed += _call([sys.executable if language == "python" else "bash", str(path)], folder, repository)
     return printed
+
+
+_SHELL = "set -euo pipefail; trap 'echo \"$0, line $LINENO: failed\" >&2' ERR"
 
 
 def _call(command: list[str], folder: Path, repository: Path) -> str:
     settings = {
         "EDGE_IEMONET_BUNDLE": str(repository / "models" / "en-tiny-int8"),
         "PYTHONPATH": str(repository),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "MPLBACKEND": "agg",
     }
     done = subprocess.run(

@@ -12,11 +12,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from edge_runtime.bundle import Bundle, Slot, Tensor
+from edge_runtime.asr import TranscriptDecoder
+from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BundleError
 from edge_runtime.prediction import Scores
 from edge_runtime.segment import Utterance
+from edge_runtime.slot import Slot, Tensor
+from edge_runtime.vad import WINDOW
 
 LABELS = ("angry", "happy", "sad")
 TEMPERATURES = {"speech": 2.0, "text": 3.0, "fusion": 4.0, "fusion_speech_only": 5.0, "fusion_text_only": 6.0}
@@ -55,7 +58,7 @@ def classify(
     tokenizer.save(str(folder / "text.json"))
     widths = {"present": 2, "speech_embedding": 3, "text_embedding": 5, "text_logits": 3}
     fused = tuple(Tensor(name, "tensor(float)", ("batch", width)) for name, width in widths.items())
-    stated = {slot: Slot(folder / slot, "fp32", fused if slot == "fusion" else (), ()) for slot in slots}
+    stated = {slot: Slot(slot, folder / slot, "fp32", fused if slot == "fusion" else (), ()) for slot in slots}
     bundle = Bundle(
         folder, "stand-in", "1", LABELS, stated, {"text": folder / "text.json"}, None, dict(temperatures), {}
     )
@@ -157,3 +160,18 @@ def test_logits_that_are_no_numbers_are_the_bundle_s_fault(tmp_path: Path) -> No
     slots["speech_emotion"].outputs["logits"] = np.array([[np.nan, 0, 0]], np.float32)
     with pytest.raises(BundleError, match=r"\(speech\)"):
         classify(tmp_path, slots)(UTTERANCE, "", {})
+
+
+def test_the_length_of_a_transcript_is_bound_by_the_samples_wherever_the_utterance_begins(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durations: list[float] = []
+    monkeypatch.setattr(TranscriptDecoder, "__call__", lambda *_, duration_s: durations.append(duration_s) or "ask")
+    bundle = Bundle.read(tiny_bundle)
+    classify = UtteranceClassifier(bundle, {s: bundle.open(s, device="cpu", threads=1) for s in bundle.slots})
+    samples, spoken = np.ones(125 * WINDOW, np.float32), np.ones(200, np.bool_)
+    utterances = [Utterance(window * WINDOW / 16_000, samples, spoken) for window in range(2_000)]
+    rounded = [utterance for utterance in utterances if utterance.end_s - utterance.start_s < 4]
+    for utterance in [utterances[0], *rounded[:2]]:
+        classify(utterance, None, {})
+    assert durations == [4.0, 4.0, 4.0]

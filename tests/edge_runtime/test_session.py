@@ -6,11 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
 from edge_runtime import BundleError, ClosedError, DeviceError
 from edge_runtime.session import CPU, CUDA, Session, providers, thread_budget
+from tests.tiny_bundle import graph
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    """A graph that hands its one input ``x`` on as its one output."""
+    onnx.save(
+        graph("(float[batch,4] x) => (float[batch,4] logits) { logits = Identity(x) }"), tmp_path / "identity.onnx"
+    )
+    return tmp_path / "identity.onnx"
 
 
 @pytest.fixture
@@ -45,9 +56,9 @@ def test_auto_is_the_cpu_where_there_is_no_cuda() -> None:
 
 @pytest.mark.usefixtures("without_cuda")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-def test_cuda_that_is_missing_says_what_to_install(tiny_bundle: Path, device: str) -> None:
+def test_cuda_that_is_missing_says_what_to_install(identity: Path, device: str) -> None:
     with pytest.raises(DeviceError, match="onnxruntime-gpu") as caught:
-        Session(tiny_bundle / "fusion.onnx", device=device)
+        Session(identity, device=device)
     assert isinstance(caught.value, RuntimeError)
     assert device in str(caught.value)
 
@@ -66,9 +77,9 @@ def test_unknown_names_are_refused(request: pytest.FixtureRequest, device: str, 
 @pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="needs a machine without CUDA")
 @pytest.mark.usefixtures("with_cuda")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # onnxruntime's, of a provider it lacks
-def test_cuda_that_does_not_start_is_not_replaced_by_the_cpu_in_silence(tiny_bundle: Path) -> None:
+def test_cuda_that_does_not_start_is_not_replaced_by_the_cpu_in_silence(identity: Path) -> None:
     with pytest.raises(DeviceError, match="could not be started"):
-        Session(tiny_bundle / "fusion.onnx", device="cuda")
+        Session(identity, device="cuda")
 
 
 @pytest.mark.usefixtures("with_cuda")
@@ -80,8 +91,8 @@ def test_options_go_to_cuda_and_nowhere_else() -> None:
         providers("cpu", options)
 
 
-def test_a_session_that_is_closed_says_so(tiny_bundle: Path) -> None:
-    session = Session(tiny_bundle / "fusion.onnx")
+def test_a_session_that_is_closed_says_so(identity: Path) -> None:
+    session = Session(identity)
     session.close()
     session.close()
     with pytest.raises(ClosedError, match="closed"):
@@ -89,9 +100,9 @@ def test_a_session_that_is_closed_says_so(tiny_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 5), (4,), (0, 4)])
-def test_what_does_not_fit_a_graph_is_our_error(tiny_bundle: Path, shape: tuple[int, ...]) -> None:
-    session = Session(tiny_bundle / "fusion.onnx")
-    with pytest.raises(BundleError, match=r"fusion\.onnx: "):
+def test_what_does_not_fit_a_graph_is_our_error(identity: Path, shape: tuple[int, ...]) -> None:
+    session = Session(identity)
+    with pytest.raises(BundleError, match=r"identity\.onnx: "):
         session(x=np.zeros(shape, np.float32))
 
 
@@ -106,8 +117,8 @@ def test_a_thread_budget_is_positive(threads: int) -> None:
         thread_budget(threads)
 
 
-def test_a_graph_runs_by_name_from_several_threads(tiny_bundle: Path) -> None:
-    session = Session(tiny_bundle / "fusion.onnx", threads=2)
+def test_a_graph_runs_by_name_from_several_threads(identity: Path) -> None:
+    session = Session(identity, threads=2)
     assert session.inputs == {"x": ("tensor(float)", ["batch", 4])}
     arrays = [np.full((n, 4), n, np.float32) for n in range(1, 20)]
     with ThreadPoolExecutor(4) as pool:

@@ -1,6 +1,6 @@
-"""A reader of bundles from docs/bundle.md alone: ``minimal_reader.py BUNDLE CLIP.wav`` prints the answer as JSON.
+"""A reader of bundles from docs/bundle.md alone: ``minimal_reader.py BUNDLE CLIP.wav…`` prints answers as JSON lines.
 
-For 16-bit mono recordings at 16 kHz of at most 15 s; it imports nothing of edge-iemonet.
+For 16-bit mono recordings at 16 kHz; it imports nothing of edge-iemonet.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ class Reader:
         slots, tokenizers = self.bundle["slots"], self.bundle["tokenizers"]
         for entry in [*slots.values(), *tokenizers.values()]:
             assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
-        cpu = ["CPUExecutionProvider"]
-        self.graphs = {s: ort.InferenceSession(folder / e["file"], providers=cpu) for s, e in slots.items()}
+        options, cpu = ort.SessionOptions(), ["CPUExecutionProvider"]
+        options.intra_op_num_threads = 1  # more would add in another order
+        self.graphs = {s: ort.InferenceSession(folder / e["file"], options, providers=cpu) for s, e in slots.items()}
         self.tokenizers = {n: Tokenizer.from_file(str(folder / e["file"])) for n, e in tokenizers.items()}
 
     def run(self, slot: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -68,11 +69,72 @@ class Reader:
         odds = np.exp(logits[0].astype(float) / self.bundle["calibration"][temperature])
         return dict(zip(self.bundle["labels"], (odds / odds.sum()).tolist(), strict=True))
 
+    def likely(self, windows: np.ndarray) -> np.ndarray:
+        """The probability of a voice in each of the windows (n, 512) of a long recording."""
+        memories = [{name: np.zeros((1, 1, 128), np.float32) for name in "hc"} for _ in range(2)]
+        peak, before, found = 0.001, np.zeros(64, np.float32), []
+        for window in windows:
+            peak = max(float(np.abs(window).max()), peak * 0.5**0.016, 0.001)
+            sound, best = np.concatenate([before, window])[None], 0.0
+            for memory, level, weight in zip(memories, (0.5, 0.05), (1, 5 / 3), strict=True):
+                out = self.run("vad", input=sound * np.float32(level / peak), **memory)
+                memory.update(h=out["hn"], c=out["cn"])
+                best = max(best, weight * float(out["speech_probs"][0]))
+            found.append(min(best, 1))
+            before = window[-64:]
+        return np.array(found)
+
+    def utterances(self, waveform: np.ndarray) -> list[tuple[int, int]]:
+        """Where the utterances of a recording begin and end, in samples."""
+        if len(waveform) <= 240_000:
+            return [(0, len(waveform))]
+        padded = np.pad(waveform, (0, -len(waveform) % 512))
+        likely = self.likely(padded.reshape(-1, 512))
+        found, first, last = [], 0, -1
+        for i in range(len(likely)):
+            last = i if likely[i] >= 0.5 else last
+            count, length, held = 0, last + 9 - first, i + 1 - first
+            if last < first:
+                first = max(first, i + 1 - 8)
+            elif i - last >= (16 if length >= 94 else 32):
+                count = length
+            elif held == 468:
+                calm = {n: likely[first + n - 3 : first + n + 3].mean() for n in range(94, 375)}
+                count = max(n for n in calm if calm[n] == min(calm.values()))
+            if count:
+                found.append((512 * first, 512 * (first + count)))
+                first += count
+                if last < first:
+                    first = max(first, i + 1 - 8)
+        if last >= first:
+            found.append((512 * first, min(len(waveform), 512 * (last + 9))))
+        return found
+
     def __call__(self, waveform: np.ndarray) -> dict:
+        pieces = []
+        for begin, end in self.utterances(waveform):
+            weight, answer = self.answer(waveform[begin:end])
+            if weight:
+                pieces.append({"start_s": begin / 16_000, "end_s": end / 16_000, "weight": weight, **answer})
+        counted = [piece for piece in pieces if piece["scores"]]
+        total = sum(piece["weight"] for piece in counted)
+        scores = {
+            label: sum(piece["scores"][label] * piece["weight"] for piece in counted) / total
+            for label in (self.bundle["labels"] if counted else [])
+        }
+        return {
+            "label": max(scores, key=scores.get, default=None),
+            "scores": scores,
+            "transcript": " ".join(piece["transcript"] for piece in pieces if piece["transcript"]) or None,
+            "segments": pieces,
+        }
+
+    def answer(self, waveform: np.ndarray) -> tuple[int, dict]:
+        """How many states of an utterance are spoken, and what is said in them."""
         spoken = self.spoken(waveform, 0.5, 0.5)
         spoken = spoken if spoken.any() else self.spoken(waveform, 0.05, 0.3)
         if not spoken.any():
-            return {"label": None, "scores": {}, "transcript": None}
+            return 0, {}
         heard, voice, words, transcript = {}, None, None, ""
         if "speech_encoder" in self.graphs:
             heard = self.run("speech_encoder", waveform=waveform[None])
@@ -85,11 +147,11 @@ class Reader:
         if "transcript_decoder" in self.graphs:
             transcript = self.transcribe(heard, len(waveform) / 16_000)
         if "text_emotion" in self.graphs and transcript:
+            self.tokenizers["text"].no_padding()
             self.tokenizers["text"].enable_truncation(256)
             ids = np.array([self.tokenizers["text"].encode(transcript).ids])
             words = self.run("text_emotion", input_ids=ids, attention_mask=np.ones_like(ids))
-        scores = self.join(voice, words)
-        return {"label": max(scores, key=scores.get, default=None), "scores": scores, "transcript": transcript or None}
+        return int(spoken.sum()), {"scores": self.join(voice, words), "transcript": transcript or None}
 
     def join(self, voice: dict | None, words: dict | None) -> dict[str, float]:
         name = "fusion" if voice and words else "fusion_speech_only" if voice else "fusion_text_only"
@@ -106,9 +168,10 @@ class Reader:
 
 
 if __name__ == "__main__":
-    with wave.open(sys.argv[2]) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-    answer = Reader(Path(sys.argv[1]))(samples.astype(np.float32) / 32_768)
+    reader = Reader(Path(sys.argv[1]))
+    for clip in sys.argv[2:]:
+        with wave.open(clip) as file:
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
+            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        print(json.dumps(reader(samples.astype(np.float32) / 32_768)))
     assert not [name for name in sys.modules if name.split(".")[0] in {"edge_runtime", "trainer", "export"}]
-    print(json.dumps(answer))

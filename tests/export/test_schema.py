@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from edge_runtime import Bundle, BundleError
 from edge_runtime.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES
 from export import schema
+from tests import tiny_bundle as tiny
 
 FOR_PEOPLE = ("metrics", "provenance", "toolchain", "verification", "credits")
 JSON = st.recursive(
@@ -71,6 +72,11 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "no ears": (lambda m: m["slots"].pop("vad"), "'vad' is a dependency of 'speech_emotion'"),
     "no encoder": (lambda m: m["slots"].pop("speech_encoder"), "slots: needs speech_encoder or transcript_encoder"),
     "no logits": (lambda m: m["slots"]["fusion"].update(outputs=[]), "slots.fusion.outputs: 'logits' is not among"),
+    "no memory": (lambda m: m["slots"]["vad"]["outputs"].pop(), "slots.vad.outputs: 'cn' is not among"),
+    "no past": (
+        lambda m: m["slots"]["transcript_decoder"].update(inputs=m["slots"]["transcript_decoder"]["inputs"][:4]),
+        "slots.transcript_decoder.inputs: '^past_' is not among",
+    ),
     "a path": (lambda m: m["slots"]["vad"].update(file="../vad.onnx"), "slots.vad.file: '../vad.onnx' does not match"),
     "no checksum": (lambda m: m["slots"]["vad"].pop("sha256"), "slots.vad: 'sha256' is a required property"),
     "a short checksum": (lambda m: m["tokenizers"]["text"].update(sha256="ab"), "tokenizers.text.sha256: 'ab' does"),
@@ -100,11 +106,13 @@ def test_a_manifest_that_is_no_object_has_faults(value: Any) -> None:
     assert schema.faults(value)
 
 
-def test_hidden_states_need_the_encoder_that_gives_them(manifest: dict[str, Any]) -> None:
+def test_hidden_states_need_the_encoder_that_gives_them(tmp_path: Path) -> None:
+    folder = tiny.build(tmp_path / "states", reads_states=True)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     slots = manifest["slots"]
-    slots["transcript_encoder"] = slots.pop("speech_encoder")
+    slots["transcript_encoder"] = slots["speech_encoder"]
     assert schema.faults(manifest) == []
-    slots["speech_emotion"]["inputs"][0]["name"] = "hidden_states"
+    del slots["speech_encoder"]
     assert schema.faults(manifest) == ["slots: 'speech_encoder' is a required property"]
 
 

@@ -1,0 +1,159 @@
+"""A bundle of graphs of a few nodes, which answers as a whole one does: for tests that damage or change bundles.
+
+A window is a voice where it is loud. Logits are sums and cosines of what comes in, so that all of it counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, parser
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from edge_runtime.bundle import MANIFEST, SCHEMA, TEMPERATURES, TOKENIZERS
+
+LABELS = ["angry", "happy", "neutral", "sad"]
+WORDS = ["[UNK]", "[START]", "[END]", "ask", "not", "what", "you", "can", "do", "country"]
+DTYPES = {TensorProto.FLOAT: "tensor(float)", TensorProto.INT64: "tensor(int64)"}
+GRAPHS = {
+    "vad": """(float[windows,576] input, float[1,1,128] h, float[1,1,128] c)
+        => (float[windows] speech_probs, float[1,1,128] hn, float[1,1,128] cn) {
+        size = Abs(input)
+        loudest = ReduceMax<axes=[1], keepdims=0>(size)
+        one = Constant<value_float=1.0>()
+        ten = Constant<value_float=10.0>()
+        more = Mul(loudest, ten)
+        speech_probs = Min(more, one)
+        hn = Tanh(h)
+        cn = Tanh(c)
+    }""",
+    "speech_encoder": """(float[batch,samples] waveform)
+        => (float[batch,2,states,4] hidden_states, float[positions] cross_bias,
+            float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0) {
+        first = Constant<value_ints=[1]>()
+        last = Constant<value_ints=[3]>()
+        all = Constant<value_ints=[-1]>()
+        sound = Unsqueeze(waveform, first)
+        pooled = MaxPool<kernel_shape=[320], strides=[320], ceil_mode=1>(sound)
+        layer = Unsqueeze(pooled, last)
+        wide = Concat<axis=3>(layer, layer, layer, layer)
+        hidden_states = Concat<axis=1>(wide, wide)
+        cross_bias = Reshape(pooled, all)
+        cross_key_0 = Concat<axis=3>(layer, layer)
+        cross_value_0 = Cos(cross_key_0)
+    }""",
+    "transcript_decoder": """(int64[batch,new] tokens, float[positions] cross_bias,
+            float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0,
+            float[batch,1,old,2] past_key_0, float[batch,1,old,2] past_value_0)
+        => (float[batch,10] logits, float[batch,1,total,2] present_key_0, float[batch,1,total,2] present_value_0) {
+        axes = Constant<value_ints=[1,3]>()
+        ids = Cast<to=1>(tokens)
+        narrow = Unsqueeze(ids, axes)
+        now = Concat<axis=3>(narrow, narrow)
+        present_key_0 = Concat<axis=2>(past_key_0, now)
+        present_value_0 = Concat<axis=2>(past_value_0, now)
+        inner = Constant<value_ints=[1,2,3]>()
+        a = ReduceSum<keepdims=0>(present_key_0, inner)
+        b = ReduceSum<keepdims=0>(present_value_0, inner)
+        d = ReduceMean<keepdims=0>(cross_bias)
+        e = ReduceMean<keepdims=0>(cross_key_0)
+        f = ReduceMean<keepdims=0>(cross_value_0)
+        sums = Sum(a, b, d, e, f)
+        last = Constant<value_ints=[1]>()
+        sum = Unsqueeze(sums, last)
+        phases = Constant<value=float[1,10] {0,1,2,3,4,5,6,7,8,9}>()
+        moved = Add(phases, sum)
+        logits = Cos(moved)
+    }""",
+    "speech_emotion": """(float[batch,samples] waveform) => (float[batch,4] logits, float[batch,3] embedding) {
+        size = Abs(waveform)
+        mean = ReduceMean<axes=[1], keepdims=1>(size)
+        embedding = Concat<axis=1>(mean, mean, mean)
+        phases = Constant<value=float[1,4] {0,1,2,3}>()
+        moved = Add(phases, mean)
+        logits = Cos(moved)
+    }""",
+    "text_emotion": """(int64[batch,tokens] input_ids, int64[batch,tokens] attention_mask)
+        => (float[batch,4] logits, float[batch,2] embedding) {
+        kept = Mul(input_ids, attention_mask)
+        ids = Cast<to=1>(kept)
+        mean = ReduceMean<axes=[1], keepdims=1>(ids)
+        embedding = Concat<axis=1>(mean, mean)
+        phases = Constant<value=float[1,4] {0,1,2,3}>()
+        moved = Add(phases, mean)
+        logits = Cos(moved)
+    }""",
+    "fusion": """(float[batch,2] present, float[batch,3] speech_embedding, float[batch,4] text_logits)
+        => (float[batch,4] logits) {
+        voice = ReduceMean<axes=[1], keepdims=1>(speech_embedding)
+        there = ReduceMean<axes=[1], keepdims=1>(present)
+        logits = Sum(voice, there, text_logits)
+    }""",
+}
+READS_STATES = """(float[batch,2,states,4] hidden_states, float[batch,states] spoken)
+    => (float[batch,4] logits, float[batch,3] embedding) {
+    axes = Constant<value_ints=[1,3]>()
+    wide = Unsqueeze(spoken, axes)
+    kept = Mul(hidden_states, wide)
+    each = ReduceMean<axes=[1,2,3], keepdims=0>(kept)
+    last = Constant<value_ints=[1]>()
+    mean = Unsqueeze(each, last)
+    embedding = Concat<axis=1>(mean, mean, mean)
+    phases = Constant<value=float[1,4] {0,1,2,3}>()
+    moved = Add(phases, mean)
+    logits = Cos(moved)
+}"""
+"""A ``speech_emotion`` that reads the states of the speech encoder."""
+
+
+def build(folder: Path, *, reads_states: bool = False) -> Path:
+    """Write the bundle into ``folder``; its voice reads the waveform, or the encoder's states."""
+    folder.mkdir()
+    for slot, text in (GRAPHS | ({"speech_emotion": READS_STATES} if reads_states else {})).items():
+        onnx.save(graph(text), folder / f"{slot}.onnx")
+    for name in TOKENIZERS:
+        tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.save(str(folder / f"{name}_tokenizer.json"))
+    manifest = {
+        "schema": SCHEMA,
+        "name": "tiny",
+        "version": "0.0.1",
+        "labels": LABELS,
+        "sample_rate": 16_000,
+        "slots": {s: {**stated(folder / f"{s}.onnx"), "precision": "fp32", **ends(folder, s)} for s in GRAPHS},
+        "tokenizers": {name: stated(folder / f"{name}_tokenizer.json") for name in TOKENIZERS},
+        "decoding": {"prompt": [1], "end": 2, "suppress": [0], "begin_suppress": [2], "max_tokens": 9},
+        "calibration": dict.fromkeys(TEMPERATURES, 1.5),
+        "metrics": {},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+def graph(text: str) -> onnx.ModelProto:
+    """Return the model whose inputs, outputs and nodes ``text`` has, in onnx's own notation."""
+    return parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> tiny {text}')
+
+
+def stated(path: Path) -> dict[str, Any]:
+    """What a manifest states of a file."""
+    data = path.read_bytes()
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def ends(folder: Path, slot: str) -> dict[str, Any]:
+    """What a manifest states of the graph's inputs and outputs."""
+    of = onnx.load(folder / f"{slot}.onnx").graph
+    return {"inputs": [tensor(value) for value in of.input], "outputs": [tensor(value) for value in of.output]}
+
+
+def tensor(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    """What a manifest states of an input or an output."""
+    kind = value.type.tensor_type
+    shape = [axis.dim_param or axis.dim_value for axis in kind.shape.dim]
+    return {"name": value.name, "dtype": DTYPES[kind.elem_type], "shape": shape}

@@ -143,7 +143,8 @@ def of_run(folder: Path, labels: Sequence[str], *, limit: int, seed: int) -> Sam
     source = stored(folder)
     if source is None:
         return None
-    return of_corpus(source.path, labels, limit=limit, seed=seed, options=source.reading, skip_bad=source.skip_bad)
+    found = of_corpus(source.path, labels, limit=limit, seed=seed, options=source.reading, skip_bad=source.skip_bad)
+    return Samples(f"{found.source}, which was trained on", found.items)
 
 
 def with_sentences(found: Samples) -> Samples:

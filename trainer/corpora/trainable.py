@@ -59,24 +59,22 @@ def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool
 
 
 def gaps(corpus: str, utterances: Sequence[Utterance], use: Use) -> dict[str, list[Utterance]]:
-    """Return the utterances in which something is missing that others have and ``use`` needs.
+    """Return the utterances in which something is missing that ``use`` needs, by the column that would hold it.
 
-    Returns:
-        For each such column of a manifest ("transcript", "audio", "split" or "speaker"), the utterances without it.
-        Published corpora name their speakers and splits themselves; there only words are looked at.
+    Published corpora name speakers and splits themselves, or have none; there only audio and words are looked at.
     """
     missing: dict[str, list[Utterance]] = {}
     if use.words:
         missing["transcript"] = [u for u in utterances if not (u.transcript or "").strip()]
+    if use.voice:
+        missing["audio"] = [u for u in utterances if u.audio is None]
     if corpus == "manifest":
-        protocol = use.protocol or catalogue.protocol_of(catalogue.named(corpus), utterances)
-        if use.voice:
-            missing["audio"] = [u for u in utterances if u.audio is None]
+        protocol, _ = division(corpus, utterances, use.protocol)
         if protocol == "official":
             missing["split"] = [u for u in utterances if not u.split]
         if protocol == "speaker":
             missing["speaker"] = [u for u in utterances if not u.speaker]
-    return {column: rows for column, rows in missing.items() if rows and len(rows) < len(utterances)}
+    return {column: rows for column, rows in missing.items() if rows}
 
 
 def complete(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Utterance]:
@@ -89,7 +87,7 @@ def told(column: str, rows: Sequence[Utterance], total: int) -> str:
     """Return in words that ``rows`` of ``total`` utterances lack something, and what to do."""
     what, otherwise = {
         "transcript": ("have no words", "train --only speech, or use --transcripts asr"),
-        "audio": ("name no audio", "or train --only text"),
+        "audio": ("have no audio", "or train --only text"),
         "split": ("name no split", "or use --protocol speaker or shuffled"),
         "speaker": (
             "name no speaker",
@@ -113,10 +111,6 @@ def problems(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str]
     """
     found = [told(column, rows, len(utterances)) for column, rows in gaps(corpus, utterances, use).items()]
     found += _alike("label", utterances, lambda u: u.label, "--map")
-    if use.voice and all(u.audio is None for u in utterances):
-        found.append("no utterance has audio; train the words alone, with --only text")
-    if use.words and all(u.transcript is None for u in utterances):
-        found.append("no utterance has a transcript; train the voice alone, with --only speech")
     if len(labels) < 2:
         found.append(f"{len(labels)} labels ({', '.join(labels)}); there must be two at least")
     elif rare := {label: n for label, n in Counter(u.label for u in utterances).items() if n < LEAST}:

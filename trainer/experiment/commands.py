@@ -84,12 +84,13 @@ def dataset(
 def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool, say: Say) -> list[Utterance]:
     """Return the utterances that have all that is needed; others are refused unless they are to be skipped."""
     lacking = trainable.gaps(corpus, utterances, use)
-    if lacking and not skip:
+    kept = trainable.complete(corpus, utterances, use)
+    if lacking and not (skip and kept):
         said = (trainable.told(column, rows, len(utterances)) for column, rows in lacking.items())
         raise CorpusError("; ".join(said))
     for column, rows in lacking.items():
         say(f"note: {len(rows):,} utterances without {column} are left out ({trainable.places(rows)})")
-    return trainable.complete(corpus, utterances, use)
+    return kept
 
 
 def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> Experiment:

@@ -110,10 +110,11 @@ def problems(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str]
         use: what is to be trained.
     """
     found = [told(column, rows, len(utterances)) for column, rows in gaps(corpus, utterances, use).items()]
-    found += _alike("label", utterances, lambda u: u.label, "--map")
+    found += (alike := _alike("label", utterances, lambda u: u.label, "--map"))
     if len(labels) < 2:
         found.append(f"{len(labels)} labels ({', '.join(labels)}); there must be two at least")
-    elif rare := {label: n for label, n in Counter(u.label for u in utterances).items() if n < LEAST}:
+    rare = {label: n for label, n in Counter(u.label for u in utterances).items() if n < LEAST}
+    if rare and len(labels) >= 2 and not alike:
         counts = ", ".join(f"{label} {n}" for label, n in rare.items())
         drop = " ".join(f"--map {shlex.quote(f'{label}=')}" for label in rare)
         enough = len(labels) - len(rare) >= 2

@@ -56,7 +56,8 @@ Renamed = Annotated[
     typer.Option("--map", help="Rename a label of a classifier or corpus; A= leaves it out.", metavar="A=B"),
 ]
 Evaluate = Annotated[
-    Path | None, typer.Option(help="A corpus to measure on what is lost [default: a few built-in recordings].")
+    Path | None,
+    typer.Option(help="A corpus to measure on what is lost [default: the run's own, or a few sentences]."),
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Utterances of it, at the most.")]
 LimitPoints = Annotated[float, typer.Option(min=0, help="WA or UA that may be lost on it, in points.")]
@@ -72,7 +73,8 @@ def root() -> None:
 
 @app.command(
     epilog="Examples:\n\n  python -m export onnx --int8\n\n  python -m export onnx --fp32 --out models/en-tiny-fp32\n\n"
-    "  python -m export onnx --checkpoints runs/calls/checkpoints --evaluate calls.csv --out my-bundle\n\n"
+    "  python -m export onnx --checkpoints runs/calls/checkpoints --out my-bundle\n\n"
+    "  python -m export onnx --checkpoints runs/calls/checkpoints --evaluate other-calls.csv --out my-bundle\n\n"
     "  python -m export onnx --checkpoints my-fine-tuned-bert --out my-bundle\n\n"
     "Exit codes: 0 written, 1 something is missing or the bundle loses too much, 2 wrong usage."
 )
@@ -125,7 +127,7 @@ def onnx(
         stitched=not full_window,
         force=force,
         untrained_fusion=untrained_fusion,
-        tried=_samples(evaluate, labels, limit, names),
+        tried=_samples(evaluate, labels, limit, names) or _of_run(checkpoints, labels, limit),
         limits=Limits(limit_points, allow_shortfall),
         calibrate=_samples(calibrate, labels, limit, names, train=True),
         say=_say,
@@ -240,7 +242,24 @@ def _samples(
     from export import samples  # noqa: PLC0415 - torch is slow to import
 
     parts = samples.LEARNED if train else samples.MEASURED
-    return samples.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names, parts=parts)
+    found = samples.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names, parts=parts)
+    return found if train else samples.with_sentences(found)
+
+
+def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | None:
+    """Return recordings that a run was trained on; None of what no run made, or where they are no longer there."""
+    from export import samples  # noqa: PLC0415 - torch is slow to import
+
+    try:
+        found = samples.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
+    except (IEmoNetError, OSError) as error:
+        print(
+            f"export: note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
+            "--evaluate names where it is now",
+            file=sys.stderr,
+        )
+        return None
+    return samples.with_sentences(found) if found else None
 
 
 def _say(text: str) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.audio import SAMPLE_RATE, Recording
-from edge_runtime.errors import ExportError
+from edge_runtime.errors import AudioError, ExportError
 from trainer.corpora import catalogue
 from trainer.corpora.catalogue import Reading
+from trainer.corpora.records import Utterance
+from trainer.experiment.source import stored
 from trainer.text.tweets import plain
 
 Float = NDArray[np.float32]
@@ -85,6 +87,8 @@ def of_corpus(
     seed: int,
     renamed: Mapping[str, str] | None = None,
     parts: Sequence[str] = MEASURED,
+    options: Reading | None = None,
+    skip_bad: bool = False,
 ) -> Samples:
     """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``parts`` that it has, else of all.
 
@@ -97,14 +101,19 @@ def of_corpus(
         seed: of the choice.
         renamed: new names of labels; those that the corpus does not have are not looked at.
         parts: names of official splits, the best first.
+        options: how the corpus is read, where more is known than ``renamed``.
+        skip_bad: leave out recordings that cannot be read.
 
     Raises:
         CorpusError: it cannot be read.
+        AudioError: a recording of it cannot.
         ExportError: none of its labels is the bundle's.
     """
     corpus = catalogue.detect(path)
-    there = {old: new for old, new in (renamed or {}).items() if old in {u.label for u in catalogue.read(path)}}
-    everything = catalogue.read(path, corpus=corpus, options=Reading(label_map=there))
+    if options is None:
+        there = {u.label for u in catalogue.read(path)}
+        options = Reading({old: new for old, new in (renamed or {}).items() if old in there})
+    everything = catalogue.read(path, corpus=corpus, options=options)
     splits = {u.split for u in everything}
     part = next((split for split in parts if split in splits), None)
     chosen = [u for u in everything if u.label in labels and (part is None or u.split == part)]
@@ -114,12 +123,48 @@ def of_corpus(
             f"({', '.join(labels)}); rename them with --map theirs=ours"
         )
     rows = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:limit])
-    tidy = plain if corpus.name == "semeval" else str
-    items = [
-        Sample(read(u.audio) if u.audio else None, tidy(u.transcript) if u.transcript else None, u.label)
-        for u in (chosen[i] for i in rows)
-    ]
-    return Samples(f"{len(items)} of {corpus.title}" + (f", {part}" if part else ""), items)
+    items = [s for i in rows if (s := _sample(chosen[i], skip_bad=skip_bad)) is not None]
+    said = f"{len(items)} of {corpus.title}" + (f", {part}" if part else "")
+    return Samples(said, items)
+
+
+def of_run(folder: Path, labels: Sequence[str], *, limit: int, seed: int) -> Samples | None:
+    """Return up to ``limit`` utterances of the corpus that the run in ``folder`` was trained on; None of no such run.
+
+    Args:
+        folder: the run's, in which `trainer fit` noted what it had read.
+        labels: the bundle's.
+        limit: how many at the most.
+        seed: of the choice.
+
+    Raises:
+        CorpusError, ExportError: it is no longer there, or not as it was.
+    """
+    source = stored(folder)
+    if source is None:
+        return None
+    found = of_corpus(source.path, labels, limit=limit, seed=seed, options=source.reading, skip_bad=source.skip_bad)
+    return Samples(f"{found.source}, which was trained on", found.items)
+
+
+def with_sentences(found: Samples) -> Samples:
+    """Return ``found`` with the built-in sentences where it has no words: what reads them is tried as well."""
+    if found.sentences:
+        return found
+    return Samples(
+        f"{found.source} and built-in sentences", [*found.items, *(Sample(None, s, None) for s in SENTENCES)]
+    )
+
+
+def _sample(u: Utterance, *, skip_bad: bool) -> Sample | None:
+    tidy = plain if u.corpus == "semeval" else str
+    try:
+        waveform = read(u.audio) if u.audio else None
+    except AudioError:
+        if skip_bad:
+            return None
+        raise
+    return Sample(waveform, tidy(u.transcript) if u.transcript else None, u.label)
 
 
 def read(path: Path) -> Float:

@@ -132,8 +132,8 @@ class Writer:
         }
         if short and not limits.allow_shortfall:
             raise ExportError(
-                f"{self.recipe.precision} loses too much: {'; '.join(short)}. Try --fp32, allow more with "
-                "--limit-points, or write it all the same with --allow-shortfall"
+                f"{self.recipe.precision} loses too much: {'; '.join(short)}. "
+                f"{verification.advice(found, self.recipe.precision)}"
             )
         write_manifest(self.folder, manifest)
 
@@ -147,15 +147,12 @@ class Writer:
             return "fp32"
         feeds = self._calibration.get(slot) if self.recipe.static else None
         recipe = self.recipe if feeds or not self.recipe.static else replace(self.recipe, static=False)
-        tokenizer = made.tokenizers.get("text")
-        judged = judge(slot, exact, tried, labels, tokenizer) if recipe.precision != "fp32" else None
+        judged = judge(slot, exact, tried, labels, made, limits.points) if recipe.precision != "fp32" else None
         if judged is None:
             convert(exact, final, recipe, feeds)
             return recipe.precision
         loss, limit = judged
-        found = convert_within(
-            exact, final, recipe, loss, limits.points if limit is None else limit, feeds=feeds, progress=self._say
-        )
+        found = convert_within(exact, final, recipe, loss, limit, feeds=feeds, progress=self._say)
         if found.kept:
             self.kept[slot] = {
                 "layers": list(found.kept),

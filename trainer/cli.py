@@ -35,7 +35,10 @@ Weights = Annotated[Path, typer.Option(help="Folder of pretrained weights; see `
 Cache = Annotated[Path, typer.Option(help="Folder for what is computed once, such as encoder states.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Map = Annotated[list[str] | None, typer.Option("--map", help="OLD=NEW renames or merges a label; OLD= drops it.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out missing and damaged recordings.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Leave out what cannot be used: damaged or missing recordings, gaps in a row."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
@@ -106,9 +109,10 @@ def fit(
         return
     if only == "fusion":
         raise typer.BadParameter("fusion is trained together with its branches; leave --only out")
-    from trainer.corpora import catalogue  # noqa: PLC0415
-    from trainer.experiment import commands, defaults, settings  # noqa: PLC0415
+    from trainer.corpora import catalogue, trainable  # noqa: PLC0415
+    from trainer.experiment import commands, defaults, final, settings  # noqa: PLC0415
     from trainer.experiment.run import run  # noqa: PLC0415
+    from trainer.experiment.source import Source  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"):
         chosen = commands.only(settings.read(config), only) if config else None
@@ -116,6 +120,7 @@ def fit(
         kind = catalogue.detect(corpus).name
         target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
         _check_writable(target)
+        wanted = protocol or (chosen.protocol if chosen else None)
         reading = catalogue.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         found = commands.dataset(
             corpus,
@@ -125,6 +130,7 @@ def fit(
             skip_bad=skip_bad,
             quiet=_quiet(),
             say=_say,
+            protocol=wanted,
         )
         experiment = commands.changed(
             chosen or commands.only(defaults.experiment(found.name, found.utterances, asr=asr), only),
@@ -138,12 +144,16 @@ def fit(
             },
             {"speech": {"features": features}, "text": {"encoder": encoder, "warm_start": warm_start}},
         )
-        metrics = run(experiment, found, _place(target, weights, cache, resume))
+        _say(f"division: {trainable.how_divided(found.name, found.utterances, defaults.use(experiment))}")
+        source = Source(corpus.resolve(), reading, skip_bad)
+        metrics = run(experiment, found, _place(target, weights, cache, resume), source=source)
     if as_json:
         print(json.dumps(metrics))
     else:
         Console().print(commands.metrics_table(metrics))
-    _say(f"the report is in {target}; next: {commands.export_command(target, experiment)}")
+    made = target / final.CHECKPOINTS
+    apart = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
+    _say(f"the report is in {target}; next: {commands.export_command(made, weights, untrained_fusion=apart)}")
 
 
 @app.command(
@@ -222,6 +232,7 @@ def _fit_recipe(
     data: Path, only: str | None, weights: Path, out: Path, cache: Path, seed: int, resume: bool, as_json: bool
 ) -> None:
     from trainer import recipe  # noqa: PLC0415 - torch is slow to import
+    from trainer.experiment import commands  # noqa: PLC0415
 
     _check_writable(out)
     for part in recipe.PARTS if only is None else (only,):
@@ -234,7 +245,8 @@ def _fit_recipe(
             print(json.dumps({"part": part, "metrics": metrics}), flush=True)
         else:
             _print_metrics(part, metrics)
-    console.print(f"checkpoints are in {out}; next: python -m export onnx --int8")
+    if all((out / part).is_dir() for part in recipe.PARTS):
+        _say(f"checkpoints are in {out}; next: {commands.export_command(out, weights)}")
 
 
 @contextmanager
@@ -256,12 +268,15 @@ def _interruptible(next_step: str) -> Iterator[None]:
 
 
 def _check_writable(folder: Path) -> None:
-    """Fail before hours are spent, not after."""
+    """Fail before hours are spent, not after; what had to be made for that is taken away again."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
+        for place in made:
+            place.rmdir()
     except OSError as error:
         raise typer.BadParameter(f"{folder}: cannot write there ({error.strerror})") from error
 

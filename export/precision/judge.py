@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ExportError
 from edge_runtime.onnx_runtime import ort
+from export.graphs import OUTPUTS
 from export.precision.eight_bits import Feed
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
 
@@ -29,6 +31,7 @@ class Loss:
 
 
 Judge = Callable[[Path], Loss]
+Array = NDArray[np.floating[Any]]
 
 
 class Agreement:
@@ -42,6 +45,7 @@ class Agreement:
         truth: Sequence[int] | None = None,
         margin: float = 0.0,
         output: str = "logits",
+        answer: Callable[[Array, Array], Array] | None = None,
     ) -> None:
         """Run the fp32 graph once.
 
@@ -52,11 +56,12 @@ class Agreement:
                 of both; a gain counts as 0.
             margin: without the truth, a label whose two best shares lie closer than this may change for nothing.
             output: the output that holds a score for each label on its last axis.
+            answer: makes such scores of a branch's logits and embedding instead, as the bundle will.
 
         Raises:
             ExportError: there are no feeds, or not as many labels as rows.
         """
-        self.feeds, self.output, self.margin = feeds, output, margin
+        self.feeds, self.output, self.margin, self.answer = feeds, output, margin, answer
         if not feeds:
             raise ExportError(f"{exact}: nothing to measure on")
         self.exact = self.scores(exact)
@@ -86,7 +91,10 @@ class Agreement:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        found = [session.run([self.output], dict(feed))[0] for feed in self.feeds]
+        if self.answer is None:
+            found = [session.run([self.output], dict(feed))[0] for feed in self.feeds]
+        else:
+            found = [self.answer(*session.run(OUTPUTS, dict(feed))) for feed in self.feeds]
         return np.concatenate([np.asarray(f, np.float64).reshape(-1, f.shape[-1]) for f in found])
 
 

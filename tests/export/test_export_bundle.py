@@ -215,6 +215,26 @@ def test_what_int8_would_ruin_stays_exact_and_the_report_names_it(sources, targe
     assert manifest["verification"]["converted"]["words"]["clear_labels_changed"] == 0
 
 
+def test_layers_are_kept_exact_until_the_answers_of_the_bundle_hold_not_those_of_the_branch(sources, target, trained):
+    """Words pass through fusion, whose temperature makes every label clear; in the branch's own scores none is."""
+    path = trained / "text" / checkpoints.WEIGHTS
+    weights = safetensors.torch.load_file(path)
+    for name in [n for n in weights if n.endswith("layer.0.intermediate.dense.weight")]:
+        weights[name][:, 0] *= 3000.0
+    for name in [n for n in weights if n.startswith("classifier.")]:
+        weights[name] *= 0.01
+    safetensors.torch.save_file(weights, path)
+    config = json.loads((trained / "fusion" / checkpoints.CONFIG).read_text())
+    config["metrics"]["calibration"]["fusion_text_only"]["temperature"] = 1e-3
+    branches = {part: checkpoints.digest(trained / part) for part in config["branches"]}
+    edit(trained / "fusion", branches=branches, metrics=config["metrics"])
+    manifest = build(sources, target, name="tiny", recipe=Recipe("int8"), limits=Limits(allow_shortfall=True))
+    found = manifest["verification"]
+    assert found["converted"]["words"]["clear_labels_changed"] == 0
+    assert found["kept_exact"]["text_emotion"]["points_lost_before"] > 0
+    assert found["kept_exact"]["text_emotion"]["points_lost"] == 0
+
+
 def test_static_int8_is_calibrated_with_what_is_given(sources, target):
     manifest = build(
         sources, target, name="tiny", recipe=Recipe("int8", static=True), calibrate=samples.built_in(),
@@ -236,7 +256,8 @@ def test_other_precisions_are_run_by_the_runtime(sources, target, precision):
 
 
 def test_a_bundle_that_loses_too_much_is_not_written(sources, target, monkeypatch):
-    lost = {"words": {"n": 9, "same_label": 0.5, "clear_labels_changed": 4, "answers_lost": 0}, "samples": "some"}
+    view = {"n": 9, "same_label": 0.5, "clear_labels_changed": 4, "answers_lost": 0, "labelled": 0}
+    lost = {"words": view, "samples": "some"}
     monkeypatch.setattr(verification, "compare", lambda *_: lost)
     refused(sources, target, ExportError, "int8 loses too much: words: 4 of 9 clear labels", recipe=Recipe("int8"))
     manifest = build(sources, target, name="t", recipe=Recipe("int8"), limits=Limits(allow_shortfall=True))

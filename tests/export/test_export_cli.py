@@ -10,6 +10,8 @@ import pytest
 from edge_runtime.bundle import Bundle
 from export import cli
 from trainer import checkpoints
+from trainer.corpora.catalogue import Reading
+from trainer.experiment.source import Source
 
 
 @pytest.fixture
@@ -146,3 +148,15 @@ def test_a_run_that_cannot_be_exported_is_one_line(run, pretrained, run_trained,
     shutil.rmtree(run_trained / "fusion")
     arguments = ["--weights", pretrained, "--checkpoints", run_trained, "--out", tmp_path / "b"]
     assert "no fusion of them" in failed(run("onnx", *arguments))
+
+
+def test_a_corpus_that_has_moved_since_is_noted_and_sentences_are_tried(run, pretrained, run_trained, tmp_path):
+    noted = Source(tmp_path / "gone.csv", Reading(), skip_bad=False).noted()
+    (run_trained.parent / "config.json").write_text(json.dumps(noted))
+    code, out, err = run(
+        "onnx", "--fp32", "--weights", pretrained, "--checkpoints", run_trained, "--out", tmp_path / "b"
+    )
+    assert code == 0
+    assert "converted against exact, on built-in" in out
+    assert "gone.csv: no such file" in err and "--evaluate names where it is now" in err
+    assert "Traceback" not in err

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,3 +196,53 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     answer = model(manifest.parent / "1.wav", transcript="no")
     assert set(answer.scores) == {"glad", "grim"}
     assert sum(answer.scores.values()) == pytest.approx(1.0)
+
+
+SETTINGS = """
+folds = 2
+[speech]
+copies = 0
+epochs = 8
+[text]
+encoder = "my-bert"
+epochs = 12
+rate = 1e-3
+[fusion]
+block = "evidence"
+epochs = 2
+apart = 0.15
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("labels", "each"),
+    [(("None", "0"), 8), (("fröhlich", 'it\'s "fine"', "sad, really", "a=b $HOME", "--out"), 12)],
+    ids=["two labels, sixteen clips", "five labels"],
+)
+def test_the_export_command_that_fit_prints_works_as_printed(pretrained, tmp_path, labels, each):
+    place = tmp_path / "somebody's place"
+    place.mkdir()
+    shutil.move(pretrained, place / "my weights")
+    words = [f"word{i}" for i in range(len(labels))]
+    write_bert(place / "my weights" / "my-bert", words)
+    random, rows = np.random.default_rng(0), []
+    for i in range(each * len(labels)):
+        label = i % len(labels)
+        wave = 0.3 * np.sin(np.arange(RATE // 2) * 0.02 * 3**label) + random.normal(0, 0.01, RATE // 2)
+        soundfile.write(place / f"{i}.wav", wave, RATE)
+        rows.append((f"{i}.wav", " ".join([words[label]] * random.integers(1, 5)), labels[label], f"s{i // 10}"))
+    with (place / "my calls.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("audio", "transcript", "label", "speaker"), *rows])
+    (place / "small.toml").write_text(SETTINGS)
+    fit = [sys.executable, "-m", "trainer", "fit", "my calls.csv", "--config", "small.toml", "--weights", "my weights"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    trained = subprocess.run(fit, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    assert trained.returncode == 0, trained.stderr
+    command = trained.stderr.rsplit("next: ", 1)[1]
+    exported = subprocess.run(
+        command, shell=True, cwd=place, env=environment, capture_output=True, text=True, check=False
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert f"on {len(rows)} of your own data" in exported.stdout
+    assert set(Bundle.read(place / "my-bundle").labels) == set(labels)

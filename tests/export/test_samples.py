@@ -1,13 +1,17 @@
 """What bundles are tried on: built in, or of a corpus, by a seed."""
 
 import csv
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge_runtime.errors import CorpusError, ExportError
+from edge_runtime.errors import AudioError, CorpusError, ExportError
 from export import samples
+from trainer.corpora.catalogue import Reading
+from trainer.experiment.source import Source
 
 RATE = 16_000
 
@@ -65,3 +69,41 @@ def test_labels_that_do_not_fit_are_named(corpus):
 def test_a_corpus_that_is_none_is_refused(tmp_path):
     with pytest.raises(CorpusError):
         samples.of_corpus(tmp_path / "nowhere", ("happy",), limit=9, seed=0)
+
+
+def noted(run: Path, path: Path, skip_bad: bool = False, **reading: object) -> None:
+    """Write what `trainer fit` notes in a run's folder."""
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps(Source(path, Reading(**reading), skip_bad).noted()))
+
+
+def test_a_run_is_tried_on_what_it_was_trained_on_as_it_was_read(corpus, tmp_path):
+    noted(tmp_path / "run", corpus, label_map={"joy": "happy", "gloom": "sad"})
+    found = samples.of_run(tmp_path / "run", ("happy", "sad"), limit=9, seed=0)
+    assert sorted(found.sentences) == [f"words {i}" for i in range(4, 8)]
+    assert found.source.endswith(", which was trained on")
+    assert {s.label for s in found.items} == {"happy", "sad"}
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"source": {"path": 3}}'])
+def test_what_no_run_noted_is_nothing(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    assert samples.of_run(tmp_path, ("happy",), limit=9, seed=0) is None
+
+
+def test_recordings_that_the_run_left_out_are_left_out_and_others_missed(corpus, tmp_path):
+    (tmp_path / "5.wav").write_bytes(b"RIFF but no wave")
+    noted(tmp_path / "run", corpus)
+    with pytest.raises(AudioError, match=r"5\.wav"):
+        samples.of_run(tmp_path / "run", ("joy", "gloom"), limit=9, seed=0)
+    noted(tmp_path / "lenient", corpus, skip_bad=True)
+    assert len(samples.of_run(tmp_path / "lenient", ("joy", "gloom"), limit=9, seed=0).items) == 3
+
+
+def test_what_has_no_words_gets_the_built_in_sentences():
+    spoken = samples.Sample(np.zeros(RATE, np.float32), None, "joy")
+    found = samples.with_sentences(samples.Samples("calls", [spoken]))
+    assert found.sentences == list(samples.SENTENCES) and found.items[0] is spoken
+    read = samples.Samples("calls", [samples.Sample(None, "hello", "joy")])
+    assert samples.with_sentences(read) is read

@@ -254,9 +254,16 @@ def test_a_manifests_protocol_is_the_strictest_that_it_allows():
     assert protocol_of(corpus, plain) == "shuffled"
     assert protocol_of(corpus, spoken) == "speaker"
     assert protocol_of(corpus, split) == "official"
-    assert protocol_of(corpus, [*spoken[:3], plain[3]]) == "shuffled"
+    assert protocol_of(corpus, [*spoken[:3], plain[3]]) == "speaker"
+    assert protocol_of(corpus, [*split[:3], plain[3]]) == "official"
     assert protocol_of(corpus, [replace(u, speaker="one") for u in plain]) == "shuffled"
     assert protocol_of(named("iemocap"), plain) == "session"
+
+
+def test_a_folder_with_a_manifest_in_it_names_that_file(tmp_path):
+    (tmp_path / "manifest.csv").write_text("audio,label\n")
+    with pytest.raises(CorpusError, match=r"did you mean the file .*manifest\.csv"):
+        catalogue.detect(tmp_path)
 
 
 def test_labels_are_in_the_projects_order_if_it_has_them_all():

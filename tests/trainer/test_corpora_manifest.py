@@ -105,7 +105,9 @@ def test_labels_may_swap_names(load):
         ("audio,label,spilt", "did you mean 'split'"),
         ("audio,mood", "no column 'label'; there are"),
         ("name,label", "no column 'audio' or 'transcript'"),
-        ("audio;label", "no column 'label'.*separated by ','"),
+        ("audio|label", "no column 'label'.*separated by ','"),
+        ("Audio Path,label", "'audio path'; did you mean 'audio'"),
+        ("text;emotion", "'text'; did you mean 'transcript'"),
         ("audio,label,label", "'label' is there twice"),
     ],
 )
@@ -165,9 +167,65 @@ def test_numbers_in_json_are_read_as_text(load):
     assert (found.label, found.speaker) == ("3", "12")
 
 
-def test_an_id_twice_is_refused(load):
-    with pytest.raises(CorpusError, match=r":3: '7' is there a second time"):
-        load("id,transcript,label\n7,a,x\n7,b,x\n")
+def test_an_id_twice_is_refused_and_both_lines_are_named(load):
+    with pytest.raises(CorpusError, match=r":4: '7' is there a second time, as in line 2"):
+        load("id,transcript,label\n7,a,x\n8,a,x\n7,b,x\n")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_a_spreadsheet_writes_is_read(load, separator, encoding):
+    rows = (("Audio", " Transcript ", "LABEL", "Speaker"), ("a.wav", f'"Grüß{separator} Gott"', "fröhlich", "Jörg"))
+    text = "".join(separator.join(row) + "\r\n" for row in rows)
+    (found,) = load(text.encode(encoding))
+    assert (found.transcript, found.label, found.speaker) == (f"Grüß{separator} Gott", "fröhlich", "Jörg")
+
+
+def test_rows_know_their_line(load):
+    assert [u.line for u in load('transcript,label\n"two\nlines",y\n\nthree,x\n')] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("Train", "train"), ("TRAINING", "train"), ("val", "dev"), ("Validation", "dev"), ("dev", "dev"),
+     ("Test", "test"), ("eval", "test"), ("", "")],
+)  # fmt: skip
+def test_splits_are_known_by_their_usual_names(load, written, read):
+    assert load(f"transcript,label,split\na,x,{written}\n")[0].split == read
+
+
+def test_a_split_that_is_none_is_refused_and_the_accepted_ones_are_named(load):
+    with pytest.raises(CorpusError, match=r":2: 'fold3' is no split; use train \(.*dev \(.*val.*test \("):
+        load("transcript,label,split\na,x,fold3\n")
+
+
+@pytest.mark.parametrize("written", ["unknown", "N/A", "none", "?", "-"])
+def test_a_speaker_whom_nobody_knows_is_none(load, written):
+    assert load(f"transcript,label,speaker\na,x,{written}\n")[0].speaker == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        ("clips/a.wav", "clips\\a.wav"),
+        ("clips/Gr\u00fc\u00dfe.wav", "clips/Gru\u0308\u00dfe.wav"),
+        ("clips/Gru\u0308\u00dfe.wav", "clips\\Gr\u00fc\u00dfe.wav"),
+        ("clips\\a.wav", "clips\\a.wav"),
+    ],
+)
+def test_a_path_from_another_system_finds_the_file_that_is_there(load, tmp_path, there, written):
+    path = tmp_path / there
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"")
+    (found,) = load(f"audio,label\n{written},x\n")
+    assert (found.audio, found.id) == (path, written)
+
+
+def test_a_path_that_leads_nowhere_stays_as_it_is_written(load, tmp_path):
+    paths = ["clips\\none.wav", "x" * 5000]
+    assert [u.audio for u in load("audio,label\n" + "".join(f"{p},x\n" for p in paths))] == [
+        tmp_path / p for p in paths
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "audio,label\n", "\ufeff"])

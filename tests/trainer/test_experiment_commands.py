@@ -1,5 +1,8 @@
 """From a corpus' path and options to a checked data set and settings; and what is printed."""
 
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +69,10 @@ def test_missing_words_are_refused_then_skipped_and_do_not_matter_to_the_voice(m
     cells = lines[2].split(",")
     lines[2] = ",".join([cells[0], "", *cells[2:]])
     manifest.write_text("\n".join(lines))
-    with pytest.raises(CorpusError, match=r"1 of 4 utterances have no words, 01\.wav for one.*--skip-bad"):
+    with pytest.raises(CorpusError, match=r"1 of 4 utterances have no words \(line 3\).*--skip-bad"):
         read(manifest)
     found, said = read(manifest, skip=True)
-    assert len(found.utterances) == 3 and any("01.wav" in text for text in said)
+    assert len(found.utterances) == 3 and any("without transcript are left out (line 3)" in text for text in said)
     assert len(read(manifest, words=False)[0].utterances) == 4
 
 
@@ -87,20 +90,6 @@ def test_words_without_recordings_train_the_words_alone(manifest):
     found, _ = read(manifest, voice=False)
     chosen = defaults.experiment(found.name, found.utterances)
     assert chosen.text is not None and chosen.speech is None and chosen.fusion is None
-
-
-@pytest.mark.parametrize(("speakers", "folds"), [(10, None), (11, 10)])
-def test_many_speakers_are_dealt_to_ten_parts(speakers, folds):
-    there = [replace(u, speaker=f"s{i}") for i in range(speakers) for u in [utterance()]]
-    assert defaults.protocol(Experiment(), "manifest", there) == ("speaker", folds)
-    assert defaults.protocol(Experiment(folds=3), "manifest", there) == ("speaker", 3)
-    assert defaults.protocol(Experiment(protocol="shuffled"), "manifest", there) == ("shuffled", None)
-
-
-def utterance():
-    from trainer.corpora.records import Utterance
-
-    return Utterance("a", "manifest", "calm", "")
 
 
 def test_the_command_line_changes_what_it_names_and_nothing_else():
@@ -160,13 +149,38 @@ def test_what_was_measured_fits_eighty_columns():
     assert "0.041" not in next(row for row in lines if "voice" in row)
 
 
-def test_the_next_command_is_the_one_for_what_was_trained():
-    shipped = Experiment(speech=Speech(), text=Text(), fusion=Fusion(block="evidence"))
-    for other in (shipped, commands.only(shipped, "text"), replace(shipped, speech=Speech(features="is09"))):
-        command = commands.export_command(Path("run"), other)
-        assert "--checkpoints run/checkpoints" in command
-        assert "--untrained-fusion" not in command
-    assert commands.export_command(Path("run"), replace(shipped, fusion=None)).endswith("--untrained-fusion")
+@pytest.fixture
+def parsed(monkeypatch, tmp_path):
+    """Return a function that gives the words of the printed command, as a shell in an empty folder takes them."""
+    monkeypatch.chdir(tmp_path)
+
+    def words(*arguments: object, **options: object) -> list[str]:
+        return shlex.split(commands.export_command(*arguments, **options))
+
+    return words
+
+
+def test_the_next_command_names_the_checkpoints_and_nothing_that_is_usual(parsed):
+    python, *rest = parsed(Path("runs/calls/checkpoints"), Path("weights"))
+    assert " ".join(rest) == "-m export onnx --int8 --checkpoints runs/calls/checkpoints --out my-bundle"
+    asked = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True)
+    assert asked.stdout == f"{sys.prefix}\n"
+
+
+def test_the_next_command_survives_a_shell_and_names_other_weights(parsed):
+    words = parsed(Path("runs/my calls; rm 'x'/checkpoints"), Path("/some where/weights"))
+    assert words[words.index("--checkpoints") + 1] == "runs/my calls; rm 'x'/checkpoints"
+    assert words[words.index("--weights") + 1] == "/some where/weights"
+
+
+def test_the_next_command_does_not_name_a_bundle_that_is_there(parsed):
+    Path("my-bundle").mkdir()
+    Path("my-bundle-2").mkdir()
+    assert parsed(Path("checkpoints"), Path("weights"))[-1] == "my-bundle-3"
+
+
+def test_branches_without_fusion_are_exported_as_such(parsed):
+    assert "--untrained-fusion" in parsed(Path("checkpoints"), Path("weights"), untrained_fusion=True)
 
 
 def test_corpora_by_name_have_their_own_classes_in_their_own_order(manifest):

@@ -402,8 +402,14 @@ def test_audio_that_is_needed_and_not_there_is_missed(place, home):
 
 
 def test_words_that_are_needed_and_not_there_are_missed_before_the_folder_is_taken(place, home):
-    with pytest.raises(CorpusError, match="no transcript"):
+    with pytest.raises(CorpusError, match="16 of 16 utterances have no words"):
         run.run(ALL, corpus_of(home / "talks.csv", transcript=None), place)
+    assert not place.folder.exists()
+
+
+def test_four_recordings_are_refused_with_what_would_be_enough(place, corpus):
+    with pytest.raises(CorpusError, match=r"calm 2, furious 2; each of the 2 labels needs 5.*so 10 in all"):
+        run.run(ALL, Dataset("manifest", corpus.utterances[:4], corpus.labels), place)
     assert not place.folder.exists()
 
 
@@ -414,13 +420,14 @@ def test_one_label_is_not_enough(place, corpus):
 
 
 def test_a_label_that_is_only_tested_is_refused(place, corpus):
-    there = [u for u in corpus.utterances if u.label == "calm" or u.speaker == "s0"]
+    there = [replace(u, speaker="s0") if u.label == "furious" else u for u in corpus.utterances]
     with pytest.raises(CorpusError, match="no furious is left to train on"):
         run.run(ALL, Dataset("manifest", there, corpus.labels), place)
 
 
 @pytest.mark.parametrize(
-    ("protocol", "named"), [("speaker", "16 utterances name no speaker"), ("official", "found: none")]
+    ("protocol", "named"),
+    [("speaker", "16 of 16 utterances name no speaker"), ("official", "16 of 16 utterances name no split")],
 )
 def test_a_protocol_that_the_corpus_cannot_have_is_refused(place, home, protocol, named):
     with pytest.raises(CorpusError, match=named):

@@ -219,6 +219,9 @@ def detect(path: Path) -> Corpus:
     names = ", ".join(corpus.name for corpus in alike or CORPORA)
     if alike:
         raise CorpusError(f"{path}: looks like {names}; give each its own folder, or say which it is")
+    inside = sorted(file for end in manifest.SUFFIXES for file in path.glob(f"*{end}")) if path.is_dir() else []
+    if inside:
+        raise CorpusError(f"{path}: looks like none of {names}; did you mean the file {inside[0]}?")
     raise CorpusError(
         f"{path}: looks like none of {names}; give a corpus' own folder or a manifest's file, or say which it is"
     )
@@ -267,12 +270,15 @@ def expected(corpus: Corpus, options: Reading = Reading()) -> dict[str, dict[str
 
 
 def protocol_of(corpus: Corpus, utterances: Sequence[Utterance]) -> Protocol:
-    """Return the corpus' protocol; of a manifest, the strictest that its columns allow."""
+    """Return the corpus' protocol; of a manifest, the strictest that its columns are there for.
+
+    A row that leaves such a column empty does not change that: ``trainable.gaps`` finds it.
+    """
     if corpus.name != "manifest":
         return corpus.protocol
-    if all(u.split for u in utterances):
+    if any(u.split for u in utterances):
         return "official"
-    if all(u.speaker for u in utterances) and len({u.speaker for u in utterances}) > 1:
+    if len({u.speaker for u in utterances} - {""}) > 1:
         return "speaker"
     return corpus.protocol
 
@@ -281,3 +287,9 @@ def labels_of(utterances: Sequence[Utterance]) -> tuple[str, ...]:
     """Return the labels that occur: in the project's order if it has them all, else sorted."""
     there = {u.label for u in utterances}
     return tuple(label for label in LABELS if label in there) if there <= set(LABELS) else tuple(sorted(there))
+
+
+def classes(corpus: Corpus, utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    """Return the corpus' classes that occur, in its own order, or a manifest's labels."""
+    there = {u.label for u in utterances}
+    return tuple(label for label in corpus.labels if label in there) if corpus.labels else labels_of(utterances)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from edge_runtime.audio import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError, CorpusError
 from trainer.corpora.records import Utterance
+from trainer.corpora.trainable import places
 
 NAMED = 3
 """So many bad files are named in an error; the rest are counted."""
+SILENT = 1e-4
+"""A recording of which no sample is louder (-80 dB) holds nothing to learn from."""
+LONG_S = 30.0
+"""Of one utterance: in what is longer more than one thing is said, most likely in more than one way."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,11 @@ class Check:
         sessions: or dialogues.
         splits: official ones.
         missing: recordings that are not there.
-        damaged: recordings that cannot be decoded from beginning to end.
+        damaged: recordings that cannot be decoded from beginning to end, or in which there is no sound.
+        conflicting: recordings of a manifest that are there again with another label.
         wordless: ids of utterances whose words should be there and are not.
         differences: from the counts that were expected, in words.
+        notes: in words, what may be meant or not.
     """
 
     utterances: int
@@ -53,13 +62,15 @@ class Check:
     splits: dict[str, int]
     missing: tuple[Fault, ...]
     damaged: tuple[Fault, ...]
+    conflicting: tuple[Fault, ...]
     wordless: tuple[str, ...]
     differences: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def fine(self) -> bool:
-        """Whether nothing is missing, damaged or different."""
-        return not (self.missing or self.damaged or self.wordless or self.differences)
+        """Whether nothing is missing, damaged, conflicting or different."""
+        return not (self.missing or self.damaged or self.conflicting or self.wordless or self.differences)
 
 
 def examine(
@@ -75,15 +86,18 @@ def examine(
         expected: how many utterances of each label each split should have (``catalogue.expected``).
         progress: show a bar.
     """
-    missing, damaged, seconds = [], [], []
-    heard = [u.audio for u in utterances if u.audio is not None]
-    for audio in track(heard, "reading", disable=not progress, console=Console(stderr=True)):
+    missing, damaged, seconds, long = [], [], [], []
+    heard = [(u, u.audio) for u in utterances if u.audio is not None]
+    for utterance, audio in track(heard, "reading", disable=not progress, console=Console(stderr=True)):
         try:
             seconds.append(_decode(audio))
+            if seconds[-1] > LONG_S:
+                long.append(utterance)
         except AudioNotFoundError:
             missing.append(Fault(audio, "not there"))
         except AudioError as error:
             damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: ")))
+    conflicting, repeated = _repeated(utterances)
     return Check(
         utterances=len(utterances),
         recordings=len(seconds),
@@ -94,8 +108,10 @@ def examine(
         splits=_counts(u.split for u in utterances),
         missing=tuple(missing),
         damaged=tuple(damaged),
+        conflicting=tuple(conflicting),
         wordless=tuple(u.id for u in utterances if u.transcript is not None and not u.transcript.strip()),
         differences=tuple(_differences(utterances, expected or {})),
+        notes=(*_too_long(long), *repeated),
     )
 
 
@@ -105,21 +121,22 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
     Args:
         utterances: those that were examined.
         check: what ``examine`` found.
-        skip: leave out the utterances whose recordings are missing or damaged.
+        skip: leave out the utterances whose recordings are missing, damaged or conflicting.
 
     Raises:
         CorpusError: there are such recordings and ``skip`` is not set, or nothing else is there.
     """
-    faults = (*check.missing, *check.damaged)
+    faults = (*check.missing, *check.damaged, *check.conflicting)
     bad = {fault.audio for fault in faults}
     good = [u for u in utterances if u.audio not in bad]
     if faults and not (skip and good):
         named = "; ".join(f"{fault.audio}: {fault.reason}" for fault in faults[:NAMED])
         more = f"; and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
         advice = "mend them, or leave them out with --skip-bad" if good else "no other is there"
+        again = f"; {len(check.conflicting):,} are there again with another label" if check.conflicting else ""
         raise CorpusError(
             f"{len(check.missing):,} recordings of {len(utterances):,} utterances are missing and "
-            f"{len(check.damaged):,} damaged; {advice}; `trainer corpora check` lists all: {named}{more}"
+            f"{len(check.damaged):,} damaged{again}; {advice}; `trainer corpora check` lists all: {named}{more}"
         )
     return good
 
@@ -127,11 +144,46 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
 def _decode(audio: Path) -> float:
     """Return how long a recording is, in seconds, once all of it is decoded."""
     recording = Recording(audio)
-    for _ in recording.blocks():
-        pass
+    loudest = max((float(np.abs(block).max(initial=0.0)) for block in recording.blocks()), default=0.0)
     if recording.damaged:
         raise AudioError("; ".join(recording.notes))
+    if loudest <= SILENT:
+        raise AudioError("silent from beginning to end")
     return recording.duration_s
+
+
+def _repeated(utterances: Sequence[Utterance]) -> tuple[list[Fault], list[str]]:
+    """Return the recordings that are there again, byte for byte: with another label, and with the same one.
+
+    What published corpora hold twice is how they were published; of those it is only noted.
+    """
+    sizes: dict[int, list[Utterance]] = defaultdict(list)
+    for u in utterances:
+        if u.audio is not None and u.audio.is_file():
+            sizes[u.audio.stat().st_size].append(u)
+    same: dict[str, list[Utterance]] = defaultdict(list)
+    for alike in sizes.values():
+        for u in alike if len(alike) > 1 else ():
+            assert u.audio is not None
+            same[hashlib.sha256(u.audio.read_bytes()).hexdigest()].append(u)
+    conflicting, repeated = [], []
+    for group in (group for group in same.values() if len(group) > 1):
+        labels = {u.label for u in group}
+        said = f"the same recording in {places(group)}"
+        if len(labels) == 1 or group[0].corpus != "manifest":
+            repeated.append(f"{said}: it may be trained and tested on")
+            continue
+        conflicting += [Fault(u.audio, f"{said}, labelled {', '.join(sorted(labels))}") for u in group if u.audio]
+    return conflicting, repeated
+
+
+def _too_long(long: Sequence[Utterance]) -> list[str]:
+    if not long:
+        return []
+    return [
+        f"{len(long):,} recordings are longer than {LONG_S:.0f} s ({places(long)}); does one label hold for all that "
+        "is said there? Cut them into utterances"
+    ]
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

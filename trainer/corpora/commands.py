@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trainer.corpora import catalogue, synthetic
-from trainer.corpora.check import Check, Fault, examine
+from trainer.corpora import catalogue, synthetic, trainable
+from trainer.corpora.check import Check, Fault, examine, usable
+from trainer.corpora.trainable import Use
+from trainer.protocols import PROTOCOLS
 
 PROBLEMS = 1
 SHOWN = 20
@@ -67,7 +69,7 @@ def list_corpora(as_json: AsJson = False) -> None:
     epilog="Examples:\n\n  trainer corpora check data/IEMOCAP_full_release --merge-excited\n\n"
     "  trainer corpora check data/ravdess --map calm=neutral\n\n"
     "  trainer corpora check calls.csv --map furious=angry --map unsure= --json\n\n"
-    "Exit code: 0 if all is well, 1 if something is missing, damaged or other than published."
+    "Exit code: 0 if all is well, 1 if something is missing, damaged, other than published, or keeps it from training."
 )
 def check(
     path: Annotated[Path, typer.Argument(help="A corpus' folder, or a manifest (.csv, .tsv, .jsonl).")],
@@ -78,22 +80,48 @@ def check(
     merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")] = False,
     shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out shorter utterances; seconds.")] = None,
     longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out longer utterances; seconds.")] = None,
+    only: Annotated[str | None, typer.Option(help="What `trainer fit --only` is to train: speech or text.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="What is to be asked of `trainer fit --protocol`.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Look at what `trainer fit --skip-bad` would keep.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every recording, count labels, speakers and splits, and compare with what is published."""
+    """Decode every recording, count labels, speakers and splits, and say what `trainer fit` would refuse, and why."""
+    if only not in {None, "speech", "text"}:
+        raise typer.BadParameter(f"--only {only!r}: use speech or text")
+    if protocol not in {None, *PROTOCOLS}:
+        raise typer.BadParameter(f"--protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
     options = catalogue.Reading(
         label_map=label_map(renamed or []), merge_excited=merge_excited, shortest_s=shortest, longest_s=longest
     )
     found = catalogue.named(corpus) if corpus else catalogue.detect(path)
     utterances = catalogue.read(path, corpus=found, options=options)
     result = examine(utterances, expected=catalogue.expected(found, options), progress=sys.stderr.isatty())
+    voice, words = trainable.modalities(found.name, utterances)
+    use = Use(voice and only != "text", words and only != "speech", protocol)
+    kept = utterances
+    if skip_bad:
+        kept = trainable.complete(found.name, usable(utterances, result, skip=True), use)
+    problems = trainable.problems(found.name, kept, catalogue.classes(found, kept), use)
+    how = trainable.how_divided(found.name, kept, use)
+    notes = [*trainable.notes(found.name, kept), *result.notes]
+    fine = not problems and (skip_bad or result.fine)
     if as_json:
-        protocol = catalogue.protocol_of(found, utterances)
-        report = {"corpus": found.name, "fine": result.fine, "protocol": protocol, **asdict(result)}
+        natural, parts = trainable.division(found.name, kept, protocol)
+        report = {"corpus": found.name, **asdict(result), "fine": fine, "protocol": natural, "parts": parts}
+        report |= {"kept": len(kept), "division": how, "problems": problems, "notes": notes}
         print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
     else:
         _print(found, result)
-    if not result.fine:
+        _list("for training", problems)
+        _list("notes", notes)
+        if skip_bad:
+            print(f"left out: {len(utterances) - len(kept):,} of {len(utterances):,} utterances")
+        if not problems:
+            _list("division", [how])
+        print("all is well" if fine else "there are problems")
+    if not fine:
         raise typer.Exit(PROBLEMS)
 
 
@@ -145,16 +173,21 @@ def _print(corpus: catalogue.Corpus, result: Check) -> None:
     for title, lines in (
         ("missing", _named(result.missing)),
         ("damaged", _named(result.damaged)),
+        ("there again with another label", _named(result.conflicting)),
         ("without words", list(result.wordless)),
         ("other than published", list(result.differences)),
     ):
-        if lines:
-            console.print(f"{title}: {len(lines):,}", style="bold")
-            for line in lines[:SHOWN]:
-                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-            if len(lines) > SHOWN:
-                console.print(f"  and {len(lines) - SHOWN:,} more; --json lists all")
-    console.print("all is well" if result.fine else "there are problems")
+        _list(title, lines)
+
+
+def _list(title: str, lines: list[str]) -> None:
+    if lines:
+        console = Console()
+        console.print(f"{title}: {len(lines):,}", style="bold")
+        for line in lines[:SHOWN]:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        if len(lines) > SHOWN:
+            console.print(f"  and {len(lines) - SHOWN:,} more; --json lists all")
 
 
 def _named(faults: tuple[Fault, ...]) -> list[str]:
@@ -165,5 +198,6 @@ def _counted(counts: Mapping[str, Any]) -> str:
     if set(counts) == {""}:
         return "not given"
     if len(counts) > MANY:
-        return f"{len(counts):,}"
+        unknown = f", and {counts['']:,} utterances of which it is not given" if "" in counts else ""
+        return f"{len(set(counts) - {''}):,}{unknown}"
     return ", ".join(f"{name or 'not given'} {count:,}" for name, count in counts.items())

@@ -27,6 +27,7 @@ class Utterance:
         audio: path of the recording, or None.
         transcript: the words; "" where they should be but are missing; None where the corpus has none.
         split: the corpus' official split, or "".
+        line: where it stands in the file that it was read from; None where there is no such file.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Utterance:
     audio: Path | None = None
     transcript: str | None = None
     split: str = ""
+    line: int | None = None
 
 
 def label_ids(utterances: Iterable[Utterance], labels: Sequence[str] = LABELS) -> list[int]:

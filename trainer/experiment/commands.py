@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +15,17 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from edge_runtime.errors import ConfigError, CorpusError
-from trainer.corpora import catalogue, check
+from trainer.corpora import catalogue, check, trainable
 from trainer.corpora.catalogue import Reading
 from trainer.corpora.records import Utterance
+from trainer.corpora.trainable import Use
 from trainer.experiment import defaults
 from trainer.experiment.run import Dataset
 from trainer.experiment.settings import Experiment, build
 from trainer.experiment.unit import Say
 
+WEIGHTS = Path("weights")
+"""Where every command looks for pretrained weights unless it is told otherwise."""
 NAMES = {
     "speech": "voice",
     "text": "words",
@@ -30,7 +37,15 @@ NAMES = {
 
 
 def dataset(
-    path: Path, reading: Reading, *, voice: bool, words: bool, skip_bad: bool, quiet: bool, say: Say
+    path: Path,
+    reading: Reading,
+    *,
+    voice: bool,
+    words: bool,
+    skip_bad: bool,
+    quiet: bool,
+    say: Say,
+    protocol: str | None = None,
 ) -> Dataset:
     """Return the checked corpus at ``path``.
 
@@ -42,37 +57,40 @@ def dataset(
         skip_bad: leave out what is missing or damaged instead of refusing.
         quiet: no progress bar.
         say: told what was found.
+        protocol: that was asked for, if one was.
 
     Raises:
         CorpusError: not a corpus, or something in it is missing or damaged.
     """
     corpus = catalogue.detect(path)
     utterances = catalogue.read(path, corpus=corpus, options=reading)
-    if words and any(u.transcript for u in utterances):
-        utterances = _with_words(utterances, skip=skip_bad, say=say)
+    voice = voice and any(u.audio is not None for u in utterances)
+    use = Use(voice, words and any(u.transcript for u in utterances), protocol)
+    utterances = _complete(corpus.name, utterances, use, skip=skip_bad, say=say)
     if not voice:
         utterances = [replace(u, audio=None) for u in utterances]
-    elif any(u.audio for u in utterances):
+    else:
         found = check.examine(utterances, expected=catalogue.expected(corpus, reading), progress=not quiet)
-        for difference in found.differences:
+        for difference in (*found.differences, *found.notes):
             say(f"note: {difference}")
         utterances = check.usable(utterances, found, skip=skip_bad)
+    for note in trainable.notes(corpus.name, utterances):
+        say(f"note: {note}")
     labels = defaults.labels(corpus.name, utterances)
     say(f"{corpus.title}: {len(utterances)} utterances; {', '.join(labels)}")
     return Dataset(corpus.name, utterances, labels)
 
 
-def _with_words(utterances: list[Utterance], *, skip: bool, say: Say) -> list[Utterance]:
-    """Return the utterances that have words; those without are refused unless they are to be skipped."""
-    mute = [u.id for u in utterances if not (u.transcript or "").strip()]
-    if mute and not skip:
-        raise CorpusError(
-            f"{len(mute)} of {len(utterances)} utterances have no words, {mute[0]} for one; mend them, "
-            "leave them out with --skip-bad, train --only speech, or use --transcripts asr"
-        )
-    if mute:
-        say(f"note: {len(mute)} utterances without words are left out, {mute[0]} for one")
-    return [u for u in utterances if (u.transcript or "").strip()]
+def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool, say: Say) -> list[Utterance]:
+    """Return the utterances that have all that is needed; others are refused unless they are to be skipped."""
+    lacking = trainable.gaps(corpus, utterances, use)
+    kept = trainable.complete(corpus, utterances, use)
+    if lacking and not (skip and kept):
+        said = (trainable.told(column, rows, len(utterances)) for column, rows in lacking.items())
+        raise CorpusError("; ".join(said))
+    for column, rows in lacking.items():
+        say(f"note: {len(rows):,} utterances without {column} are left out ({trainable.places(rows)})")
+    return kept
 
 
 def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> Experiment:
@@ -163,9 +181,24 @@ def _value(value: Mapping[str, float | None] | None) -> str:
     return f"{value['mean']:.3f}" + ("" if value["std"] is None else f" ± {value['std']:.3f}")
 
 
-def export_command(run: Path, experiment: Experiment) -> str:
-    """Return the command that turns a run's checkpoints into a bundle."""
-    apart = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
-    return f"python -m export onnx --int8 --checkpoints {run / 'checkpoints'} --out my-bundle" + (
-        " --untrained-fusion" if apart else ""
-    )
+def export_command(checkpoints: Path, weights: Path, *, untrained_fusion: bool = False) -> str:
+    """Return the command that turns checkpoints into a bundle, as a shell here takes it.
+
+    Args:
+        checkpoints: their folder.
+        weights: folder of pretrained weights.
+        untrained_fusion: there are voice and words, but no fusion of them.
+    """
+    parts = [_python(), "-m", "export", "onnx", "--int8", "--checkpoints", str(checkpoints)]
+    if weights != WEIGHTS:
+        parts += ["--weights", str(weights)]
+    if untrained_fusion:
+        parts.append("--untrained-fusion")
+    names = chain(["my-bundle"], (f"my-bundle-{number}" for number in count(2)))
+    return shlex.join([*parts, "--out", next(name for name in names if not Path(name).exists())])
+
+
+def _python() -> str:
+    """Return what starts this very Python: ``python`` where a shell finds it by that name."""
+    found = shutil.which("python")
+    return "python" if found is not None and Path(found).parent == Path(sys.executable).parent else sys.executable

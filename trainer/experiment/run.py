@@ -19,14 +19,15 @@ from edge_runtime.errors import ConfigError, CorpusError
 from edge_runtime.writing import writing
 from trainer import checkpoints
 from trainer.branch import Branch, train
-from trainer.corpora import catalogue
+from trainer.corpora import catalogue, trainable
 from trainer.corpora.records import Utterance, checksum, label_ids, summary
 from trainer.experiment import defaults, final, pictures, results
 from trainer.experiment.folder import check_room, open_run, write_json
 from trainer.experiment.settings import Experiment, Text
+from trainer.experiment.source import Source
 from trainer.experiment.unit import Material, Say, Unit
 from trainer.experiment.unit import run as run_unit
-from trainer.protocols import Fold, plan
+from trainer.protocols import Fold
 from trainer.speech.branch import speech_branch
 from trainer.text import fit as text_fit
 from trainer.text import transcripts
@@ -74,7 +75,9 @@ class Place:
     say: Say = print
 
 
-def run(experiment: Experiment, corpus: Dataset, place: Place, *, export: bool = True) -> dict[str, Any]:
+def run(
+    experiment: Experiment, corpus: Dataset, place: Place, *, export: bool = True, source: Source | None = None
+) -> dict[str, Any]:
     """Run ``experiment`` on ``corpus`` and return its metrics, which are also in ``place.folder``.
 
     Args:
@@ -82,25 +85,22 @@ def run(experiment: Experiment, corpus: Dataset, place: Place, *, export: bool =
         corpus: checked utterances: see ``trainer.corpora.check``.
         place: where to read and write.
         export: train on everything in the end, and write checkpoints.
+        source: where the corpus was read from, which is noted for the export.
 
     Raises:
         ConfigError: the folder holds another run.
         CorpusError: the corpus does not have what the experiment needs.
         OSError: the folder cannot be written, or the disk is too full.
     """
-    _needs(experiment, corpus)
-    protocol, count = defaults.protocol(experiment, corpus.name, corpus.utterances)
-    folds = plan(
-        corpus.utterances,
-        protocol,
-        folds=count,
-        seed=experiment.seed,
-        held_percent=experiment.held_percent,
-    )
-    _every_label(folds, corpus)
+    use = defaults.use(experiment)
+    if found := trainable.problems(corpus.name, corpus.utterances, corpus.labels, use):
+        raise CorpusError(f"{corpus.name}: {'; '.join(found)}")
+    protocol, _ = trainable.division(corpus.name, corpus.utterances, use.protocol, use.folds)
+    folds = trainable.folds(corpus.name, corpus.utterances, use)
     check_room(place.folder, TRAINING * _weight_bytes(experiment, place) + SPARE_BYTES)
     check_room(place.cache, FEATURE_BYTES * len(corpus.utterances) if experiment.speech is not None else 0)
-    open_run(place.folder, _config(experiment, corpus, folds), resume=place.resume)
+    noted = source.noted() if source is not None else {}
+    open_run(place.folder, _config(experiment, corpus, folds) | noted, resume=place.resume)
     truth = np.array(label_ids(corpus.utterances, corpus.labels))
     branches = _branches(experiment, corpus, place)
 
@@ -121,49 +121,21 @@ def run(experiment: Experiment, corpus: Dataset, place: Place, *, export: bool =
                 run_unit(unit, material, keep=export and len(folds) == 1 and repeat == 0)
             clock.done(unit)
         runs.append(units)
-    found = {
+    measured = {
         "corpus": corpus.name,
         "protocol": protocol,
         "labels": list(corpus.labels),
         "branches": results.metrics(runs, truth, corpus.labels),
     }
-    write_json(place.folder / METRICS, found)
+    write_json(place.folder / METRICS, measured)
     results.write_predictions(place.folder / PREDICTIONS, runs, corpus.utterances, corpus.labels)
-    pictures.draw(place.folder, found, [unit.curves() for run_ in runs for unit in run_])
+    pictures.draw(place.folder, measured, [unit.curves() for run_ in runs for unit in run_])
     if export and not final.done(place.folder, experiment):
         material = _material(experiment, corpus, branches, truth, place, experiment.seed)
-        final.write(place.folder, runs[0], material, experiment, corpus.labels, place.weights, found)
+        final.write(place.folder, runs[0], material, experiment, corpus.labels, place.weights, measured)
     for warm in place.folder.glob("warm-*.safetensors"):
         warm.unlink()
-    return found
-
-
-def _needs(experiment: Experiment, corpus: Dataset) -> None:
-    wants_audio = experiment.speech is not None or experiment.transcripts == "asr"
-    mute = [u.id for u in corpus.utterances if u.audio is None]
-    if wants_audio and mute:
-        raise CorpusError(
-            f"{corpus.name}: {len(mute)} of {len(corpus.utterances)} utterances have no audio, {mute[0]} for one; "
-            "train the words alone, without [speech] and with provided transcripts"
-        )
-    silent = [u.id for u in corpus.utterances if u.transcript is None]
-    if experiment.text is not None and experiment.transcripts != "asr" and silent:
-        raise CorpusError(
-            f"{corpus.name}: {len(silent)} of {len(corpus.utterances)} utterances have no transcript, {silent[0]} for "
-            "one; train the voice alone, without [text], or use those of our own recogniser (--transcripts asr)"
-        )
-    if len(corpus.labels) < 2:
-        raise CorpusError(f"{corpus.name}: {len(corpus.labels)} labels; there must be two at least")
-
-
-def _every_label(folds: Sequence[Fold], corpus: Dataset) -> None:
-    for fold in folds:
-        missing = set(corpus.labels) - {corpus.utterances[i].label for i in fold.train}
-        if missing:
-            raise CorpusError(
-                f"{corpus.name}: with {fold.name} tested, no {' or '.join(sorted(missing))} is left to train on; "
-                "use another protocol or fewer folds, or leave rare labels out"
-            )
+    return measured
 
 
 def _config(experiment: Experiment, corpus: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from transformers import WhisperForConditionalGeneration
 
 from edge_runtime import mix
 from edge_runtime import vad as vad_module
-from edge_runtime.audio import Recording
+from edge_runtime.audio import SAMPLE_RATE, Recording
 from edge_runtime.session import Session
 from edge_runtime.vad import VoiceActivity, spoken_part
 from edge_runtime.writing import writing
@@ -31,6 +31,8 @@ CROWDED = 0.35
 """Share of the altered copies in which others talk."""
 VOICES = 6
 """So many talk at once."""
+PIECE = 28 * SAMPLE_RATE
+"""So much is encoded at once: with the second of silence that is added it stays below Whisper's 30 s."""
 
 
 def read(path: Path) -> Float:
@@ -137,7 +139,9 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity)
     if not spoken.any():
         # The runtime would say "no speech" here. A label is known, so the whole recording is learned from.
         spoken[:] = True
-    hidden = encoder(torch.from_numpy(waveform)[None])[0]
+    # The encoder takes 30 s; what is longer is heard in pieces, and pooled as one.
+    pieces = torch.split(torch.from_numpy(waveform)[None], PIECE, dim=1)
+    hidden = torch.cat([encoder(piece)[0] for piece in pieces], dim=2)
     result: Float = pool(hidden, torch.from_numpy(spoken.astype(np.float32))[None])[0].numpy()
     return result
 

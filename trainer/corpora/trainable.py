@@ -1,0 +1,252 @@
+"""Whether a corpus can be trained on, and how it is divided: what `trainer fit` asks, `corpora check` asks too."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from edge_runtime.errors import CorpusError
+from trainer.corpora import catalogue
+from trainer.corpora.records import Utterance
+from trainer.protocols import Fold, plan
+
+LEAST = 5
+"""Utterances of each label: of fewer, training and test together get next to nothing."""
+MANY = 10
+"""Speakers beyond which they are dealt to so many parts, instead of each being left out in turn."""
+NAMED = 5
+"""So many lines are named; the rest are counted."""
+NO_EMOTION = frozenset(
+    {"other", "unknown", "unlabelled", "unlabeled", "unsure", "undefined", "none", "null", "nan", "n/a", "?", "-"}
+    | {"nospeech", "no speech", "silence", "noise", "garbage"}
+)
+"""Labels that more likely say that there is no label."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What is to be trained, and how it is to be tested.
+
+    Attributes:
+        voice: recordings are needed.
+        words: transcripts are needed.
+        protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
+        folds: how many, where the protocol leaves it open.
+        seed: of a shuffled division.
+        held_percent: share of an official training part that is kept apart.
+    """
+
+    voice: bool
+    words: bool
+    protocol: str | None = None
+    folds: int | None = None
+    seed: int = 0
+    held_percent: int = 0
+
+
+def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool]:
+    """Return whether voice and words are trained if nobody says otherwise: what the rows of a manifest have at all."""
+    known = catalogue.named(corpus).modalities
+    enough = any if corpus == "manifest" else all
+    return (
+        "voice" in known and enough(u.audio is not None for u in utterances),
+        "words" in known and enough(u.transcript is not None for u in utterances),
+    )
+
+
+def gaps(corpus: str, utterances: Sequence[Utterance], use: Use) -> dict[str, list[Utterance]]:
+    """Return the utterances in which something is missing that ``use`` needs, by the column that would hold it.
+
+    Published corpora name speakers and splits themselves, or have none; there only audio and words are looked at.
+    """
+    missing: dict[str, list[Utterance]] = {}
+    if use.words:
+        missing["transcript"] = [u for u in utterances if not (u.transcript or "").strip()]
+    if use.voice:
+        missing["audio"] = [u for u in utterances if u.audio is None]
+    if corpus == "manifest":
+        protocol, _ = division(corpus, utterances, use.protocol)
+        if protocol == "official":
+            missing["split"] = [u for u in utterances if not u.split]
+        if protocol == "speaker":
+            missing["speaker"] = [u for u in utterances if not u.speaker]
+    return {column: rows for column, rows in missing.items() if rows}
+
+
+def complete(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Utterance]:
+    """Return the utterances without gaps."""
+    out = {u.id for rows in gaps(corpus, utterances, use).values() for u in rows}
+    return [u for u in utterances if u.id not in out]
+
+
+def told(column: str, rows: Sequence[Utterance], total: int) -> str:
+    """Return in words that ``rows`` of ``total`` utterances lack something, and what to do."""
+    what, otherwise = {
+        "transcript": ("have no words", "train --only speech, or use --transcripts asr"),
+        "audio": ("have no audio", "or train --only text"),
+        "split": ("name no split", "or use --protocol speaker or shuffled"),
+        "speaker": (
+            "name no speaker",
+            "or use --protocol shuffled, which trains and tests on the same voices, so that its figures flatter",
+        ),
+    }[column]
+    return (
+        f"{len(rows):,} of {total:,} utterances {what} ({places(rows)}); fill it in, leave them out with --skip-bad, "
+        f"{otherwise}"
+    )
+
+
+def problems(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str], use: Use) -> list[str]:
+    """Return, in words, everything for which training on these utterances would be refused; nothing if it would not.
+
+    Args:
+        corpus: its name.
+        utterances: as they would be trained on.
+        labels: theirs, in order.
+        use: what is to be trained.
+    """
+    found = [told(column, rows, len(utterances)) for column, rows in gaps(corpus, utterances, use).items()]
+    found += (alike := _alike("label", utterances, lambda u: u.label, "--map"))
+    if len(labels) < 2:
+        found.append(f"{len(labels)} labels ({', '.join(labels)}); there must be two at least")
+    rare = {label: n for label, n in Counter(u.label for u in utterances).items() if n < LEAST}
+    if rare and len(labels) >= 2 and not alike:
+        counts = ", ".join(f"{label} {n}" for label, n in rare.items())
+        drop = " ".join(f"--map {shlex.quote(f'{label}=')}" for label in rare)
+        enough = len(labels) - len(rare) >= 2
+        found.append(
+            f"too few to train and test on: {counts}; each of the {len(labels)} labels needs {LEAST} utterances at "
+            f"least, from two speakers or more, so {LEAST * len(labels)} in all; add some"
+            + (f", or leave rare labels out: {drop}" if enough else "")
+        )
+    if found:
+        return found
+    try:
+        protocol, _ = division(corpus, utterances, use.protocol, use.folds)
+        if protocol == "speaker":
+            found += _alike("speaker", utterances, lambda u: u.speaker, None)
+        every_label(corpus, utterances, labels, folds(corpus, utterances, use))
+    except CorpusError as error:
+        found.append(str(error))
+    return found
+
+
+def division(
+    corpus: str, utterances: Sequence[Utterance], protocol: str | None = None, count: int | None = None
+) -> tuple[str, int | None]:
+    """Return the protocol and number of folds: those asked for, or the corpus' natural ones."""
+    natural = protocol or catalogue.protocol_of(catalogue.named(corpus), utterances)
+    if count is None and natural == "speaker" and len({u.speaker for u in utterances}) > MANY:
+        count = MANY
+    return natural, count
+
+
+def folds(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Fold]:
+    """Return who is trained on and who is tested on.
+
+    Raises:
+        CorpusError: the corpus cannot be divided so.
+    """
+    protocol, count = division(corpus, utterances, use.protocol, use.folds)
+    return plan(utterances, protocol, folds=count, seed=use.seed, held_percent=use.held_percent)
+
+
+def every_label(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str], parts: Sequence[Fold]) -> None:
+    """Refuse a division that leaves a part without a label to train on.
+
+    Raises:
+        CorpusError: naming the part and the label.
+    """
+    for fold in parts:
+        missing = set(labels) - {utterances[i].label for i in fold.train}
+        if missing:
+            raise CorpusError(
+                f"{corpus}: with {fold.name} tested, no {' or '.join(sorted(missing))} is left to train on; each label "
+                "needs two speakers at least; use another protocol or fewer folds, or leave rare labels out"
+            )
+
+
+def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
+    """Return in words how the corpus is divided into what is trained on and what is tested on, and why so."""
+    protocol, count = division(corpus, utterances, use.protocol, use.folds)
+    if use.protocol is not None:
+        why = "as asked for"
+    elif corpus != "manifest":
+        why = "as is usual for this corpus"
+    else:
+        why = {
+            "official": "as every row names a split",
+            "speaker": "as every row names a speaker",
+        }.get(protocol, "as no two speakers are named; the same voices are trained and tested on, so figures flatter")
+    speakers = len({u.speaker for u in utterances})
+    how = {
+        "official": "train and test as the corpus is split",
+        "speaker": f"each of {speakers} speakers is tested on in turn"
+        if count is None
+        else f"{speakers} speakers in {count} parts, each tested on in turn",
+        "session": "each session is tested on in turn",
+        "shuffled": f"at random into {count or 10} parts, each tested on in turn",
+    }[protocol]
+    return f"{protocol}, {why}: {how}"
+
+
+def notes(corpus: str, utterances: Sequence[Utterance]) -> list[str]:
+    """Return, in words, what may be meant or not; nothing of it stops a training."""
+    if corpus != "manifest":
+        return []
+    found = []
+    for label, count in Counter(u.label for u in utterances).items():
+        if label.casefold() in NO_EMOTION:
+            found.append(
+                f"{label!r} ({count:,} utterances) would be learned like any emotion; if it is none, leave it out with "
+                f"--map {shlex.quote(f'{label}=')}"
+            )
+    speakers = Counter(u.speaker for u in utterances if u.speaker)
+    if len(speakers) > 1 and max(speakers.values()) == 1:
+        found.append(
+            f"none of the {len(speakers):,} speakers is heard twice; is the column 'speaker' who speaks? If one "
+            "person has several names there, figures flatter"
+        )
+    return found
+
+
+def places(utterances: Sequence[Utterance]) -> str:
+    """Return where utterances stand: lines of the manifest, else ids; the first few, and how many more."""
+    lines = [str(u.line) for u in utterances if u.line is not None]
+    named = lines or [u.id for u in utterances]
+    word = f"line{'s' * (len(named) > 1)} " if lines else ""
+    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
+    return word + ", ".join(named[:NAMED]) + more
+
+
+def _alike(
+    column: str, utterances: Iterable[Utterance], value: Callable[[Utterance], str], option: str | None
+) -> list[str]:
+    """Return what to do about values that differ in how they are written alone."""
+    groups: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
+    for u in utterances:
+        groups[_plain(value(u))][value(u)].append(u)
+    found = []
+    for forms in groups.values():
+        if len(forms) > 1:
+            first, *others = sorted(forms, key=lambda form: -len(forms[form]))
+            said = " and ".join(f"{form!r} ({len(forms[form]):,}: {places(forms[form])})" for form in (first, *others))
+            mend = " ".join(f"{option} {shlex.quote(f'{other}={first}')}" for other in others)
+            found.append(
+                f"one {column} written in {len(forms)} ways: {said}; make them one: "
+                + (mend if option else "write it alike in the file, or give different people different names")
+            )
+    return found
+
+
+def _plain(text: str) -> str:
+    """Return what is left of a name without capitals, kinds of spaces, invisible characters and leading zeros."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    visible = "".join(c for c in folded if unicodedata.category(c) != "Cf")
+    joined = " ".join(re.split(r"[\s_-]+", visible)).strip()
+    number = re.fullmatch(r"0*(\d+)(\.0+)?", joined)
+    return number[1] if number else joined

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import soundfile
 from onnx import TensorProto, helper
 
 from edge_runtime.errors import WeightsError
@@ -45,6 +46,16 @@ def voices(tmp_path, clip) -> list[Utterance]:
         Utterance(str(i), "emodb", "sad", f"s{i}", audio=clip(tmp_path / f"{i}.flac", seconds=0.4, seed=i))
         for i in range(2)
     ]
+
+
+@pytest.mark.parametrize("samples", [features.PIECE + 1, 31 * 16_000])
+def test_a_recording_longer_than_the_encoder_takes_is_heard_in_pieces(tmp_path, pretrained, samples):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, samples), 16_000)
+    long = [Utterance("a", "emodb", "sad", "s", audio=path)]
+    found = pooled_states(long, pretrained, copies=0, seed=0, cache=tmp_path / "cache", quiet=True)
+    assert found.shape == (1, 1, 3, 32)
+    assert np.isfinite(found).all()
 
 
 def test_each_recording_gives_itself_and_its_copies(tmp_path, pretrained, voices):

@@ -99,7 +99,7 @@ def change(tiny_bundle: Path) -> Callable[[Change], Path]:
 def ffmpeg() -> Callable[..., bytes]:
     """``ffmpeg(*arguments)`` runs it and returns what it writes to standard output."""
     if shutil.which("ffmpeg") is None:
-        pytest.skip("needs ffmpeg (apt-get install ffmpeg)")
+        pytest.skip("needs ffmpeg")
 
     def run(*arguments: object) -> bytes:
         command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *map(str, arguments)]

@@ -71,14 +71,16 @@ def installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Ins
 
 
 @pytest.fixture(scope="module")
-def lowest(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lowest(installed: Installed, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, installed with the lowest versions of what the runtime needs."""
     venv = tmp_path_factory.mktemp("lowest") / "venv"
     uv = [sys.executable, "-m", "uv"]
     call(*uv, "venv", "--quiet", "--python", os.environ.get("OLDEST_PYTHON", sys.executable), venv)
     # Without --only-binary a Python for which a lowest version has no wheel would compile it.
     options = ["--quiet", "--resolution", "lowest-direct", "--only-binary", ":all:", "--python", venv]
-    call(*uv, "pip", "install", *options, installed.runtime, installed.bundle)
+    # What a wheel needs is not direct, what a pyproject.toml needs is.
+    needed = repository / "edge_runtime" / "pyproject.toml"
+    call(*uv, "pip", "install", *options, "-r", needed, installed.runtime, installed.bundle)
     return venv / ("Scripts" if os.name == "nt" else "bin") / "edge-iemonet"
 
 

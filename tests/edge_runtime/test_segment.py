@@ -144,6 +144,22 @@ def test_what_is_short_stands_alone_where_nothing_follows_soon() -> None:
     assert found[1].end_s - found[1].start_s == pytest.approx(0.6 + 2 * MARGIN_S, abs=3 * A_WINDOW)
 
 
+@pytest.mark.parametrize(("voice", "pause", "count"), [(4, 0.45, 1), (4, 0.6, 2), (1, 0.9, 1), (1, 1.1, 2)])
+def test_half_a_second_ends_what_is_3_s_long_and_a_second_what_is_shorter(
+    voice: float, pause: float, count: int
+) -> None:
+    assert len(cut(np.concatenate([loud(voice), silent(pause), loud(voice)]))) == count
+
+
+def test_a_quarter_of_a_second_is_kept_around_a_voice_and_no_more_than_15_s_in_all() -> None:
+    (alone,) = cut(np.concatenate([silent(5), loud(4), silent(5)]))
+    assert (alone.start_s, alone.end_s) == pytest.approx((4.75, 9.25), abs=2 * A_WINDOW)
+    first, _ = cut(np.concatenate([loud(11.9), loud(0.3) * 0, loud(7)]))
+    assert first.end_s == pytest.approx(12, abs=0.2)
+    whole, *rest = utterances([loud(15)], Loudness())  # type: ignore[arg-type]
+    assert (whole.end_s, rest) == (15, [])
+
+
 def test_it_is_over_as_soon_as_the_pause_is_long_enough() -> None:
     segmenter = Segmenter(Loudness())  # type: ignore[arg-type]
     assert list(segmenter.feed(np.concatenate([loud(4), silent(PAUSE_S - 2 * A_WINDOW)]))) == []
@@ -159,6 +175,14 @@ def test_without_a_pause_it_is_cut_at_the_calmest_place() -> None:
     assert 9.0 < first.end_s < 9.3
     assert second.start_s == first.end_s
     assert second.end_s == 18
+
+
+def test_one_quiet_window_is_no_calm_place() -> None:
+    recording = loud(18)
+    recording[200 * WINDOW : 201 * WINDOW] = 0  # about 6.4 s
+    recording[300 * WINDOW : 306 * WINDOW] = 0.3  # about 9.6 s, for 0.2 s
+    first, _ = cut(recording)
+    assert first.end_s == pytest.approx(303 * A_WINDOW)
 
 
 def test_no_place_near_either_end_is_cut_at() -> None:

@@ -97,6 +97,34 @@ def test_a_stream_hears_a_scream_where_a_recording_does(likely: float, heard: bo
     assert scream.peaks == {0.5, 0.05}
 
 
+def test_a_stream_forgets_half_of_the_loudest_in_two_seconds() -> None:
+    peaks: list[float] = []
+
+    def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        peaks.append(float(np.abs(input).max()))
+        return {"speech_probs": np.zeros(len(input), np.float32), "hn": h, "cn": c}
+
+    stream = VoiceStream(graph)  # type: ignore[arg-type]
+    stream(np.full(WINDOW, 0.8, np.float32))
+    for _ in range(62):
+        stream(np.zeros(WINDOW, np.float32))
+    stream(np.full(WINDOW, 0.1, np.float32))
+    assert peaks[:2] == pytest.approx([0.5, 0.05])
+    assert peaks[-2:] == pytest.approx([0.5 * 0.1 / 0.4, 0.05 * 0.1 / 0.4], rel=0.02)  # 63 windows are 2.02 s
+
+
+def test_a_stream_listens_twice_each_with_a_memory_of_its_own_and_believes_the_likelier() -> None:
+    def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        """Has heard as many windows as ``h`` says, and as ``c`` says below 0."""
+        usual = float(np.abs(input).max()) > 0.1
+        assert (c == -h).all()
+        likely = 0.4 if usual else 0.12
+        return {"speech_probs": np.full(1, likely + 0.01 * h.max(), np.float32), "hn": h + 1, "cn": c - 1}
+
+    stream, window = VoiceStream(graph), np.full(WINDOW, 0.5, np.float32)  # type: ignore[arg-type]
+    assert [stream(window) for _ in range(3)] == pytest.approx([0.4, 0.41, 0.42])
+
+
 def test_a_voice_that_is_heard_as_it_is_is_not_played_softly() -> None:
     heard: list[float] = []
 
@@ -128,6 +156,15 @@ def test_too_few_windows_are_a_click() -> None:
     assert not spoken_states(probabilities, 50 * WINDOW).any()
     probabilities[10 + LEAST_WINDOWS - 1] = 1
     assert spoken_states(probabilities, 50 * WINDOW).any()
+
+
+def test_three_windows_at_a_probability_of_a_half_are_a_voice() -> None:
+    probabilities = np.zeros(50, np.float32)
+    probabilities[10:13] = 0.5
+    assert spoken_states(probabilities, 50 * WINDOW).any()
+    assert not spoken_states(probabilities - 0.01, 50 * WINDOW).any()
+    probabilities[12] = 0
+    assert not spoken_states(probabilities, 50 * WINDOW).any()
 
 
 def test_pauses_inside_are_spoken_and_the_ends_are_not() -> None:

@@ -154,3 +154,37 @@ def test_a_room_keeps_the_length_and_the_place_of_the_first_sound():
     tail = found[101:]
     assert np.sqrt(np.sum(tail**2)) == pytest.approx(0.5, rel=0.1)
     assert np.sum(tail[:1200] ** 2) > 10 * np.sum(tail[3600:] ** 2)
+
+
+@pytest.mark.parametrize("decay_s", [0.2, 0.6])
+def test_the_sound_of_a_room_falls_by_60_db_in_the_time_stated(decay_s):
+    clap = np.zeros(RATE, np.float32)
+    clap[0] = 1
+    tail = np.mean([augment.reverberate(clap, np.random.default_rng(i), decay_s, 0.5) ** 2 for i in range(50)], axis=0)
+    early, late = (tail[int(at * decay_s * RATE) :][: RATE // 200].mean() for at in (0.1, 0.9))
+    assert 10 * np.log10(early / late) == pytest.approx(0.8 * 60, abs=1.5)
+
+
+def test_a_crop_takes_a_third_at_most():
+    lengths = {len(augment.crop(noise(RATE), np.random.default_rng(i), 0.1)) for i in range(300)}
+    assert RATE * 2 / 3 <= min(lengths) < RATE * 0.7
+    assert max(lengths) > 0.98 * RATE
+
+
+class Edge:
+    """Draws no change but the gain, and that from the low or the high edge of its range."""
+
+    def __init__(self, edge: int) -> None:
+        self.edge = edge
+
+    def random(self) -> float:
+        return 1.0
+
+    def uniform(self, *edges: float) -> float:
+        return edges[self.edge]
+
+
+@pytest.mark.parametrize(("edge", "gain"), [(0, 0.1), (1, 2.0)])
+def test_the_gain_is_from_a_tenth_to_twice(edge, gain):
+    x = noise(100) * 0.5
+    np.testing.assert_allclose(augment.random_condition(x, Edge(edge)), x * gain, rtol=1e-5)

@@ -110,3 +110,29 @@ def test_each_class_weighs_alike_with_power_one():
 
 def test_smoothing_spreads_a_share_over_all_labels():
     np.testing.assert_allclose(weighted_targets(np.array([1]), 4, 1.0, 0.2), [[0.05, 0.85, 0.05, 0.05]], rtol=1e-6)
+
+
+def test_a_network_trains_towards_the_targets_that_the_branch_states(tmp_path, monkeypatch):
+    seen: list[loop.Example] = []
+    monkeypatch.setattr("trainer.branch.loop.train", lambda _, examples, *__, **___: seen.extend(examples))
+    labels = np.array([1, 0, 0, 0, 0, 1])
+    train(branch(6, class_power=0.5, smoothing=0.2), np.arange(5), labels, 2, partial=tmp_path, seed=0)
+    found = np.stack([e[loop.TARGET] for e in seen])
+    shares = found / found.sum(1, keepdims=True)
+    np.testing.assert_allclose(shares, [[0.1, 0.9], *[[0.9, 0.1]] * 4], rtol=1e-6)
+    assert found[0].sum() / found[1].sum() == pytest.approx(2)  # one of a class against four, to the power 0.5
+
+
+def test_nothing_is_dropped_out_of_answers():
+    class Dropping(Sum):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dropout = nn.Dropout(0.5)
+
+        def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits, total = super().forward(values)
+            return self.dropout(logits), total
+
+    made = branch(20)
+    network = Dropping().train()
+    assert (predict(network, made.examples, made)[0] != 0).all()

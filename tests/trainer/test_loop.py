@@ -328,3 +328,57 @@ def test_stacking_joins_each_value_of_the_examples():
     batch = loop.stack(examples(6))
     assert batch["input_ids"].shape == (6, 2)
     assert batch[loop.TARGET].tolist() == [[1, 0], [0, 1]] * 3
+
+
+def test_each_pass_sees_all_examples_in_an_order_of_its_own_and_of_the_seed(tmp_path, monkeypatch):
+    orders = []
+    passes = loop._Passes
+    monkeypatch.setattr(loop, "_Passes", lambda rows, order: orders.append(order.tolist()) or passes(rows, order))
+    for seed in (0, 0, 1):
+        loop.train(Network(), examples(16), SCHEDULE, out=tmp_path / "p", seed=seed, quiet=True)
+    first, again, other = orders
+    assert first == again != other
+    assert [sorted(part) for part in (first[:16], first[16:])] == [list(range(16))] * 2
+    assert first[:16] != first[16:]
+
+
+def test_the_rate_rises_for_a_tenth_of_the_steps_and_then_falls_to_nothing(tmp_path):
+    rates = []
+
+    class Watched(Network):
+        """Keeps how far each step moved a weight whose gradient is always 1: Adam then moves it by the rate."""
+
+        def __init__(self) -> None:
+            super().__init__(dropout=0.0)
+            self.watched = nn.Parameter(torch.zeros(()))
+
+        def penalty(self) -> torch.Tensor:
+            rates.append(self.watched.item())
+            return self.watched
+
+    schedule = loop.Schedule(epochs=5, batch=8, rate=1e-2)
+    network = Watched()
+    loop.train(network, examples(32), schedule, out=tmp_path / "p", seed=0, quiet=True)
+    moved = -np.diff([*rates, network.watched.item()])
+    expected = [0.0, 0.5, *(np.arange(18, 0, -1) / 18)]  # of 20 steps 2 are the warm-up
+    np.testing.assert_allclose(moved, 1e-2 * np.array(expected), rtol=0.03, atol=1e-7)  # gradients are clipped
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_weights_decay_as_told(tmp_path, decay):
+    class Still(Network):
+        """Has a weight that no example moves."""
+
+        def __init__(self) -> None:
+            super().__init__(dropout=0.0)
+            self.still = nn.Linear(1, 1, bias=False)
+
+        def penalty(self) -> torch.Tensor:
+            return 0 * self.still.weight.sum()
+
+    schedule = loop.Schedule(epochs=2, batch=8, rate=1e-2, warmup=0.0, decay=decay)
+    network = Still()
+    before = network.still.weight.item()
+    loop.train(network, examples(32), schedule, out=tmp_path / "p", seed=0, quiet=True)
+    rates = 1e-2 * np.arange(8, 0, -1) / 8
+    assert network.still.weight.item() == pytest.approx(before * np.prod(1 - rates * decay), rel=1e-5)

@@ -166,3 +166,21 @@ def test_more_utterances_make_narrower_intervals_and_more_runs_do_not():
 
 def test_no_errors_leave_no_doubt():
     assert metrics.intervals(TRUTH, TRUTH[None])["ua"] == (1.0, 1.0)
+
+
+def test_confidence_is_compared_with_accuracy_in_fifteen_bins_of_equal_width():
+    """Answers of 0.69 that are too sure and of 0.71 that are not sure enough: both in a bin from 2/3 to 11/15."""
+    probabilities = np.array([[0.69, 0.31]] * 10 + [[0.71, 0.29]] * 10 + [[0.745, 0.255]] * 10)
+    truth = np.array([0] * 4 + [1] * 6 + [0] * 10 + [0] * 10)
+    too_sure, unsure, alone = 0.69 - 0.4, 1 - 0.71, 1 - 0.745
+    expected = (abs(too_sure - unsure) + alone) / 3
+    assert metrics.calibration_error(truth, probabilities) == pytest.approx(expected)
+
+
+def test_a_report_s_interval_holds_ninety_five_per_cent():
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 3, 200)
+    guess = np.where(random.random(200) < 0.7, truth, random.integers(0, 3, 200))
+    found = metrics.report(truth, np.eye(3)[guess], ("a", "b", "c"))
+    low, high = metrics.intervals(truth, guess[None])["ua"]
+    assert found["ua_interval"] == pytest.approx([low, high], abs=1e-4)

@@ -1,5 +1,12 @@
-"""``python -m export`` is the command ``export``."""
+"""The command ``python -m export``."""
 
-from export.cli import main
+from edge_runtime.command import run
 
-main()
+
+def main() -> None:
+    """Run the command and exit."""
+    run("export", "export.cli", refused=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,16 @@
-"""``python -m trainer`` is the command ``trainer``."""
+"""The command ``trainer``, also ``python -m trainer``."""
 
-from trainer.cli import main
+import os
 
-main()
+from edge_runtime.command import run
+
+
+def main() -> None:
+    """Run the command and exit."""
+    # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    run("trainer", "trainer.cli", refused=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ import typer
 
 MODULES = (
     "accuracy",
+    "doubt",
     "export_table",
     "fuzz",
     "gaps",

@@ -35,6 +35,7 @@ class Table:
         channel = "" if segment.channel is None else str(segment.channel)
         label = visible(segment.label or "none")
         said = visible(" ".join((segment.transcript or "-").split()))
+        said += "".join(f" ({visible(note)})" for note in segment.notes)
         left = self._left(clock(segment.start_s), clock(segment.end_s), channel, label, confidence)
         words = textwrap.wrap(said, self._width - self._indent) or ["-"]
         first, *more = words

@@ -1,6 +1,9 @@
 """The command ``python -m benchmarks``."""
 
-from edge_runtime.command import run
+from edge_runtime.interrupts import at_once
 
 if __name__ == "__main__":
-    run("benchmarks", "benchmarks.cli", refused=1)
+    with at_once():
+        from edge_runtime.command import run
+
+        run("benchmarks", "benchmarks.cli", refused=1)

@@ -7,8 +7,8 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
 if TYPE_CHECKING:
     from edge_runtime.audio import Audio
     from edge_runtime.bundle import Bundle
@@ -73,12 +73,14 @@ _MODULES = {
 """Where a name is, other than the errors: fetched when it is asked for, so that `--help` and Ctrl-C need not wait."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # to a type checker other names are errors
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""How each command of the project begins and ends. Imports nothing that takes time: Ctrl-C is minded before that."""
+"""How each command of the project begins and ends, but for Ctrl-C, which ``interrupts`` sees to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TextIO
 
-from edge_runtime import interrupts
 from edge_runtime.errors import AudioError, IEmoNetError
 from edge_runtime.visible import visible
 
@@ -21,26 +20,25 @@ def run(name: str, module: str, *, refused: int) -> None:
 
     Args:
         name: of the command, for messages.
-        module: imported when Ctrl-C can be answered.
+        module: where ``app`` is.
         refused: exit code for an ``IEmoNetError``.
     """
-    with interrupts.at_once():
-        _open_streams()
-        try:
-            code = _called(module)
-        except IEmoNetError as error:
-            complain(name, error)
-            code = refused
-        except OSError as error:
-            # The reader of our output may have gone, as `| head` does: that needs no words.
-            if _written(name) and not isinstance(error, BrokenPipeError):
-                unnamed = error.errno is not None and error.filename is None
-                complain(name, f"standard output or a file: {error.strerror}" if unnamed else error)
-            code = FAILED
-        if not _written(name):
-            code = code or FAILED
-        _flush(sys.stderr)
-        sys.exit(code)
+    _open_streams()
+    try:
+        code = _called(module)
+    except IEmoNetError as error:
+        complain(name, error)
+        code = refused
+    except OSError as error:
+        # The reader of our output may have gone, as `| head` does: that needs no words.
+        if _written(name) and not isinstance(error, BrokenPipeError):
+            unnamed = error.errno is not None and error.filename is None
+            complain(name, f"standard output or a file: {error.strerror}" if unnamed else error)
+        code = FAILED
+    if not _written(name):
+        code = code or FAILED
+    _flush(sys.stderr)
+    sys.exit(code)
 
 
 def complain(name: str, problem: object) -> None:

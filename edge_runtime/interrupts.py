@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def at_once() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+            atexit.register(signal.signal, number, end)  # Python takes its time to end, and would print a traceback
 
 
 @contextmanager

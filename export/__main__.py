@@ -1,11 +1,14 @@
 """The command ``python -m export``."""
 
-from edge_runtime.command import run
+from edge_runtime.interrupts import at_once
 
 
 def main() -> None:
     """Run the command and exit."""
-    run("export", "export.cli", refused=1)
+    with at_once():
+        from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+
+        run("export", "export.cli", refused=1)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 import os
 
-from edge_runtime.command import run
+from edge_runtime.interrupts import at_once
 
 
 def main() -> None:
     """Run the command and exit."""
     # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    run("trainer", "trainer.cli", refused=1)
+    with at_once():
+        from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+
+        run("trainer", "trainer.cli", refused=1)
 
 
 if __name__ == "__main__":

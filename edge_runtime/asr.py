@@ -19,8 +19,10 @@ LONGEST_LOOP, REPEATS = 12, 4
 """A phrase of up to so many tokens, so many times in a row, is a loop too."""
 
 
-SURE = -0.8
+SURE = -0.65
 """Mean log-probability of a token below which words are doubtful; ``benchmarks/doubt.py`` measures what it tells."""
+ADDED = 4
+"""So many sure tokens are added before the mean is taken, as little follows from two or three that are unsure."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Transcript:
 
     Attributes:
         text: stripped; it may be empty.
-        log_probability: mean natural logarithm of the probability of each token that was chosen, the end among them.
+        log_probability: mean natural logarithm of the probability of each token that was chosen, the end and ``ADDED``
+            sure ones among them.
         ended: whether it came to an end, rather than being cut off in a loop or at the longest that can be said.
     """
 
@@ -119,7 +122,7 @@ class TranscriptDecoder:
                 break
             tokens = np.array([[token]], np.int64)
         text: str = self._tokenizer.decode(written, skip_special_tokens=True)
-        return Transcript(text.strip(), sum(log_probabilities) / max(len(log_probabilities), 1), ended)
+        return Transcript(text.strip(), sum(log_probabilities) / (len(log_probabilities) + ADDED), ended)
 
 
 def _log_probability(logits: Float, likeliest: int) -> float:

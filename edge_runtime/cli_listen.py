@@ -109,7 +109,9 @@ def listen(
         complain(COMMAND, failed)
         raise typer.Exit(FAILED)
     if arriving.stopped:
-        raise typer.Exit(128 + arriving.stopped)
+        # Not through Python's own end: a thread may still wait there for sound.
+        sys.stdout.flush()
+        interrupts.end(arriving.stopped)
 
 
 class Lines:

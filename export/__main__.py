@@ -7,7 +7,9 @@ def main() -> None:
     """Run the command and exit."""
     with at_once():
         from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+        from edge_runtime.processors import limit_torch_threads  # noqa: PLC0415
 
+        limit_torch_threads()
         run("export", "export.cli", refused=1)
 
 

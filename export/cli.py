@@ -259,10 +259,10 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
     try:
         found = samples.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
     except (IEmoNetError, OSError) as error:
-        print(
-            f"export: note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
+        complain(
+            "export",
+            f"note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
             "--evaluate names where it is now",
-            file=sys.stderr,
         )
         return None
     return samples.with_sentences(found) if found else None

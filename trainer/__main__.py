@@ -11,7 +11,9 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     with at_once():
         from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+        from edge_runtime.processors import limit_torch_threads  # noqa: PLC0415
 
+        limit_torch_threads()
         run("trainer", "trainer.cli", refused=1)
 
 

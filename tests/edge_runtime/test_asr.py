@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from edge_runtime import IEmoNet
-from edge_runtime.asr import LONGEST_LOOP, REPEATS, SURE, Decoding, Transcript, TranscriptDecoder, _loop
+from edge_runtime.asr import ADDED, LONGEST_LOOP, REPEATS, SURE, Decoding, Transcript, TranscriptDecoder, _loop
 from edge_runtime.session import Session
 
 WORDS = ["<start>", "<end>", "a", "b", "c", "d"]
@@ -126,7 +126,7 @@ def test_no_more_is_written_than_can_be_said_in_the_time(tmp_path: Path, duratio
     assert write({}, duration_s=duration_s) == " ".join(written)
 
 
-def test_how_sure_it_was_is_the_mean_over_tokens_and_the_end(tmp_path: Path) -> None:
+def test_how_sure_it_was_is_the_mean_over_tokens_the_end_and_some_sure_ones(tmp_path: Path) -> None:
     write = decoder(tmp_path / "graph.onnx", {START: [A, B], A: [END]}, suppress=[C])
     table = np.zeros((2, len(WORDS)))
     table[0, [A, B]] = 2, 1
@@ -135,7 +135,7 @@ def test_how_sure_it_was_is_the_mean_over_tokens_and_the_end(tmp_path: Path) -> 
     odds = np.exp(table[[0, 1], [A, END]]) / np.exp(allowed).sum(axis=1)
     found = write.transcribe({}, duration_s=5)
     assert (found.text, found.ended) == ("a", True)
-    assert found.log_probability == pytest.approx(np.log(odds).mean(), abs=1e-6)
+    assert found.log_probability == pytest.approx(np.log(odds).sum() / (2 + ADDED), abs=1e-6)
 
 
 def test_what_is_cut_off_in_a_loop_or_at_the_limit_did_not_end(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_ctrl_c_that_our_parent_ignores_is_ignored(run, jfk: Path) -> None:
     [
         ("edge_runtime.pipeline", "Bundle.read"),
         ("edge_runtime.session", "Session._open"),
-        ("edge_runtime.audio_file", "opened"),
+        ("edge_runtime.audio", "Recording.blocks"),
         ("edge_runtime.pipeline", "IEmoNet._joined"),
     ],
 )

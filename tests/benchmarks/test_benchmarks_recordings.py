@@ -90,7 +90,7 @@ def test_most_of_other_languages_and_little_of_english_is_doubted() -> None:
     result = json.loads((record.RESULTS / "doubt.json").read_text(encoding="utf-8"))
     assert result["threshold"] == result["threshold_of_the_choosing_half"] == SURE
     of = {language: [r["doubted"] for r in result["corpora"] if r["language"] == language] for language in LANGUAGES}
-    assert min(of["another"]) > 0.9
+    assert min(of["another"]) > 0.85
     assert sum(of["en"]) / len(of["en"]) < 0.1
 
 

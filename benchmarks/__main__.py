@@ -1,54 +1,11 @@
-"""``python -m benchmarks``: measure, and write ``benchmarks/results/*.json``; ``render`` makes pages of those."""
+"""The command ``python -m benchmarks``."""
 
-from __future__ import annotations
-
-import sys
-from importlib import import_module
-
-import typer
-
-from edge_runtime.processors import limit_torch_threads
-
-MODULES = (
-    "accuracy",
-    "export_table",
-    "fuzz",
-    "gaps",
-    "is09",
-    "latency",
-    "limit",
-    "long",
-    "paths",
-    "peers",
-    "picture",
-    "process",
-    "quantisation",
-    "recognition",
-    "recognition_errors",
-    "render",
-    "reward",
-    "robustness",
-    "segments",
-)
-"""Each has a function ``command``, which becomes the command of the module's name."""
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-
-@app.callback()
-def root() -> None:
-    """Measure, and keep what was found as JSON; README and docs are written from there."""
-
-
-limit_torch_threads()
-for name in MODULES:
-    try:
-        module = import_module(f"benchmarks.{name}")
-    except ModuleNotFoundError as error:  # of an extra, which the other commands can do without
-        print(f"benchmarks: no command {name}: {error}", file=sys.stderr)
-        continue
-    app.command(name=name.replace("_", "-"))(module.command)
-
+from edge_runtime.interrupts import at_once
 
 if __name__ == "__main__":
-    app()
+    with at_once():
+        from edge_runtime.command import run
+        from edge_runtime.processors import limit_torch_threads
+
+        limit_torch_threads()
+        run("benchmarks", "benchmarks.cli", refused=1)

@@ -1,9 +1,9 @@
-"""The figures of docs/long-recordings.md, from the results' JSON alone."""
+"""The figures of docs/long-recordings.md and docs/runtime.md, from the results' JSON alone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ END = "<!-- end of figures -->"
 Result = dict[str, Any]
 
 
-def render(results: Path, page: Path) -> None:
-    """Fill what stands between each pair of marks in ``page``.
+def render(results: Path, page: Path, tables: Mapping[str, Callable[[Result], str]]) -> None:
+    """Fill what stands between each pair of marks in ``page``: a table of each result, by its name.
 
     Raises:
         ValueError: a mark is not there.
     """
     text = page.read_text(encoding="utf-8")
-    for name, table in (("segments", segments), ("long", hours)):
+    for name, table in tables.items():
         mark = f"<!-- figures: python -m benchmarks {name} -->"
         before, begin, rest = text.partition(mark)
         _, end, after = rest.partition(END)
@@ -63,3 +63,20 @@ def segments(result: Result) -> str:
         found = f"{r['found_alone']} | {r['found_in_the_stream']} | {r['share_of_spoken_time']:.1%}"
         lines.append(f"| {name} | {found} | {pauses} |")
     return "\n".join(lines)
+
+
+def doubt(result: Result) -> str:
+    """Return a table of the words that were doubted."""
+    lines = [
+        f"Of up to {result['clips_of_each'] // 2} recordings of each corpus, {result['date']}; others chose the "
+        "threshold:\n",
+        "| corpus | language | utterances | with the note |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in sorted(result["corpora"], key=lambda row: (row["language"] != "en", row["language"], row["corpus"])):
+        lines.append(f"| {row['corpus']} | {row['language']} | {row['utterances']} | {row['doubted']:.0%} |")
+    return "\n".join(lines)
+
+
+LONG_RECORDINGS = {"segments": segments, "long": hours}
+RUNTIME = {"doubt": doubt}

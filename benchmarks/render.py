@@ -57,6 +57,7 @@ def command() -> None:
     """Write the figures into README.md and docs, from the results and the bundle's manifest."""
     benchmarks_page.render(read(record.RESULTS), ROOT / "docs" / "benchmarks.md")
     results_page.render(record.RESULTS, ROOT / "docs" / "results.md", BUNDLE)
-    recordings_page.render(record.RESULTS, ROOT / "docs" / "long-recordings.md")
+    recordings_page.render(record.RESULTS, ROOT / "docs" / "long-recordings.md", recordings_page.LONG_RECORDINGS)
+    recordings_page.render(record.RESULTS, ROOT / "docs" / "runtime.md", recordings_page.RUNTIME)
     export_page.render(record.RESULTS, ROOT / "docs" / "precisions.md")
     render(record.RESULTS, BUNDLE, ROOT / "README.md")

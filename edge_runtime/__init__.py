@@ -6,26 +6,31 @@
 'angry'
 """
 
-from edge_runtime.audio import Audio
-from edge_runtime.bundle import Bundle
-from edge_runtime.dialogue_reward import DialogueReward
-from edge_runtime.errors import (
-    AudioError,
-    AudioNotFoundError,
-    BundleError,
-    BundleNotFoundError,
-    ClosedError,
-    DeviceError,
-    IEmoNetError,
-    MissingExtraError,
-    ResultsError,
-    RewardError,
-)
-from edge_runtime.live import Event, Stream
-from edge_runtime.pipeline import IEmoNet
-from edge_runtime.prediction import Prediction, Scores, Segment
-from edge_runtime.reward import EmotionValues
-from edge_runtime.timeline import Timeline
+from importlib import import_module
+
+TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
+if TYPE_CHECKING:
+    from edge_runtime.audio import Audio
+    from edge_runtime.bundle import Bundle
+    from edge_runtime.dialogue_reward import DialogueReward
+    from edge_runtime.errors import (
+        AudioError,
+        AudioNotFoundError,
+        BundleError,
+        BundleNotFoundError,
+        ClosedError,
+        DeviceError,
+        IEmoNetError,
+        MissingExtraError,
+        PicklingError,
+        ResultsError,
+        RewardError,
+    )
+    from edge_runtime.live import Event, Stream
+    from edge_runtime.pipeline import IEmoNet
+    from edge_runtime.prediction import Prediction, Scores, Segment
+    from edge_runtime.reward import EmotionValues
+    from edge_runtime.timeline import Timeline
 
 __all__ = [
     "Audio",
@@ -42,6 +47,7 @@ __all__ = [
     "IEmoNet",
     "IEmoNetError",
     "MissingExtraError",
+    "PicklingError",
     "Prediction",
     "ResultsError",
     "RewardError",
@@ -50,3 +56,32 @@ __all__ = [
     "Stream",
     "Timeline",
 ]
+
+_MODULES = {
+    "Audio": "audio",
+    "Bundle": "bundle",
+    "DialogueReward": "dialogue_reward",
+    "EmotionValues": "reward",
+    "Event": "live",
+    "IEmoNet": "pipeline",
+    "Prediction": "prediction",
+    "Scores": "prediction",
+    "Segment": "prediction",
+    "Stream": "live",
+    "Timeline": "timeline",
+}
+"""Where a name is, other than the errors: fetched when it is asked for, so that `--help` and Ctrl-C need not wait."""
+
+
+if not TYPE_CHECKING:  # to a type checker other names are errors
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,6 +19,33 @@ LONGEST_LOOP, REPEATS = 12, 4
 """A phrase of up to so many tokens, so many times in a row, is a loop too."""
 
 
+SURE = -0.65
+"""Mean log-probability of a token below which words are doubtful; ``benchmarks/doubt.py`` measures what it tells."""
+ADDED = 4
+"""So many sure tokens are added before the mean is taken, as little follows from two or three that are unsure."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was written, and how sure the recogniser was.
+
+    Attributes:
+        text: stripped; it may be empty.
+        log_probability: mean natural logarithm of the probability of each token that was chosen, the end and ``ADDED``
+            sure ones among them.
+        ended: whether it came to an end, rather than being cut off in a loop or at the longest that can be said.
+    """
+
+    text: str
+    log_probability: float
+    ended: bool
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the words are rather not what was said: speech in another language, or hardly to be understood."""
+        return bool(self.text) and (self.log_probability < SURE or not self.ended)
+
+
 @dataclass(frozen=True)
 class Decoding:
     """The special tokens of a transcript decoder, from the bundle's manifest."""
@@ -60,7 +87,11 @@ class TranscriptDecoder:
         }
 
     def __call__(self, cross: Arrays, *, duration_s: float) -> str:
-        """Return the transcript, stripped; it may be empty.
+        """Return the text of ``transcribe``."""
+        return self.transcribe(cross, duration_s=duration_s).text
+
+    def transcribe(self, cross: Arrays, *, duration_s: float) -> Transcript:
+        """Return the transcript.
 
         Args:
             cross: as ``SpeechEncoder`` returns it.
@@ -69,6 +100,8 @@ class TranscriptDecoder:
         settings, past = self._decoding, self._empty_past
         tokens = np.array([settings.prompt], np.int64)
         written: list[int] = []
+        log_probabilities: list[float] = []
+        ended = False
         limit = min(settings.max_tokens, int(8 + TOKENS_PER_SECOND * duration_s))
         while len(written) < limit:
             values = self._session(tokens=tokens, **cross, **past)
@@ -78,7 +111,9 @@ class TranscriptDecoder:
             if not written:
                 logits[settings.begin_suppress] = -np.inf
             token = int(logits.argmax())
-            if token == settings.end:
+            log_probabilities.append(_log_probability(logits, token))
+            ended = token == settings.end
+            if ended:
                 break
             written.append(token)
             repeated = _loop(written)
@@ -87,7 +122,14 @@ class TranscriptDecoder:
                 break
             tokens = np.array([[token]], np.int64)
         text: str = self._tokenizer.decode(written, skip_special_tokens=True)
-        return text.strip()
+        return Transcript(text.strip(), sum(log_probabilities) / (len(log_probabilities) + ADDED), ended)
+
+
+def _log_probability(logits: Float, likeliest: int) -> float:
+    """Return the natural logarithm of the probability of the ``likeliest`` token; ``logits`` are used up."""
+    with np.errstate(all="ignore"):  # a strange bundle's may be no numbers
+        logits -= logits[likeliest]
+        return -float(np.log(np.exp(logits, out=logits).sum()))
 
 
 def _loop(tokens: Sequence[int]) -> int:

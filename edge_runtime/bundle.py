@@ -193,6 +193,7 @@ def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} where a word is expected")
+    value.encode()  # JSON can hold halves of characters, which can be written nowhere
     return value
 
 

@@ -14,7 +14,7 @@ from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.audio import SAMPLE_RATE
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError
-from edge_runtime.prediction import Scores, Segment
+from edge_runtime.prediction import DOUBTFUL, Scores, Segment
 from edge_runtime.segment import Utterance
 from edge_runtime.session import Arrays, Session
 
@@ -66,10 +66,11 @@ class UtteranceClassifier:
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
                 voice = self._hear(utterance, hidden)
-        transcript = (given or "").strip()
+        transcript, doubtful = (given or "").strip(), False
         if transcribe is not None:
             with stopwatch(timings, "transcript_decoder"):
-                transcript = transcribe(cross, duration_s=len(utterance.waveform) / SAMPLE_RATE)
+                heard = transcribe.transcribe(cross, duration_s=len(utterance.waveform) / SAMPLE_RATE)
+            transcript, doubtful = heard.text, heard.doubtful
         if self._text is not None and transcript:
             with stopwatch(timings, "text_emotion"):
                 words = self._read(transcript)
@@ -82,6 +83,7 @@ class UtteranceClassifier:
             speech=self._scores(voice["logits"], "speech") if voice else None,
             text=self._scores(words["logits"], "text") if words else None,
             transcript=transcript or None,
+            notes=(DOUBTFUL,) if doubtful else (),
         )
 
     def words(self, text: str) -> Scores:

@@ -1,16 +1,17 @@
-"""The command ``edge-iemonet``."""
+"""What the command ``edge-iemonet`` can do; ``edge_runtime.__main__`` runs it."""
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from edge_runtime import cli_listen, cli_timeline
-from edge_runtime.cli_classify import CLASSIFY_EXAMPLES, SOME_FAILED, TEXT_EXAMPLES, USAGE, classify, classify_text
-from edge_runtime.errors import IEmoNetError
+from edge_runtime.__main__ import main
+from edge_runtime.cli_classify import CLASSIFY_EXAMPLES, TEXT_EXAMPLES, classify, classify_text
+
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     add_completion=False,
@@ -39,19 +40,3 @@ app.command(epilog=TEXT_EXAMPLES)(classify_text)
 
 app.command(name="timeline", epilog=cli_timeline.EXAMPLES)(cli_timeline.timeline)
 app.command(name="listen", epilog=cli_listen.EXAMPLES)(cli_listen.listen)
-
-
-def main() -> None:
-    """Run the command; what goes wrong is said in a line, without a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that cannot show a bar or a German word gets a substitute, not an error.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    try:
-        app()
-    except IEmoNetError as error:
-        print(f"edge-iemonet: {error}", file=sys.stderr)
-        sys.exit(USAGE)
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        sys.stderr.close()
-        sys.exit(SOME_FAILED)

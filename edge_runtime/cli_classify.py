@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, nullcontext
@@ -12,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_runtime.command import complain, standard_input
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.json_output import print_json
 
 if TYPE_CHECKING:
     from edge_runtime.prediction import Prediction
     from edge_runtime.results_file import ResultsFile
 
-SOME_FAILED, USAGE = 1, 2
+COMMAND = "edge-iemonet"
+SOME_FAILED = 1
 EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle or device."
 
 Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")]
@@ -84,15 +86,15 @@ def classify(
         try:
             there = recordings(name)
         except IEmoNetError as error:
-            _complain(error)
+            complain(COMMAND, error)
             failed += 1
             continue
         found += there.files
         for closed in there.closed:
-            _complain(closed)
+            complain(COMMAND, closed)
             failed += 1
         if there.note:
-            print(f"edge-iemonet: {name}: {there.note}", file=sys.stderr)
+            complain(COMMAND, f"{name}: {there.note}")
     if transcript is not None and len(files) > 1:
         raise typer.BadParameter("--transcript belongs to one file, and several are given")
     if transcript is not None and len(found) > 1:
@@ -107,14 +109,14 @@ def classify(
         model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=budget if workers == 1 else 1))
 
         def answer(name: str) -> Prediction:
-            audio = sys.stdin.buffer if name == STANDARD_INPUT else Path(name)
+            audio = standard_input().buffer if name == STANDARD_INPUT else Path(name)
             return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold)
 
         say = _Answers(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
         for name, found_there in _with_progress(each(answer, waiting, workers=workers), len(waiting), output):
             if isinstance(found_there, IEmoNetError):
                 failed += 1
-                _complain(found_there)
+                complain(COMMAND, found_there)
                 say.error(name, found_there)
             else:
                 say.answer(name, found_there)
@@ -129,19 +131,22 @@ class _Answers:
         self._json, self._results, self._labels = as_json, results, labels
         self._table = csv.writer(sys.stdout) if as_csv else None
         if self._table is not None:
+            # Data, so the same on every terminal, and names keep their bytes, those that are no text as well.
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
             self._table.writerow(["file", "label", "confidence", *labels, "transcript", "used", "duration_s", "notes"])
 
     def answer(self, name: str, answer: Prediction) -> None:
         if self._results is not None:
             self._results.add({"file": name, **answer.to_dict()})
         elif self._json:
-            print(json.dumps({"file": name, **answer.to_dict()}, ensure_ascii=False), flush=True)
+            print_json({"file": name, **answer.to_dict()})
         elif self._table is not None:
             scores = [answer.scores.get(label) for label in self._labels]
             used, notes = " ".join(answer.used), "; ".join(answer.notes)
             self._table.writerow(
                 [name, answer.label, answer.confidence, *scores, answer.transcript, used, answer.duration_s, notes]
             )
+            sys.stdout.flush()  # an answer that is there is not lost when the next is interrupted
         else:
             from edge_runtime.display import render  # noqa: PLC0415
 
@@ -180,17 +185,13 @@ def classify_text(
     if texts is not None and not any(text.strip() for text in texts):
         raise typer.BadParameter("no words: give a text that is not empty")
     with IEmoNet.load(bundle, device=device, threads=threads) as model:
-        for text in filter(None, (line.strip() for line in texts or sys.stdin)):
+        for text in filter(None, (line.strip() for line in texts or standard_input())):
             answer = model.classify_text(text, threshold=threshold)
             if as_json:
                 plain = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
-                print(json.dumps({"text": text, **plain, "used": ["words"]}, ensure_ascii=False), flush=True)
+                print_json({"text": text, **plain, "used": ["words"]})
             else:
                 print(render_words(text, answer, colour=sys.stdout.isatty()), flush=True)
-
-
-def _complain(error: IEmoNetError) -> None:
-    print(f"edge-iemonet: {error}", file=sys.stderr)
 
 
 def _with_progress(answers: Iterable[Any], count: int, output: Path | None) -> Iterator[Any]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import signal
 import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edge_runtime import interrupts
+from edge_runtime.command import complain, standard_input, tell
 from edge_runtime.errors import AudioError, IEmoNetError
+from edge_runtime.json_output import print_json
 
 if TYPE_CHECKING:
     from edge_runtime.live import Event
+    from edge_runtime.sources import Microphone, Pipe
 
+    Source = Microphone | Pipe
+
+COMMAND = "edge-iemonet"
 FAILED = 1
 WAITING = 50
 """Portions of sound that may wait; a pipe is read no further, a microphone loses sound and says so."""
@@ -34,7 +41,8 @@ Examples:
 
 The microphone needs the extra: pip install 'edge-iemonet[mic]'. Ctrl-C ends it, and what was being said is answered.
 
-Exit codes: 0 done, 1 the sound cannot be used or broke off, 2 wrong usage, or no bundle, device or microphone.
+Exit codes: 0 the pipe ended, 130 Ctrl-C ended it, 1 the sound cannot be used or broke off, 2 wrong usage, or no
+bundle, device or microphone.
 """
 
 
@@ -68,27 +76,42 @@ def listen(
 
     model = IEmoNet.load(bundle, device=device, threads=threads)
     show = Lines(as_json=as_json, labels=model.labels)
+    arriving = _Arriving(
+        lambda: (
+            Microphone(microphone)
+            if source is None
+            else Pipe(standard_input().fileno(), encoding, rate=rate, channels=channels)
+        )
+    )
     failed: IEmoNetError | None = None
+    heard_s = 0.0
     try:
-        heard = Microphone(microphone) if source is None else Pipe(0, encoding, rate=rate, channels=channels)
+        heard = arriving.source()
+        if heard is not None:
+            if sys.stderr.isatty():
+                tell("listening; Ctrl-C ends it")
+            stream = model.stream(heard.sample_rate, provisional_s=provisional)
+            try:
+                for samples, arrived in arriving:
+                    show(stream.feed(samples, arrived=arrived))
+            except IEmoNetError as error:
+                failed = error  # said last, after the answer to what was being said before it
+            show(stream.close())
+            heard_s = stream.duration_s
     except AudioError as error:
-        print(f"edge-iemonet: {error}", file=sys.stderr)
+        complain(COMMAND, error)
         raise typer.Exit(FAILED) from error
-    stream = model.stream(heard.sample_rate, provisional_s=provisional)
-    if sys.stderr.isatty():
-        print("listening; Ctrl-C ends it", file=sys.stderr)
-    try:
-        for samples, arrived in _arriving(heard):
-            show(stream.feed(samples, arrived=arrived))
-    except IEmoNetError as error:
-        failed = error  # said last, after the answer to what was being said before it
-    show(stream.close())
-    if isinstance(heard, Microphone) and heard.lost:
-        print(f"edge-iemonet: sound was lost {heard.lost} times; this machine is too slow for it", file=sys.stderr)
-    print(show.summary(stream.duration_s), file=sys.stderr)
+    lost = getattr(heard, "lost", 0)
+    if lost:
+        complain(COMMAND, f"sound was lost {lost} times; this machine is too slow for it")
+    tell(show.summary(heard_s))
     if failed is not None:
-        print(f"edge-iemonet: {failed}", file=sys.stderr)
+        complain(COMMAND, failed)
         raise typer.Exit(FAILED)
+    if arriving.stopped:
+        # Not through Python's own end: a thread may still wait there for sound.
+        sys.stdout.flush()
+        interrupts.end(arriving.stopped)
 
 
 class Lines:
@@ -107,7 +130,7 @@ class Lines:
             if event.final:
                 self._latencies.append(event.latency_s)
             if self._json:
-                print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
+                print_json(event.to_dict())
             else:
                 more = f"  ({event.latency_s:.2f} s later)" if event.final else "  …"
                 print(self._table.row(event.segment) + more, flush=True)
@@ -125,40 +148,66 @@ class Lines:
         )
 
 
-def _arriving(source: Iterable[Any]) -> Iterator[tuple[Any, float]]:
-    """Yield portions of ``source`` with the time they came, until it ends or Ctrl-C is pressed.
+class _Arriving:
+    """Portions of sound with the time they came, until they end, or Ctrl-C or SIGTERM says that it is enough.
 
-    They are read in a thread of their own, so that it is known how long they waited, and so that an interrupt never
-    breaks into a model that is thinking. A second Ctrl-C ends the process as usual.
+    The source is opened and read in a thread of its own: so it is known how long portions waited, an interrupt never
+    breaks into a model that is thinking, and is heard while the source waits in C for a pipe that says nothing. A
+    second one ends the process at once.
+
+    Attributes:
+        stopped: the number of the signal that ended it; 0 if none has.
     """
-    waiting: queue.Queue[tuple[Any, float] | BaseException | None] = queue.Queue(WAITING)
-    stopped = threading.Event()
 
-    def read() -> None:
-        try:
-            for samples in source:
-                waiting.put((samples, time.perf_counter()))
-        except BaseException as error:
-            waiting.put(error)
-        else:
-            waiting.put(None)
+    def __init__(self, source: Callable[[], Source]) -> None:
+        """Begin to open the ``source``."""
+        self.stopped = 0
+        self._waiting: queue.Queue[Any] = queue.Queue(WAITING)
+        for number in interrupts.SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
+        threading.Thread(target=self._read, args=(source,), daemon=True).start()
 
-    def stop(*_: object) -> None:
-        stopped.set()
-        signal.signal(signal.SIGINT, before)
+    def source(self) -> Source | None:
+        """Return what was opened, or None if it was stopped before.
 
-    before = signal.signal(signal.SIGINT, stop)
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while not stopped.is_set():
-            try:
-                portion = waiting.get(timeout=LOOK_S)
-            except queue.Empty:
-                continue
-            if portion is None:
-                return
-            if isinstance(portion, BaseException):
-                raise portion
+        Raises:
+            AudioError: what comes is no sound.
+            DeviceError: there is no such microphone.
+        """
+        found: Source | None = self._next()
+        return found
+
+    def __iter__(self) -> Iterator[tuple[Any, float]]:
+        """Yield the portions, each with the time it came.
+
+        Raises:
+            IEmoNetError: what comes cannot be used, or the microphone is gone.
+        """
+        while (portion := self._next()) is not None:
             yield portion
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+    def _next(self) -> Any:
+        while not self.stopped:
+            with suppress(queue.Empty):
+                found = self._waiting.get(timeout=LOOK_S)
+                if isinstance(found, BaseException):
+                    raise found
+                return found
+        return None
+
+    def _read(self, open_source: Callable[[], Source]) -> None:
+        try:
+            source = open_source()
+            self._waiting.put(source)
+            for samples in source:
+                self._waiting.put((samples, time.perf_counter()))
+        except BaseException as error:
+            self._waiting.put(error)
+        else:
+            self._waiting.put(None)
+
+    def _stop(self, number: int, _: object) -> None:
+        if self.stopped:
+            interrupts.end(number)
+        self.stopped = number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -13,7 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edge_runtime.command import complain, standard_input
 from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime.interrupts import after_cleaning_up
+from edge_runtime.json_output import print_json
+from edge_runtime.visible import visible
 from edge_runtime.writing import check_writable, write_text
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def timeline(
                     pass
             elif as_json:
                 for segment in taken:
-                    print(json.dumps({"file": file, **segment.to_dict()}, ensure_ascii=False), flush=True)
+                    print_json({"file": file, **segment.to_dict()})
             else:
                 _print_table(name, found, taken, model.labels, apart=channels == "split")
             seen = None
@@ -84,7 +87,7 @@ def timeline(
                     source.seek(0)  # type: ignore[union-attr]
                 seen = sound.listen(Recording(source), split=channels == "split", keep=embed_audio)
         except (AudioError, AudioNotFoundError) as error:
-            print(f"edge-iemonet: {error}", file=sys.stderr)
+            complain("edge-iemonet", error)
             raise typer.Exit(FAILED) from error
     ways: dict[str, Callable[[], str]] = {
         "csv": lambda: csv_table.render(segments, model.labels),
@@ -98,8 +101,9 @@ def timeline(
             else ""
         ),
     }
-    for way, to in wanted.items():
-        _write(to, ways[way]())
+    with after_cleaning_up():
+        for way, to in wanted.items():
+            _write(to, ways[way]())
 
 
 def _check(file: str, wanted: dict[str, str], *, as_json: bool, embed_audio: bool) -> None:
@@ -125,7 +129,7 @@ def _source(file: str) -> Iterator[Audio]:
         yield Path(file)
         return
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+        shutil.copyfileobj(standard_input().buffer, copy)
         copy.seek(0)
         yield copy  # type: ignore[misc]
 
@@ -135,7 +139,7 @@ def _taken(timeline: Timeline, segments: list[Segment] | None) -> Iterator[Segme
     length = round(timeline.promised_s or 0)
     bar = None
     if length and sys.stderr.isatty() and not sys.stdout.isatty():
-        bar = typer.progressbar(length=length, label=timeline.name, file=sys.stderr)
+        bar = typer.progressbar(length=length, label=visible(timeline.name), file=sys.stderr)
     with bar or nullcontext():
         for segment in timeline:
             if bar is not None:
@@ -160,7 +164,7 @@ def _print_table(
             print(table.header())
         print(table.row(segment), flush=True)
     found = f"{count} utterance{'s' * (count != 1)}" if count else "no speech"
-    print("; ".join([f"{name}: {found} in {clock(timeline.duration_s)}", *timeline.notes]))
+    print("; ".join([f"{visible(name)}: {found} in {clock(timeline.duration_s)}", *timeline.notes]))
 
 
 def _write(to: str, text: str) -> None:
@@ -170,5 +174,5 @@ def _write(to: str, text: str) -> None:
     try:
         write_text(Path(to), text)
     except OSError as error:
-        print(f"edge-iemonet: {to}: could not be written ({error.strerror})", file=sys.stderr)
+        complain("edge-iemonet", f"{to}: could not be written ({error.strerror})")
         raise typer.Exit(FAILED) from error

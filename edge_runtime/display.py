@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 from edge_runtime.prediction import Prediction, Scores
+from edge_runtime.visible import visible
 
 BAR = 28
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -17,17 +18,17 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
     """Return some lines of text about ``prediction`` of the file ``name``."""
     bold, dim, reset = (BOLD, DIM, RESET) if colour else ("", "", "")
     length = f"{prediction.duration_s:.1f} s"
-    lines = [f"{bold}{name}{reset}  {dim}{length}{reset}"]
+    lines = [f"{bold}{visible(name)}{reset}  {dim}{length}{reset}"]
     if prediction.label is None or prediction.confidence is None:
-        lines.append(f"{INDENT}{', '.join(prediction.notes)}")
+        lines.append(f"{INDENT}{visible(', '.join(prediction.notes))}")
     else:
-        lines.append(f"{INDENT}{bold}{prediction.label}{reset}  {prediction.confidence:.0%}")
+        lines.append(f"{INDENT}{bold}{visible(prediction.label)}{reset}  {prediction.confidence:.0%}")
         lines += [INDENT + line for line in _bars(prediction.scores)]
         lines += _said(prediction.transcript)
         lines.append(f"{INDENT}voice {_brief(prediction.speech)}   words {_brief(prediction.text)}")
         if len(prediction.used) == 1:
             lines.append(f"{INDENT}{dim}from the {prediction.used[0]} alone{reset}")
-        lines += [f"{INDENT}{dim}note: {note}{reset}" for note in prediction.notes]
+        lines += [f"{INDENT}{dim}note: {visible(note)}{reset}" for note in prediction.notes]
     total = prediction.timings_ms["total"]
     parts = ", ".join(
         f"{slot.replace('_', ' ')} {ms:.0f}"
@@ -41,20 +42,21 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
 def render_words(text: str, answer: Scores, *, colour: bool = False) -> str:
     """Return some lines of text about the words ``text``."""
     bold, reset = (BOLD, RESET) if colour else ("", "")
-    lines = [f"{bold}{answer.label}{reset}  {answer.confidence:.0%}"]
+    lines = [f"{bold}{visible(answer.label)}{reset}  {answer.confidence:.0%}"]
     lines += [INDENT + line for line in _bars(answer.scores)]
     return "\n".join(lines + _said(text))
 
 
 def _said(words: str | None) -> list[str]:
-    shown = f"“{words}”" if words else "no words"
+    shown = f"“{visible(' '.join(words.split()))}”" if words else "no words"
     return textwrap.wrap(shown, 76, initial_indent=INDENT, subsequent_indent=INDENT + " ")
 
 
 def _bars(scores: Mapping[str, float]) -> list[str]:
-    width = max(map(len, scores))
+    shown = {visible(label): score for label, score in scores.items()}
+    width = max(map(len, shown))
     lines = []
-    for label, score in sorted(scores.items(), key=lambda item: -item[1]):
+    for label, score in sorted(shown.items(), key=lambda item: -item[1]):
         full, part = divmod(round(score * BAR * 8), 8)
         bar = "█" * full + (EIGHTHS[part] if part else "")
         lines.append(f"{label:<{width}}  {bar:<{BAR}}  {score:4.0%}")
@@ -62,4 +64,4 @@ def _bars(scores: Mapping[str, float]) -> list[str]:
 
 
 def _brief(answer: Scores | None) -> str:
-    return f"{answer.label} {answer.confidence:.0%}" if answer else "none"
+    return f"{visible(answer.label)} {answer.confidence:.0%}" if answer else "none"

@@ -31,6 +31,10 @@ class DeviceError(IEmoNetError, RuntimeError):
     """The device that was asked for cannot be had."""
 
 
+class PicklingError(IEmoNetError, TypeError):
+    """A model cannot be pickled or copied; each process loads its own."""
+
+
 class ResultsError(IEmoNetError, OSError):
     """A file of results is in use, cannot be written, or holds something else."""
 

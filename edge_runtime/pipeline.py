@@ -16,7 +16,7 @@ from edge_runtime.errors import BundleError
 from edge_runtime.inputs import check_text, is_many
 from edge_runtime.live import Stream
 from edge_runtime.locate import locate
-from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold
+from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
 from edge_runtime.segment import LONGEST_S, Utterance, utterances
 from edge_runtime.session import Session, thread_budget
 from edge_runtime.timeline import Channels, Timeline
@@ -249,6 +249,7 @@ class IEmoNet:
             notes.append(NO_SPEECH)
         elif recording.duration_s > LONGEST_S:
             notes.append(f"longer than {LONGEST_S:.0f} s: cut at pauses, and the scores of the pieces averaged")
+        notes += doubt(sum(DOUBTFUL in s.notes for s, _ in segments), len(segments))
         fused = _mean([(s.fused, n) for s, n in segments if s.fused])
         return Prediction(
             label=fused.at(threshold).label if fused else None,

@@ -11,6 +11,18 @@ UNCERTAIN = "uncertain"
 """The label of an answer whose confidence is below the threshold that was asked for."""
 
 
+DOUBTFUL = "the words are doubtful"
+"""The note of an utterance whose recogniser was unsure of its words."""
+
+
+def doubt(doubtful: int, utterances: int) -> tuple[str, ...]:
+    """Return the note of a recording in which the words of so many ``utterances`` are ``doubtful``; none of none."""
+    if not doubtful:
+        return ()
+    where = "" if doubtful == utterances else f" in {doubtful} of {utterances} utterances"
+    return (f"{DOUBTFUL}{where}: the recogniser is unsure, as with another language",)
+
+
 def check_threshold(threshold: float) -> None:
     """Check that ``threshold`` is a probability.
 
@@ -56,6 +68,7 @@ class Segment:
         text: what the words alone say; None where there are no words.
         transcript: the words, or None.
         channel: the number of the channel that it was said on, from 1, where channels are kept apart; else None.
+        notes: what a user should know about it, such as that the words are doubtful.
     """
 
     start_s: float
@@ -65,6 +78,7 @@ class Segment:
     text: Scores | None
     transcript: str | None
     channel: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import os
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from edge_runtime.errors import BundleError, ClosedError, DeviceError
+from edge_runtime.errors import BundleError, ClosedError, DeviceError, PicklingError
 from edge_runtime.onnx_runtime import ort
 from edge_runtime.processors import processors
 
@@ -113,6 +113,13 @@ class Session:
             if not value.size:
                 raise BundleError(f"{self._graph}: its output {name} is empty")
         return dict(zip(self.outputs, values, strict=True))
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied, which is what a model would do for each task of a pool of processes."""
+        raise PicklingError(
+            "a model cannot be pickled or copied, its graphs belong to this process; load it in each process, with "
+            "IEmoNet.load() (see docs/embedding.md)"
+        )
 
     def close(self) -> None:
         """Release the graph's memory, once the calls that are under way have ended."""

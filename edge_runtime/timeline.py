@@ -9,7 +9,7 @@ from typing import Literal
 
 from edge_runtime.audio import Recording
 from edge_runtime.classifier import UtteranceClassifier
-from edge_runtime.prediction import Segment
+from edge_runtime.prediction import DOUBTFUL, Segment, doubt
 from edge_runtime.segment import Segmenter, Utterance
 from edge_runtime.session import Session
 
@@ -28,6 +28,7 @@ class Timeline(Iterator[Segment]):
         self.name = recording.name
         self._recording = recording
         self._classify = classify
+        self._given = self._doubtful = 0
         self._segments = self._apart(vad) if split else self._mixed(vad)
 
     def __next__(self) -> Segment:
@@ -36,7 +37,10 @@ class Timeline(Iterator[Segment]):
         Raises:
             AudioError: the recording holds samples that are no numbers, or could not be decoded.
         """
-        return next(self._segments)
+        segment = next(self._segments)
+        self._given += 1
+        self._doubtful += DOUBTFUL in segment.notes
+        return segment
 
     @property
     def duration_s(self) -> float:
@@ -51,7 +55,7 @@ class Timeline(Iterator[Segment]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the recording, such as that it ends early; complete at the end."""
-        return tuple(self._recording.notes)
+        return (*self._recording.notes, *doubt(self._doubtful, self._given))
 
     def _segment(self, utterance: Utterance, channel: int | None = None) -> Segment:
         return replace(self._classify(utterance, None, {}), channel=channel)

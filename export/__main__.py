@@ -1,5 +1,17 @@
-"""``python -m export`` is the command ``export``."""
+"""The command ``python -m export``."""
 
-from export.cli import main
+from edge_runtime.interrupts import at_once
 
-main()
+
+def main() -> None:
+    """Run the command and exit."""
+    with at_once():
+        from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+        from edge_runtime.processors import limit_torch_threads  # noqa: PLC0415
+
+        limit_torch_threads()
+        run("export", "export.cli", refused=1)
+
+
+if __name__ == "__main__":
+    main()

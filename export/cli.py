@@ -1,8 +1,7 @@
-"""The command ``python -m export`` (also installed as ``export``, which POSIX shells hide behind a builtin)."""
+"""What ``python -m export`` can do (also installed as ``export``, which POSIX shells hide behind a builtin)."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_runtime.command import FAILED, complain
 from edge_runtime.errors import IEmoNetError
-from edge_runtime.processors import limit_torch_threads
+from edge_runtime.interrupts import after_cleaning_up
+from edge_runtime.json_output import print_json
+from edge_runtime.visible import visible
+from export.__main__ import main
 from export.comparison import compare
 from export.inspection import inspect
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from export.precision.recipe import Recipe
     from export.samples import Samples
 
-FAILED = 1
+__all__ = ["app", "main"]
+
 CHECKPOINTS = Path("checkpoints")
 WEIGHTS = Path("weights")
 
@@ -119,19 +123,20 @@ def onnx(
     labels = parts.labels_of(checkpoints, names)
     bundle.check_target(target, force=force)
     sources = bundle.Sources(weights, checkpoints, whisper or bundle.WHISPER, language, names)
-    manifest = bundle.build(
-        sources,
-        target,
-        name=target.name,
-        recipe=recipe,
-        stitched=not full_window,
-        force=force,
-        untrained_fusion=untrained_fusion,
-        tried=_samples(evaluate, labels, limit, names) or _of_run(checkpoints, labels, limit),
-        limits=Limits(limit_points, allow_shortfall),
-        calibrate=_samples(calibrate, labels, limit, names, train=True),
-        say=_say,
-    )
+    with after_cleaning_up():
+        manifest = bundle.build(
+            sources,
+            target,
+            name=target.name,
+            recipe=recipe,
+            stitched=not full_window,
+            force=force,
+            untrained_fusion=untrained_fusion,
+            tried=_samples(evaluate, labels, limit, names) or _of_run(checkpoints, labels, limit),
+            limits=Limits(limit_points, allow_shortfall),
+            calibrate=_samples(calibrate, labels, limit, names, train=True),
+            say=_say,
+        )
     _report(manifest, target)
 
 
@@ -172,18 +177,19 @@ def swap(
 
     names = _renamed(renamed)
     labels = Bundle.read(bundle).labels
-    manifest = make(
-        bundle,
-        Replacement(speech, text, whisper, language, names),
-        out,
-        name=out.name,
-        recipe=_recipe({"int8": int8, "fp32": fp32, "fp16": fp16, "int4": int4}, machine, calibrate),
-        force=force,
-        tried=_samples(evaluate, labels, limit, names),
-        limits=Limits(limit_points, allow_shortfall),
-        calibrate=_samples(calibrate, labels, limit, names, train=True),
-        say=_say,
-    )
+    with after_cleaning_up():
+        manifest = make(
+            bundle,
+            Replacement(speech, text, whisper, language, names),
+            out,
+            name=out.name,
+            recipe=_recipe({"int8": int8, "fp32": fp32, "fp16": fp16, "int4": int4}, machine, calibrate),
+            force=force,
+            tried=_samples(evaluate, labels, limit, names),
+            limits=Limits(limit_points, allow_shortfall),
+            calibrate=_samples(calibrate, labels, limit, names, train=True),
+            say=_say,
+        )
     _report(manifest, out)
 
 
@@ -200,12 +206,12 @@ def verify(
 
     found = check(bundle)
     if as_json:
-        print(json.dumps(found, indent=1))
+        print_json(found, indent=1)
     else:
         wrong = found.pop("wrong")
         for key, value in found.items():
-            print(f"{key.replace('_', ' ')}: {value}")
-        print("\n".join(f"wrong: {text}" for text in wrong) or "nothing is wrong")
+            print(visible(f"{key.replace('_', ' ')}: {value}"))
+        print("\n".join(f"wrong: {visible(text)}" for text in wrong) or "nothing is wrong")
         found["wrong"] = wrong
     if found["wrong"]:
         raise typer.Exit(FAILED)
@@ -253,10 +259,10 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
     try:
         found = samples.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
     except (IEmoNetError, OSError) as error:
-        print(
-            f"export: note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
+        complain(
+            "export",
+            f"note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
             "--evaluate names where it is now",
-            file=sys.stderr,
         )
         return None
     return samples.with_sentences(found) if found else None
@@ -265,7 +271,7 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
 def _say(text: str) -> None:
     """Tell somebody who waits what is being tried; nothing where nobody watches."""
     if sys.stderr.isatty():
-        print(f"export: {text}", file=sys.stderr)
+        complain("export", text)
 
 
 def _report(manifest: dict[str, Any], folder: Path) -> None:
@@ -273,7 +279,7 @@ def _report(manifest: dict[str, Any], folder: Path) -> None:
     from export.report import lines  # noqa: PLC0415 - torch is slow to import
 
     for line in lines(manifest, folder):
-        print(line)
+        print(visible(line))
 
 
 app.command(
@@ -286,13 +292,3 @@ app.command(
     "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
     "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
 )(compare)
-
-
-def main() -> None:
-    """Run the command; what goes wrong is said in a line, without a traceback."""
-    limit_torch_threads()
-    try:
-        app()
-    except (IEmoNetError, OSError) as error:
-        print(f"export: {error}", file=sys.stderr)
-        sys.exit(FAILED)

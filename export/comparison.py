@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
+
+from edge_runtime.json_output import print_json
+from trainer.console import Console
 
 if TYPE_CHECKING:
     from export.recordings import Sample
@@ -49,7 +50,7 @@ def compare(
     models = IEmoNet.load(a, device="cpu", threads=threads), IEmoNet.load(b, device="cpu", threads=threads)
     found = side_by_side(models, samples, repeats=repeats, progress=_progress)
     if as_json:
-        print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        print_json(found.to_dict(), indent=1)
     else:
         show(found, Console())
     if found.skipped:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_runtime.json_output import print_json
 from edge_runtime.locate import locate
+from trainer.console import Console
 
 if TYPE_CHECKING:
     from export.contents import Contents, Part
@@ -30,7 +30,7 @@ def inspect(
 
     found = look(locate(bundle))
     if as_json:
-        print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        print_json(found.to_dict(), indent=1)
     else:
         show(found, Console())
     if found.problems:

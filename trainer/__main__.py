@@ -1,5 +1,21 @@
-"""``python -m trainer`` is the command ``trainer``."""
+"""The command ``trainer``, also ``python -m trainer``."""
 
-from trainer.cli import main
+import os
 
-main()
+from edge_runtime.interrupts import at_once
+
+
+def main() -> None:
+    """Run the command and exit."""
+    # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    with at_once():
+        from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+        from edge_runtime.processors import limit_torch_threads  # noqa: PLC0415
+
+        limit_torch_threads()
+        run("trainer", "trainer.cli", refused=1)
+
+
+if __name__ == "__main__":
+    main()

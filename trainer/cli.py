@@ -1,9 +1,7 @@
-"""The command ``trainer``."""
+"""What the command ``trainer`` can do; ``trainer.__main__`` runs it."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from edge_runtime.errors import IEmoNetError
-from edge_runtime.processors import limit_torch_threads
+from edge_runtime.command import FAILED, complain
+from edge_runtime.interrupts import after_cleaning_up, exit_code
+from edge_runtime.json_output import print_json
+from trainer.__main__ import main
+from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
 
-FAILED = 1
-INTERRUPTED = 130
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     add_completion=False,
@@ -148,7 +147,7 @@ def fit(
         source = Source(corpus.resolve(), reading, skip_bad)
         metrics = run(experiment, found, _place(target, weights, cache, resume), source=source)
     if as_json:
-        print(json.dumps(metrics))
+        print_json(metrics)
     else:
         Console().print(commands.metrics_table(metrics))
     made = target / final.CHECKPOINTS
@@ -209,7 +208,7 @@ def reproduce(
             TABLES[table], found, corpus, _place(target, weights, cache, resume), only=row or [], changes=changes
         )
     if as_json:
-        print(json.dumps(result))
+        print_json(result)
     else:
         Console().print(commands.paper_table(result))
 
@@ -242,7 +241,7 @@ def _fit_recipe(
                 data, part, weights=weights, out=out, cache=cache, seed=seed, resume=resume, quiet=_quiet()
             )
         if as_json:
-            print(json.dumps({"part": part, "metrics": metrics}), flush=True)
+            print_json({"part": part, "metrics": metrics})
         else:
             _print_metrics(part, metrics)
     if all((out / part).is_dir() for part in recipe.PARTS):
@@ -252,19 +251,20 @@ def _fit_recipe(
 @contextmanager
 def _interruptible(next_step: str) -> Iterator[None]:
     """Say what Ctrl-C or a full disk leaves behind, instead of that it was aborted, or a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"trainer: interrupted; {next_step}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
-    except Exception as error:
-        from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
+    with after_cleaning_up():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            complain("trainer", f"interrupted; {next_step}")
+            raise typer.Exit(exit_code(error)) from None
+        except Exception as error:
+            from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
 
-        reason = failed_write(error)
-        if reason is None:
-            raise
-        print(f"trainer: {reason}; is the disk full? Make room, then {next_step}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
+            reason = failed_write(error)
+            if reason is None:
+                raise
+            complain("trainer", f"{reason}; is the disk full? Make room, then {next_step}")
+            raise typer.Exit(FAILED) from None
 
 
 def _check_writable(folder: Path) -> None:
@@ -297,15 +297,3 @@ def _print_metrics(part: str, metrics: dict[str, Any]) -> None:
 
     walk("", metrics)
     Console().print(table)
-
-
-def main() -> None:
-    """Run the command; what goes wrong is said in a line, without a traceback."""
-    limit_torch_threads()
-    # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    try:
-        app()
-    except (IEmoNetError, OSError) as error:
-        print(f"trainer: {error}", file=sys.stderr)
-        sys.exit(FAILED)

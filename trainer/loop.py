@@ -27,6 +27,8 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
+from edge_runtime.interrupts import Interrupted
+
 Example = dict[str, Any]
 TARGET = "target"
 LOGS_AN_EPOCH = 4
@@ -144,14 +146,14 @@ def train(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
-    interrupt = threading.Event()
+    asked: list[int] = []
     trainer = _Trainer(
         bf16=schedule.precision == "bf16",
         model=network,
         args=arguments,
         train_dataset=_Passes(examples, order),
         data_collator=collate or stack,
-        callbacks=[_Checkpoints(schedule.save_minutes, interrupt)],
+        callbacks=[_Checkpoints(schedule.save_minutes, asked)],
     )
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
@@ -159,10 +161,10 @@ def train(
         trainer.add_callback(_Bar())
     if not resume:
         shutil.rmtree(out, ignore_errors=True)  # an earlier run's: a later --resume must not go on from it
-    with _interrupts(interrupt):
+    with _interrupts(asked):
         trainer.train(resume_from_checkpoint=_last_whole(out))
-    if interrupt.is_set():
-        raise KeyboardInterrupt
+    if asked:
+        raise Interrupted(asked[0])
     network.eval()
     return [
         Loss(round(min(row["step"] * schedule.batch / len(examples), schedule.epochs), 3), row["loss"])
@@ -217,12 +219,12 @@ class _Passes(torch.utils.data.Dataset[Example]):
 class _Checkpoints(TrainerCallback):  # type: ignore[misc]
     """Saves by the clock, and when told to stop."""
 
-    def __init__(self, minutes: float | None, interrupt: threading.Event) -> None:
-        self.minutes, self.interrupt, self.saved = minutes, interrupt, time.monotonic()
+    def __init__(self, minutes: float | None, asked: Sequence[int]) -> None:
+        self.minutes, self.asked, self.saved = minutes, asked, time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         due = self.minutes is not None and time.monotonic() - self.saved >= 60 * self.minutes
-        if self.interrupt.is_set():
+        if self.asked:
             control.should_training_stop = True
             due = self.minutes is not None
         if due:
@@ -238,16 +240,16 @@ class _Bar(ProgressCallback):  # type: ignore[misc]
 
 
 @contextmanager
-def _interrupts(interrupt: threading.Event) -> Iterator[None]:
-    """Turn the first Ctrl-C or SIGTERM into a polite request; a second Ctrl-C kills."""
+def _interrupts(asked: list[int]) -> Iterator[None]:
+    """Take the first Ctrl-C or SIGTERM for a polite request, and note its number in ``asked``; a second one ends it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if interrupt.is_set():
-            raise KeyboardInterrupt
-        interrupt.set()
+        if asked:
+            raise Interrupted(number)
+        asked.append(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

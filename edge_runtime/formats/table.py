@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from edge_runtime.display import BOLD, DIM, RESET
 from edge_runtime.formats.clock import clock
 from edge_runtime.prediction import Segment
+from edge_runtime.visible import visible
 
 NARROWEST_WORDS = 24
 
@@ -18,7 +19,7 @@ class Table:
 
     def __init__(self, labels: Sequence[str], *, channels: bool, colour: bool) -> None:
         """Make a table for ``labels``, with a column for the channel if ``channels`` are kept apart."""
-        self._label_width = max(len("emotion"), *map(len, labels))
+        self._label_width = max(len("emotion"), *(len(visible(label)) for label in labels))
         self._channels = channels
         self._bold, self._dim, self._reset = (BOLD, DIM, RESET) if colour else ("", "", "")
         self._indent = len(self._left("", "", "", "", ""))
@@ -32,8 +33,11 @@ class Table:
         """Return one line about ``segment``, or more where there are many words."""
         confidence = "" if segment.confidence is None else f"{segment.confidence:.0%}"
         channel = "" if segment.channel is None else str(segment.channel)
-        left = self._left(clock(segment.start_s), clock(segment.end_s), channel, segment.label or "none", confidence)
-        words = textwrap.wrap(segment.transcript or "-", self._width - self._indent) or ["-"]
+        label = visible(segment.label or "none")
+        said = visible(" ".join((segment.transcript or "-").split()))
+        said += "".join(f" ({visible(note)})" for note in segment.notes)
+        left = self._left(clock(segment.start_s), clock(segment.end_s), channel, label, confidence)
+        words = textwrap.wrap(said, self._width - self._indent) or ["-"]
         first, *more = words
         return "\n".join([f"{self._bold}{left}{self._reset}{first}", *(" " * self._indent + line for line in more)])
 

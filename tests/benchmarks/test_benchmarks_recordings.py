@@ -9,9 +9,11 @@ from types import SimpleNamespace
 import pytest
 import soundfile
 
-from benchmarks import long, record, recordings_page, segments
+from benchmarks import doubt, long, record, recordings_page, segments
+from edge_runtime.asr import SURE
 from trainer.corpora import ravdess
 
+LANGUAGES = ("en", "another", "no words")
 PAGE = Path(__file__).parents[2] / "docs" / "long-recordings.md"
 
 
@@ -55,7 +57,7 @@ def test_voices_are_looked_for_alone_and_in_the_stream(clips: None, tmp_path: Pa
 def test_the_committed_page_says_what_was_measured(tmp_path: Path) -> None:
     again = tmp_path / "page.md"
     again.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    recordings_page.render(record.RESULTS, again)
+    recordings_page.render(record.RESULTS, again, recordings_page.LONG_RECORDINGS)
     assert again.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 
@@ -72,5 +74,42 @@ def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("no marks")
     with pytest.raises(ValueError, match="expected the marks"):
-        recordings_page.render(record.RESULTS, page)
+        recordings_page.render(record.RESULTS, page, recordings_page.LONG_RECORDINGS)
     assert page.read_text() == "no marks"
+
+
+def test_the_committed_page_says_which_words_were_doubted(tmp_path: Path) -> None:
+    page = PAGE.with_name("runtime.md")
+    again = tmp_path / "page.md"
+    again.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    recordings_page.render(record.RESULTS, again, recordings_page.RUNTIME)
+    assert again.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
+def test_most_of_other_languages_and_little_of_english_is_doubted() -> None:
+    result = json.loads((record.RESULTS / "doubt.json").read_text(encoding="utf-8"))
+    assert result["threshold"] == result["threshold_of_the_choosing_half"] == SURE
+    of = {language: [r["doubted"] for r in result["corpora"] if r["language"] == language] for language in LANGUAGES}
+    assert min(of["another"]) > 0.85
+    assert sum(of["en"]) / len(of["en"]) < 0.1
+
+
+def test_doubts_are_measured_on_the_half_that_did_not_choose(
+    tmp_path: Path, jfk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech, rate = soundfile.read(jfk)
+    soundfile.write(tmp_path / "one.wav", speech[: 2 * rate], rate)
+    for corpus, language in (("a", "en-US"), ("b", "de"), ("c", "(laughter)")):
+        (tmp_path / corpus).mkdir()
+        rows = f"../one.wav,angry,{language}\n" * 4 + f"missing.wav,nospeech,{language}\n"
+        (tmp_path / corpus / "manifest.csv").write_text("audio,label,language\n" + rows)
+    for empty in (doubt.ravdess, doubt.emodb):
+        monkeypatch.setattr(empty, "load", lambda folder: [])
+    monkeypatch.setattr(doubt, "LEAST", 1)
+    found = doubt.measure(tmp_path, clips=3, seed=0)
+    assert [(row["corpus"], row["language"], row["utterances"]) for row in found["corpora"]] == [
+        ("a", "en", 1),
+        ("b", "another", 1),
+        ("c", "no words", 1),
+    ]
+    assert {row["doubted"] for row in found["corpora"]} == {0.0}

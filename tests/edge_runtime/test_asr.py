@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from edge_runtime import IEmoNet
-from edge_runtime.asr import LONGEST_LOOP, REPEATS, Decoding, TranscriptDecoder, _loop
+from edge_runtime.asr import ADDED, LONGEST_LOOP, REPEATS, SURE, Decoding, Transcript, TranscriptDecoder, _loop
 from edge_runtime.session import Session
 
 WORDS = ["<start>", "<end>", "a", "b", "c", "d"]
@@ -123,6 +124,39 @@ def test_no_more_is_written_than_can_be_said_in_the_time(tmp_path: Path, duratio
     """Eight tokens, and twelve for each second; what goes round here would be known for a loop after sixteen."""
     write = decoder(tmp_path / "graph.onnx", {START: [A], A: [B], B: [C], C: [D], D: [A]})
     assert write({}, duration_s=duration_s) == " ".join(written)
+
+
+def test_how_sure_it_was_is_the_mean_over_tokens_the_end_and_some_sure_ones(tmp_path: Path) -> None:
+    write = decoder(tmp_path / "graph.onnx", {START: [A, B], A: [END]}, suppress=[C])
+    table = np.zeros((2, len(WORDS)))
+    table[0, [A, B]] = 2, 1
+    table[1, END] = 1
+    allowed = np.delete(table, C, axis=1)
+    odds = np.exp(table[[0, 1], [A, END]]) / np.exp(allowed).sum(axis=1)
+    found = write.transcribe({}, duration_s=5)
+    assert (found.text, found.ended) == ("a", True)
+    assert found.log_probability == pytest.approx(np.log(odds).sum() / (2 + ADDED), abs=1e-6)
+
+
+def test_what_is_cut_off_in_a_loop_or_at_the_limit_did_not_end(tmp_path: Path) -> None:
+    assert not decoder(tmp_path / "loop.onnx", {START: [A], A: [A]}).transcribe({}, duration_s=15).ended
+    after = {START: [A], A: [B], B: [C], C: [END]}
+    assert not decoder(tmp_path / "limit.onnx", after, max_tokens=2).transcribe({}, duration_s=15).ended
+    assert decoder(tmp_path / "end.onnx", after).transcribe({}, duration_s=15).ended
+
+
+@pytest.mark.parametrize(
+    ("transcript", "doubtful"),
+    [
+        (Transcript("so it is", SURE + 0.01, True), False),
+        (Transcript("so it is", SURE - 0.01, True), True),
+        (Transcript("so it is", 0.0, False), True),
+        (Transcript("", SURE - 1, True), False),
+        (Transcript("so it is", math.nan, True), False),
+    ],
+)
+def test_words_are_doubtful_where_it_was_unsure_or_came_to_no_end(transcript: Transcript, doubtful: bool) -> None:
+    assert transcript.doubtful == doubtful
 
 
 def test_the_example_is_written_down_rightly(model: IEmoNet, jfk: Path, jfk_words: list[str]) -> None:

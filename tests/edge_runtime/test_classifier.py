@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from edge_runtime.asr import TranscriptDecoder
+from edge_runtime.asr import Transcript, TranscriptDecoder
 from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BundleError
@@ -144,11 +145,11 @@ def test_what_is_written_is_bounded_by_the_length_of_the_utterance(
     asked: list[dict[str, Any]] = []
     heard = classify(tmp_path, graphs())
 
-    def transcribe(cross: Mapping[str, np.ndarray], *, duration_s: float) -> str:
+    def transcribe(cross: Mapping[str, np.ndarray], *, duration_s: float) -> Transcript:
         asked.append({"cross": list(cross), "duration_s": duration_s})
-        return "no"
+        return Transcript("no", 0.0, ended=True)
 
-    monkeypatch.setattr(heard, "_transcribe", transcribe)
+    monkeypatch.setattr(heard, "_transcribe", SimpleNamespace(transcribe=transcribe))
     assert heard(UTTERANCE, None, {}).transcript == "no"
     assert asked == [{"cross": ["cross"], "duration_s": pytest.approx(0.08)}]
     heard(UTTERANCE, "given", {})
@@ -166,7 +167,8 @@ def test_the_length_of_a_transcript_is_bound_by_the_samples_wherever_the_utteran
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     durations: list[float] = []
-    monkeypatch.setattr(TranscriptDecoder, "__call__", lambda *_, duration_s: durations.append(duration_s) or "ask")
+    said = Transcript("ask", 0.0, ended=True)
+    monkeypatch.setattr(TranscriptDecoder, "transcribe", lambda *_, duration_s: durations.append(duration_s) or said)
     bundle = Bundle.read(tiny_bundle)
     classify = UtteranceClassifier(bundle, {s: bundle.open(s, device="cpu", threads=1) for s in bundle.slots})
     samples, spoken = np.ones(125 * WINDOW, np.float32), np.ones(200, np.bool_)

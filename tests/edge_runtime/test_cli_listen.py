@@ -90,7 +90,7 @@ def test_an_endless_pipe_is_answered_as_it_goes_and_ctrl_c_answers_the_rest(star
     assert [event for event in events if event["final"]]
     process.send_signal(signal.SIGINT)
     code, out, err = finished(process)
-    assert code == 0
+    assert code == 130
     last = json.loads(out.splitlines()[-1])
     assert last["final"]
     assert last["segment"]["start_s"] == events[-1]["segment"]["start_s"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.display import BAR, render
+from edge_runtime.display import BAR, render, render_words
 from edge_runtime.prediction import Prediction, Scores
 
 LABELS = ["angry", "happy", "neutral", "sad"]
@@ -79,3 +79,22 @@ def test_colour_only_adds_to_the_text() -> None:
         assert code in coloured
         coloured = coloured.replace(code, "")
     assert coloured == plain
+
+
+def test_names_labels_words_and_notes_cannot_steer_the_terminal() -> None:
+    evil = "red\x1b[31m\nbell\x07\u202e\udcff"
+    scores = {evil: 0.7, "sad": 0.3}
+    shown = prediction(
+        [1, 0, 0, 0],
+        label=evil,
+        scores=scores,
+        transcript=evil,
+        speech=Scores(evil, scores),
+        text=Scores(evil, scores),
+        notes=(evil,),
+    )
+    silent = prediction([1, 0, 0, 0], label=None, confidence=None, scores={}, notes=(evil,))
+    texts = [render(evil, shown), render(evil, silent), render_words(evil, Scores(evil, scores))]
+    for line in "\n".join(texts).splitlines():
+        assert line.isprintable()
+    assert texts[0].startswith("red\\x1b[31m\\nbell\\x07\\u202e\\udcff")

@@ -3,6 +3,7 @@
 import json
 import runpy
 import shutil
+import signal
 import sys
 
 import pytest
@@ -48,6 +49,12 @@ def test_the_module_is_the_command(monkeypatch, capsys):
         runpy.run_module("export", run_name="__main__")
     assert not end.value.code
     assert "Usage" in capsys.readouterr().out
+
+
+def test_a_bundle_that_is_being_made_is_removed_when_it_is_interrupted(run, options, tmp_path, monkeypatch):
+    monkeypatch.setattr("export.writer.Writer.write", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert run("onnx", *options) == (130, "", "")
+    assert not list((tmp_path / "models").iterdir())
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["onnx", "-h"]])

@@ -16,7 +16,7 @@ import pytest
 
 from tests.trainer.encoders import write_bert
 from trainer import cli
-from trainer.corpora import catalogue
+from trainer.corpora import catalogue, synthetic
 from trainer.experiment.tables import TABLES
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
@@ -165,6 +165,38 @@ def test_an_interrupt_says_how_to_go_on(run, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_corpus_that_is_being_made_is_removed_when_it_is_interrupted(run, tmp_path, monkeypatch, number, wanted):
+    def speak(turn, path, random):
+        path.write_bytes(b"half")
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(synthetic, "_speak", speak)
+    before = signal.getsignal(number)
+    assert run("corpora", "synthesise", tmp_path / "made") == (wanted, "", "")
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["rich", "numpy", "torch", "transformers"])
+def test_an_interrupt_while_something_is_imported_ends_it_without_a_word(tmp_path, module):
+    hook = f"""
+import os, signal, sys
+class Hook:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Hook())
+from trainer.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", hook, "fit", str(tmp_path / "none.csv")]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 CONFIG = """
 protocol = "speaker"
 folds = 2
@@ -255,20 +287,21 @@ def test_a_run_that_is_there_is_refused_and_resumed(run, fit, tmp_path):
     assert "experiment.seed" in one_line(err)
 
 
-def test_an_interrupted_training_says_how_to_go_on(run, fit, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_training_says_how_to_go_on(run, fit, monkeypatch, tmp_path, number, wanted):
     from trainer.text.network import TextEmotion
 
     original = TextEmotion.forward
 
     def pressed(this, *args, **kwargs):
         if this.training:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return original(this, *args, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(TextEmotion, "forward", pressed)
         code, out, err = run(*fit)
-    assert (code, out) == (130, "")
+    assert (code, out) == (wanted, "")
     assert "--resume" in one_line(err)
     code, _, _ = run(*fit, "--resume")
     assert code == 0

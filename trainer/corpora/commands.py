@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from edge_runtime.interrupts import after_cleaning_up
+from edge_runtime.json_output import print_json
+from edge_runtime.visible import visible
+from trainer.console import Console
 from trainer.corpora import catalogue, synthetic, trainable
 from trainer.corpora.check import Check, Fault, examine, usable
 from trainer.corpora.trainable import Use
@@ -50,7 +52,7 @@ def list_corpora(as_json: AsJson = False) -> None:
         for corpus in catalogue.CORPORA
     ]
     if as_json:
-        print(json.dumps(corpora, indent=2))
+        print_json(corpora, indent=2)
         return
     table = Table("name", "corpus", "utterances", show_lines=True)
     for corpus in catalogue.CORPORA:
@@ -111,7 +113,7 @@ def check(
         natural, parts = trainable.division(found.name, kept, protocol)
         report = {"corpus": found.name, **asdict(result), "fine": fine, "protocol": natural, "parts": parts}
         report |= {"kept": len(kept), "division": how, "problems": problems, "notes": notes}
-        print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+        print_json(report, indent=2, default=str)
     else:
         _print(found, result)
         _list("for training", problems)
@@ -136,14 +138,15 @@ def synthesise(
 ) -> None:
     """Make a corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the tables without IEMOCAP."""
     dialogs = max(2, math.ceil(utterances / (5 * DIALOG)))
-    made = synthetic.iemocap_tree(
-        folder,
-        dialogs_per_session=dialogs,
-        utterances_per_dialog=math.ceil(utterances / (5 * dialogs)),
-        seed=seed,
-        progress=sys.stderr.isatty(),
-    )
-    print(f"{folder}: {made} synthetic utterances")
+    with after_cleaning_up():
+        made = synthetic.iemocap_tree(
+            folder,
+            dialogs_per_session=dialogs,
+            utterances_per_dialog=math.ceil(utterances / (5 * dialogs)),
+            seed=seed,
+            progress=sys.stderr.isatty(),
+        )
+    print(f"{visible(str(folder))}: {made} synthetic utterances")
 
 
 def label_map(pairs: list[str]) -> dict[str, str]:

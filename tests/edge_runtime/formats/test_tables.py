@@ -210,3 +210,12 @@ def test_the_copy_of_opposite_channels_is_not_silent(jfk_samples: np.ndarray) ->
         assert kept is not None
         heard = soundfile.read(io.BytesIO(kept))[0]
         assert np.abs(heard).max() == pytest.approx(np.abs(jfk_samples).max(), rel=0.2)
+
+
+def test_a_row_has_its_notes_and_nothing_that_steers_the_terminal() -> None:
+    evil = "red\x1b[31m\u202e"
+    fused = Scores(evil, {evil: 0.75, "sad": 0.25})
+    noted = Segment(0.0, 1.0, fused, None, None, f"a\nb {evil}", notes=("the words are doubtful",))
+    row = Table((evil, "sad"), channels=False, colour=False).row(noted)
+    assert row.endswith("a b red\\x1b[31m\\u202e (the words are doubtful)")
+    assert row.isprintable()

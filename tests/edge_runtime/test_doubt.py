@@ -1,0 +1,62 @@
+"""Speech in another language gets a note that its words are doubtful; English does not, nor do given words."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge_runtime import IEmoNet
+from edge_runtime.prediction import DOUBTFUL, doubt
+
+
+@pytest.fixture(scope="module")
+def german(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng, which reads a German sentence aloud, is not installed")
+    path = tmp_path_factory.mktemp("german") / "german.wav"
+    sentence = "Guten Morgen, ich möchte morgen mit dem Zug nach München fahren."
+    subprocess.run(["espeak-ng", "-v", "de", "-w", str(path), sentence], check=True)
+    return path
+
+
+def test_english_gets_no_note(model: IEmoNet, jfk: Path) -> None:
+    answer = model(jfk)
+    assert answer.notes == ()
+    assert [segment.notes for segment in answer.segments] == [()]
+
+
+def test_another_language_gets_one_and_the_answer_stays(model: IEmoNet, german: Path) -> None:
+    answer = model(german)
+    assert answer.notes == doubt(1, 1)
+    assert answer.notes[0].startswith("the words are doubtful: ")
+    assert answer.segments[0].notes == (DOUBTFUL,)
+    assert answer.used == ("voice", "words")
+    assert answer.to_dict()["segments"][0]["notes"] == (DOUBTFUL,)
+
+
+def test_words_that_are_given_or_not_recognised_are_not_doubted(model: IEmoNet, german: Path) -> None:
+    assert model(german, transcript="good morning").notes == ()
+    assert model(german, asr=False).notes == ()
+
+
+def test_a_timeline_says_at_its_end_in_how_many_utterances(model: IEmoNet, german: Path, jfk: Path) -> None:
+    spoken, rate = soundfile.read(german, dtype="float32")
+    english, of_english = soundfile.read(jfk, dtype="float32")
+    resampled = np.interp(np.arange(0, len(spoken), rate / of_english), np.arange(len(spoken)), spoken)
+    pause = np.zeros(2 * of_english)
+    timeline = model.timeline(np.concatenate([english, pause, resampled]).astype(np.float32), of_english)
+    segments = list(timeline)
+    doubted = [DOUBTFUL in segment.notes for segment in segments]
+    assert doubted[-1]
+    assert not doubted[0]
+    assert timeline.notes == doubt(sum(doubted), len(doubted))
+    assert f"in {sum(doubted)} of {len(doubted)} utterances" in timeline.notes[0]
+
+
+def test_no_doubt_is_no_note() -> None:
+    assert doubt(0, 3) == doubt(0, 0) == ()

@@ -6,7 +6,12 @@
 'angry'
 """
 
+import os
 from importlib import import_module
+
+# From version 1.29 on onnxruntime keeps an identifier and a queue of events in the user's home, and sends them to its
+# vendor, unless this is set when it is imported. Child processes inherit it; what the user has set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ def test_of_the_rest_of_the_trainer_only_the_commands_know_more_than_corpora() -
     tools = [others for module, others in OURS.items() if place(module) == "the rest" and module not in COMMANDS]
     assert {place(other) for others in tools for other in others} == {"the rest", "trainer.corpora", None}
     users = {module for module, others in OURS.items() if others & COMMANDS}
-    assert users == {"trainer.cli", "trainer.__main__"}
+    assert users == {"trainer.cli"}
 
 
 def test_no_module_imports_itself_through_others() -> None:

@@ -95,7 +95,7 @@ def test_home_that_cannot_be_written_gives_no_warning(run: Run, jfk: Path, argum
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", ["edge_runtime", "export", "benchmarks.export_fusions"])
+@pytest.mark.parametrize("module", ["edge_runtime.pipeline", "export.precision.layers", "benchmarks.export_fusions"])
 def test_telemetry_is_off_before_onnxruntime_is_imported(run: Run, repository: Path, module: str) -> None:
     code = f"""
 import os, sys

@@ -125,10 +125,12 @@ def test_torch_is_told_of_a_quota_unless_the_user_chose(monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "_allowed", lambda: 64)
     monkeypatch.setattr(module, "_quotas", lambda _: iter([3]))
     monkeypatch.setenv("OMP_NUM_THREADS", "12")
-    cli.main()
+    with pytest.raises(SystemExit):
+        cli.main()
     assert os.environ["OMP_NUM_THREADS"] == "12"
     monkeypatch.delenv("OMP_NUM_THREADS")
-    cli.main()
+    with pytest.raises(SystemExit):
+        cli.main()
     assert os.environ["OMP_NUM_THREADS"] == "3"
 
 

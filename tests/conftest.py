@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
 # pytest may put tests/ on the path, where tests/edge_runtime would stand in for the package itself.
@@ -26,6 +27,10 @@ from tests.tiny_bundle import build, stated  # noqa: E402
 REPOSITORY = TESTS.parent
 NOBODY = 65_534
 Change = Callable[[dict[str, Any]], Any]
+
+# The same examples in every run, however slow or busy the machine is.
+settings.register_profile("tests", derandomize=True, deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -90,8 +90,9 @@ def test_the_slots_fit_each_other(sources, target):
 def test_the_manifest_tells_where_everything_is_from(sources, target):
     build(sources, target, name="tiny", recipe=Recipe("int8"))
     manifest = Bundle.read(target).manifest
-    for part, entry in manifest["provenance"].items():
-        assert entry["weights_sha256"] == checkpoints.digest(sources.checkpoints / part)
+    assert {part: entry["weights_sha256"] for part, entry in manifest["provenance"].items()} == {
+        part: checkpoints.digest(sources.checkpoints / part) for part in ("speech", "text", "fusion")
+    }
     assert {"MIT", "BSD-2-Clause", "Apache-2.0", "GPL-3.0"} <= {c["licence"] for c in manifest["credits"]}
     assert manifest["toolchain"] == checkpoints.versions()
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
@@ -194,13 +195,12 @@ def test_what_int8_would_ruin_stays_exact_and_the_report_names_it(sources, targe
     """In int8 one huge weight of each channel leaves nothing of the others, and what it multiplies is always 0."""
     path = trained / "text" / checkpoints.WEIGHTS
     weights = safetensors.torch.load_file(path)
-    layer = next(name for name in weights if name.endswith("layer.0.intermediate.dense.weight")).split("intermediate")[
-        0
-    ]
+    (first,) = (name for name in weights if name.endswith("layer.0.intermediate.dense.weight"))
+    block = first.removesuffix("intermediate.dense.weight")
     for name in ("weight", "bias"):
-        weights[f"{layer}attention.output.LayerNorm.{name}"][0] = 0.0
-    weights[f"{layer}intermediate.dense.weight"][:, 0] = 3000.0
-    weights[f"{layer}output.dense.weight"] *= 100.0  # so that the label rests on this block,
+        weights[f"{block}attention.output.LayerNorm.{name}"][0] = 0.0
+    weights[first][:, 0] = 3000.0
+    weights[f"{block}output.dense.weight"] *= 100.0  # so that the label rests on this block,
     weights["classifier.weight"] *= 100.0  # and is clear
     safetensors.torch.save_file(weights, path)
     config = json.loads((trained / "fusion" / checkpoints.CONFIG).read_text())

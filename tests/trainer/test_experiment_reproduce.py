@@ -178,10 +178,10 @@ def test_changes_that_cannot_be_trained_with_are_refused(change, value):
 
 
 def test_without_changes_a_line_is_the_papers():
-    for table in TABLES.values():
-        for row in table.rows:
-            if row.config:
-                assert Changes({})(row.experiment()) == row.experiment()
+    rows = [row for table in TABLES.values() for row in table.rows if row.config]
+    assert len(rows) > 10
+    for row in rows:
+        assert Changes({})(row.experiment()) == row.experiment()
 
 
 def test_real_transcripts_take_the_place_of_simulated_ones_alone():

@@ -21,10 +21,14 @@ RECIPES = {
     "int4": Recipe("int4"),
     "fp32": Recipe("fp32"),
 }
-FAR = {
+MOST_FAR = {
+    "int8": 0.02,  # seven bits: on every processor
+    # Without VNNI two products of bytes are summed in 16 bits and saturate, as docs/precisions.md says: 0.13 was seen.
+    "eight bits": 0.2 if machine_at_hand() == "avx2" else 0.02,
+    "static": 0.02,
+    "fp16": 0.001,
     "int4": 0.2,
-    # Without VNNI two products of bytes are summed in 16 bits and saturate, as docs/precisions.md says: 0.12 here.
-    "eight bits": 0.2 if machine_at_hand() == "avx2" else 0.1,
+    "fp32": 1e-6,
 }
 MOST = {"int8": 0.3, "eight bits": 0.3, "static": 0.3, "fp16": 0.55, "int4": 0.25, "fp32": 1.01}
 
@@ -73,7 +77,7 @@ def test_it_is_smaller_close_and_the_same_each_time(name, words, feeds, tmp_path
     assert one.read_bytes() == other.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.onnx", "other.onnx"]
     assert report.bytes_after == one.stat().st_size < MOST[name] * report.bytes_before
-    assert difference(run, words, one, feeds[0]["ids"]) < FAR.get(name, 0.1)
+    assert difference(run, words, one, feeds[0]["ids"]) < MOST_FAR[name]
     signature = onnx.load(str(one)).graph
     assert [v.type.tensor_type.elem_type for v in signature.output] == [onnx.TensorProto.FLOAT]
 

@@ -88,7 +88,7 @@ def test_old_content_stays_until_all_is_written_and_when_that_fails(tmp_path: Pa
         file.flush()
         assert path.read_text() == "old"
     assert path.read_text() == "new"
-    with pytest.raises(KeyboardInterrupt), writing(path) as file:
+    with pytest.raises(KeyboardInterrupt), writing(path) as file:  # noqa: PT012 - it is raised here
         file.write(b"half")
         raise KeyboardInterrupt
     assert path.read_text() == "new"

@@ -62,7 +62,7 @@ def test_link_to_a_folder_stays_a_link(tmp_path, there):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_what_goes_wrong_leaves_the_old_folder(tmp_path, error):
     fill(tmp_path / "run", "old")
-    with pytest.raises(error), replacing(tmp_path / "run") as scratch:
+    with pytest.raises(error), replacing(tmp_path / "run") as scratch:  # noqa: PT012 - it is raised here
         (scratch / "weights").write_text("half")
         raise error
     assert (tmp_path / "run" / "weights").read_text() == "old"

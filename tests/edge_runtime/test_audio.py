@@ -104,7 +104,7 @@ def test_resampling_in_blocks_is_resampling_as_a_whole(rate: int) -> None:
     np.testing.assert_allclose(np.concatenate(blocks), expected, atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rate=st.integers(1_000, 192_000), seconds=st.floats(0.002, 12.0))
 @example(rate=768_000, seconds=0.5)
 @example(rate=SAMPLE_RATE, seconds=5.0)
@@ -202,14 +202,14 @@ def read_or_refuse(data: bytes) -> None:
     assert np.isfinite(samples).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 @example(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0\0\x10\0data\xff\xff\xff\xff")
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read_or_refuse(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     data=st.sampled_from(VALID),
     changes=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 255)), min_size=1, max_size=4),

@@ -306,7 +306,7 @@ def bundle_or_refusal(folder: Path) -> None:
         assert isinstance(Bundle.read(folder), Bundle)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from([*REQUIRED, "metrics"]), value=JSON)
 def test_any_value_of_any_key_gives_a_bundle_or_its_error(tiny_bundle: Path, key: str, value: object) -> None:
     path = tiny_bundle / MANIFEST
@@ -324,7 +324,7 @@ def nodes(value: Any) -> list[tuple[Any, Any]]:
     return [(value, key) for key in keys] + [pair for key in keys for pair in nodes(value[key])]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10_000), value=JSON)
 @example(where=0, value=1)
 def test_any_value_at_any_depth_gives_a_bundle_or_its_error(tiny_bundle: Path, where: int, value: object) -> None:

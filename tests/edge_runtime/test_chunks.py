@@ -174,7 +174,7 @@ def test_a_file_without_samples_is_empty_though_chunks_follow() -> None:
         Recording(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=st.sampled_from(sorted(FILES)), size=st.integers(0, 1 << 64) | st.integers(0, 9 * LENGTH))
 def test_no_stated_size_makes_a_file_shorter(name: str, size: int) -> None:
     data, place, _ = FILES[name]

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -150,7 +151,7 @@ def test_killed_at_any_time_it_is_gone_on_with(
         while process.poll() is None and (not output.exists() or output.read_bytes().count(b"\n") < kept):
             time.sleep(0.005)
         process.kill()
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, "it was over before it was killed"
     assert run("classify", "calls", "--output", "results.jsonl").returncode == 1
     names = [json.loads(line)["file"] for line in output.read_bytes().splitlines()]
     assert len(names) == len(set(names)) == 34

@@ -47,7 +47,7 @@ def test_the_stated_length_is_compared_and_not_trusted(stated: int | None, notes
     assert found == notes
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, (1 << 36) - 1))
 def test_no_stated_length_makes_a_file_shorter(stated: int) -> None:
     np.testing.assert_array_equal(heard(flac(stated))[0], EXPECTED)

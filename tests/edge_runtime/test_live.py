@@ -45,7 +45,7 @@ def fed(
     return events + stream.close()
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(sizes=st.lists(st.integers(16, 100_000), min_size=1, max_size=4))
 def test_portions_of_any_size_give_the_segments_of_the_whole(
     model: IEmoNet, call: np.ndarray, whole: list[Segment], sizes: list[int]

@@ -147,7 +147,7 @@ def test_samples_wait_no_longer_than_a_hop_and_those_of_one_channel_not_at_all()
         assert len(mono(portion)) == len(portion)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     channels=st.integers(2, 9),
     seed=st.integers(0, 2**32 - 1),

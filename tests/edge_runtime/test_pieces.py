@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.pieces import BLOCK, Piece, Pieces, Source
@@ -53,7 +53,6 @@ SEEKS = st.tuples(st.just("seek"), st.integers(-400, 400), st.sampled_from([0, 1
 READS = st.tuples(st.just("read"), st.integers(-1, 500), st.just(0))
 
 
-@settings(deadline=None)
 @given(pieces=PIECES, calls=st.lists(SEEKS | READS))
 def test_joined_pieces_behave_like_a_file(pieces: list[Piece], calls: list[tuple[str, int, int]]) -> None:
     joined = b"".join(piece if isinstance(piece, bytes) else DATA[slice(*piece)] for piece in pieces)

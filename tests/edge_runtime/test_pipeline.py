@@ -132,7 +132,7 @@ def test_no_words_leave_the_voice_alone(model: IEmoNet, jfk: Path, answer: Predi
     assert_distribution(voice, model.labels)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.text(max_size=200) | st.sampled_from(["word " * 5_000, "ß" * 10_000, "\0", "😀" * 300]))
 def test_any_words_are_answered(model: IEmoNet, speech: np.ndarray, transcript: str) -> None:
     told = model(speech[: 2 * RATE], RATE, transcript=transcript)

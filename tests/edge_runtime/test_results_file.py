@@ -43,7 +43,7 @@ def test_what_is_added_is_done_when_it_is_opened_again(path: Path) -> None:
     assert [line["file"] for line in lines(path)] == [*NAMES, "bad.wav"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 400))
 def test_a_file_cut_anywhere_is_gone_on_with(path: Path, cut: int) -> None:
     path.unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def conversations(draw: st.DrawFn) -> np.ndarray:
     return (recording * rng.uniform(0.6, 1, len(recording))).astype(np.float32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(recording=conversations(), sizes=st.lists(st.integers(1, 200_000), min_size=1, max_size=5))
 @example(recording=np.concatenate([loud(4), silent(1), loud(0.7)]), sizes=[1])
 def test_portions_of_any_size_give_what_the_whole_gives(recording: np.ndarray, sizes: list[int]) -> None:
@@ -89,7 +89,7 @@ def test_portions_of_any_size_give_what_the_whole_gives(recording: np.ndarray, s
     assert_same(in_portions(recording, *sizes), cut(recording))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recording=conversations())
 @example(recording=np.concatenate([loud(0.96), silent(1.04), loud(1)]))
 def test_utterances_are_of_the_papers_length_in_order_and_lose_no_voice(recording: np.ndarray) -> None:

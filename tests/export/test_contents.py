@@ -103,7 +103,7 @@ def nodes(value: Any) -> list[tuple[Any, Any]]:
     return [(value, key) for key in keys] + [pair for key in keys for pair in nodes(value[key])]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10_000), value=VALUES)
 def test_whatever_is_damaged_something_is_found_and_what_the_runtime_refuses_has_problems(
     tiny_bundle: Path, where: int, value: Any

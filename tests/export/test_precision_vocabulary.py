@@ -61,7 +61,7 @@ def unpacked(packed: np.ndarray) -> np.ndarray:
     return np.stack([packed & 15, packed >> 4], -1).reshape(*packed.shape[:-1], -1).astype(np.float64)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-6, 1e6), st.integers(1, 5), st.integers(1, 3))
 def test_the_halves_together_are_eight_bits_of_every_weight(seed, size, rows, blocks):
     weights = (size * np.random.default_rng(seed).standard_normal((rows, blocks * BLOCK))).astype(np.float32)

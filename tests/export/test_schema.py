@@ -131,7 +131,7 @@ def places(value: Any, top: bool = True) -> list[tuple[Any, Any]]:
     return [(value, key) for key in mine] + [pair for key in mine for pair in places(value[key], False)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10_000), value=JSON)
 @example(where=1, value=True)
 def test_what_the_runtime_takes_has_no_faults(
@@ -145,7 +145,7 @@ def test_what_the_runtime_takes_has_no_faults(
     assert not taken(tiny_bundle, changed)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(slots=st.sets(st.sampled_from(SLOTS)), temperatures=st.sets(st.sampled_from(sorted(TEMPERATURES))))
 def test_of_every_choice_of_parts_both_say_the_same(
     tiny_bundle: Path, manifest: dict[str, Any], slots: set[str], temperatures: set[str]

@@ -23,7 +23,7 @@ def decibels(x: augment.Float, reference: augment.Float) -> float:
     return 20 * float(np.log10(np.sqrt(np.mean(x**2)) / np.sqrt(np.mean(reference**2))))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seeds, st.integers(1, 2 * RATE))
 @example(seed=0, samples=1)
 def test_any_clip_in_any_condition_stays_a_waveform(seed, samples):
@@ -34,13 +34,13 @@ def test_any_clip_in_any_condition_stays_a_waveform(seed, samples):
     assert np.abs(found).max() <= 1.0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seeds, st.integers(1, 5))
 def test_a_clip_of_a_few_samples_survives(seed, samples):
     assert np.isfinite(augment.random_condition(noise(samples), np.random.default_rng(seed))).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seeds)
 def test_silence_stays_silent(seed):
     assert not augment.random_condition(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
@@ -61,7 +61,7 @@ def test_the_clip_itself_is_not_changed():
     assert np.array_equal(x, kept)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seeds, st.floats(-10, 40), st.sampled_from([0.0, 1.0, 2.0]))
 def test_noise_has_the_level_asked_for(seed, snr_db, colour):
     x = sine(300)
@@ -69,7 +69,7 @@ def test_noise_has_the_level_asked_for(seed, snr_db, colour):
     assert decibels(x, found - x) == pytest.approx(snr_db, abs=1.0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seeds, st.floats(-10, 40), st.floats(1e-3, 1.0))
 def test_a_mixture_has_the_ratio_asked_for_however_loud_the_other_was(seed, snr_db, loudness):
     x = sine(300)
@@ -91,7 +91,7 @@ def test_babble_of_silence_is_silence():
     assert not augment.babble(RATE, [np.zeros(100, np.float32)] * 3, np.random.default_rng(0)).any()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seeds, st.integers(1, RATE), st.integers(1, RATE))
 def test_a_crowd_of_any_length_is_heard(seed, samples, crowd):
     x, others = noise(samples), noise(crowd, seed=1)
@@ -113,7 +113,7 @@ def test_a_band_keeps_what_is_inside_and_removes_what_is_outside():
         assert change > -1 if inside else change < -25, f"{hz} Hz: {change:.1f} dB"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(100, RATE), st.floats(0.92, 1.08))
 def test_speed_changes_the_length_by_its_factor(samples, factor):
     assert len(augment.change_speed(noise(samples), factor)) == pytest.approx(samples / factor, abs=1.5)
@@ -124,7 +124,7 @@ def test_speed_changes_the_pitch_too():
     assert spectrum.argmax() * RATE / 8000 == pytest.approx(1250, abs=4)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seeds, st.integers(1, 3 * RATE), st.floats(0.01, 2.0))
 def test_a_crop_is_a_piece_and_leaves_at_least_the_limit(seed, samples, shortest):
     x = np.arange(samples, dtype=np.float32)  # each sample tells its place

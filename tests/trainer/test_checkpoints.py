@@ -86,7 +86,7 @@ def test_another_kind_is_refused(tmp_path):
 values = st.recursive(st.none() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=40) | values.map(lambda v: json.dumps(v).encode()))
 @example(b"")
 @example(b'{"kind": "speech"')

@@ -221,7 +221,7 @@ def test_the_papers_shares_are_those_of_the_classes_without_excited(whole):
     assert shares == pytest.approx([38.04, 24.57, 24.14, 13.24], abs=0.0101)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), min_size=1))
 def test_any_words_come_back_as_they_are(tmp_path, text):
     name = "Ses01F_impro01_F000"

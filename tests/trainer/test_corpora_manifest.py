@@ -259,7 +259,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=4))
 def test_any_words_and_labels_come_back_as_they_are(load, suffix, rows):
     found = load(written([{"transcript": words, "label": label} for words, label in rows], suffix), f"calls{suffix}")

@@ -77,7 +77,7 @@ def test_a_folder_without_tweets_is_refused(tmp_path):
         semeval.load(tmp_path)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(st.characters(exclude_characters="\r\n\t\\", exclude_categories=["Cs"]), min_size=1))
 def test_any_words_come_back_as_they_are(tmp_path, text):
     (found,) = tweets(tmp_path, f"1\tneutral\t{text}\n")

@@ -130,7 +130,7 @@ def test_another_kind_of_model_is_refused(folder, name, revision):
         ctranslate2.read(path)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_file_cut_anywhere_is_refused(folder, data):
     whole = binary({"a/b": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.array(4, np.int16)})

@@ -28,7 +28,7 @@ def rows(count: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(count, SPEECH), torch.randn(count, TEXT)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(-1e4, 1e4), st.sampled_from([VOICE, WORDS, (0.0, 0.0)]))
 def test_what_an_absent_branch_says_does_not_matter(network, other, flags):
     speech, text = rows()

@@ -61,7 +61,6 @@ def test_too_little_confidence_is_an_error_too():
 finite = st.integers(-500, 500).map(float)
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 5), st.just(4)), elements=finite), finite)
 def test_softmax_gives_probabilities_that_a_shift_does_not_change(logits, shift):
     found = metrics.softmax(logits)
@@ -105,7 +104,7 @@ def test_scores_by_hand():
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label")
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_scores_are_sklearns_over_the_classes_that_there_are(data):
     truth, guess = drawn(data)
@@ -116,7 +115,7 @@ def test_scores_are_sklearns_over_the_classes_that_there_are(data):
     assert found["f1"] == pytest.approx(f1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_confusion_counts_rows_of_truth_and_columns_of_guesses(data):
     truth, guess = drawn(data)
@@ -126,7 +125,7 @@ def test_confusion_counts_rows_of_truth_and_columns_of_guesses(data):
         assert counts[i, j] == np.sum((truth == i) & (guess == j))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_scores_of_a_confusion_matrix_are_those_of_its_answers(data):
     # What the intervals are drawn with, for speed, must be the very scores that they are of.

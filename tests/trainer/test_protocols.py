@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import CorpusError
@@ -43,7 +43,6 @@ def corpora(draw):
     return draw(st.permutations(voices(names))), folds
 
 
-@settings(deadline=None)
 @given(corpora())
 def test_no_speaker_is_in_two_folds_and_every_corpus_is_in_all(case):
     check(*case)
@@ -107,7 +106,6 @@ def check_each_is_tested_once(folds: list[Fold], count: int) -> None:
         np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.test])), np.arange(count))
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 4), st.integers(2, 12), st.integers(0, 3))
 def test_shuffled_parts_are_alike_and_of_the_seed(speakers, clips, folds, seed):
     utterances = talks(speakers, clips)
@@ -129,7 +127,6 @@ def test_the_papers_ten_shuffled_parts_mix_speakers_and_depend_on_the_seed():
     assert {speakers[i] for i in one[0].train} & {speakers[i] for i in one[0].test}
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 4), st.data())
 def test_no_speaker_is_trained_on_and_tested(speakers, clips, data):
     utterances = data.draw(st.permutations(talks(speakers, clips)))

@@ -87,7 +87,7 @@ def nearest_period(hertz: float) -> float:
     return max(0.01, 0.6 * hertz / SAMPLE_RATE)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(85, 400), st.floats(0, 3))
 def test_pitch_of_a_harmonic_tone(hertz, phase):
     partials = np.arange(1, int(4000 / hertz) + 1)[:, None]
@@ -117,7 +117,7 @@ def test_voiced_are_tones_but_neither_noise_nor_the_lowest_voices():
     assert contour(voice(90), "f0").max() == 0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(63, 500), st.floats(0, 1)), min_size=1, max_size=12))
 @example([(100, 0.9), (200, 0.1), (100, 0.9), (200, 0.9), (300, 0.9), (100, 0.1), (100, 0.9)])
 def test_f0_drops_lone_frames_and_averages_with_the_frame_before(frames):
@@ -207,7 +207,7 @@ def test_silence_and_constants_are_finite_and_unvoiced(fill):
 values = st.floats(-100, 100, width=32) | st.sampled_from([0.0, 1.0])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(arrays(np.float32, st.integers(1, 40), elements=values))
 @example(np.full(30, 0.1, np.float32))
 @example(np.zeros(1, np.float32))
@@ -254,7 +254,7 @@ def test_windows_are_functionals_of_300_ms_every_30_ms(speech):
         torch.testing.assert_close(windows[:, i], alone, atol=1e-3, rtol=1e-3)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 12 * SAMPLE_RATE))
 @example(1)
 @example(FRAME - 1)

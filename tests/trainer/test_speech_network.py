@@ -22,7 +22,7 @@ def test_pooling_is_mean_and_deviation():
     torch.testing.assert_close(found[:, :, WIDTH:], hidden.std(2, correction=0))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.booleans(), min_size=3, max_size=12), st.floats(-1e3, 1e3))
 def test_pooling_ignores_states_that_are_not_spoken(flags, other):
     spoken = torch.tensor([[*map(float, flags), 1.0]])

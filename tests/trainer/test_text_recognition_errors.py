@@ -157,7 +157,7 @@ def test_a_lost_word_leaves_its_mark_to_the_one_before(monkeypatch):
 
 
 @given(st.lists(st.text(), max_size=5))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_rate_zero_changes_nothing(sentences):
     assert simulator(SENTENCES[:20], rate=0).corrupt(sentences) == sentences
 
@@ -185,7 +185,7 @@ def test_a_rate_that_is_none_is_refused(rate):
         simulator(rate=rate)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.text(), max_size=4), st.integers(0, 100), st.sampled_from([0.06, 0.5]))
 def test_any_text_is_heard_as_text(sentences, seed, rate):
     heard = simulator(sentences, rate=rate, seed=seed).corrupt([*sentences, "She saw it", ""])

@@ -101,7 +101,7 @@ def test_greedy_decoding_is_transformers_own(tiny_whisper, full, decoder):
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 59), min_size=2, max_size=9), st.data())
 def test_token_by_token_is_all_at_once(stitched, decoder, tokens, data):
     _, bias, *cross = stitched(waveform(SAMPLE_RATE))
@@ -130,7 +130,7 @@ lengths = st.integers(STATE, 30 * SAMPLE_RATE) | st.sampled_from([STATE, 29 * SA
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(lengths)
 def test_stitched_positions_are_whole_pools_of_which_the_silent_ones_count_more(stitched, samples):
     hidden, bias, *cross = stitched(waveform(samples))
@@ -168,7 +168,7 @@ def test_a_batch_is_that_of_each(kind, request):
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.floats(0.1, 2.0))
 def test_gain_does_not_change_what_is_encoded(stitched, gain):
     x = waveform(SAMPLE_RATE)

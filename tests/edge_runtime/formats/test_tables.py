@@ -58,7 +58,7 @@ def test_a_clock_for_subtitles_has_hours_and_one_for_axes_no_fractions() -> None
     assert clock(12.7, decimals=0) == "0:13"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(timelines())
 def test_csv_is_read_back(found: list[Segment]) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_table.render(found, LABELS), newline="")))
@@ -81,7 +81,7 @@ def cues(text: str) -> list[list[str]]:
     return [block.split("\n") for block in blocks]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(timelines())
 def test_webvtt_has_a_cue_of_two_lines_for_each_whatever_is_said(found: list[Segment]) -> None:
     blocks = cues(webvtt.render(found))
@@ -115,7 +115,7 @@ def read_textgrid(text: str) -> tuple[float, dict[str, list[tuple[float, float, 
     return end, tiers  # type: ignore[return-value]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(timelines(), st.integers(0, 3_000))
 def test_a_textgrid_covers_the_recording_without_gaps_and_keeps_the_words(found: list[Segment], more_ms: int) -> None:
     duration = (found[-1].end_s if found else 1.0) + more_ms / 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ from tests.tiny_bundle import build, stated  # noqa: E402
 REPOSITORY = TESTS.parent
 NOBODY = 65_534
 Change = Callable[[dict[str, Any]], Any]
+
+# What is run in the background may have been started with Ctrl-C ignored, and all that it starts would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, however slow or busy the machine is.
 settings.register_profile("tests", derandomize=True, deadline=None)

@@ -251,7 +251,9 @@ def _interrupts(asked: list[int]) -> Iterator[None]:
             raise Interrupted(number)
         asked.append(number)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Whoever started us may have asked to ignore them, as a script's `&` does.
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     finally:

@@ -164,6 +164,15 @@ def test_signals_mean_afterwards_what_they_meant_before(tmp_path, befalls):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+def test_what_was_to_be_ignored_when_it_was_started_is_ignored_while_it_trains(tmp_path):
+    network, before = Network(cut_at=2, befalls=asked), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        loop.train(network, examples(), SCHEDULE, out=tmp_path, seed=0, quiet=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert network.steps == 10
+
+
 def test_it_trains_in_a_thread_too_which_gets_no_signals(tmp_path):
     network, rows = Network(), examples()
     thread = threading.Thread(target=loop.train, args=(network, rows, SCHEDULE), kwargs={"out": tmp_path, "seed": 0})

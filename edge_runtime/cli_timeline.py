@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -112,7 +114,11 @@ def _check(file: str, wanted: dict[str, str], *, as_json: bool, embed_audio: boo
         raise typer.BadParameter(f"--{' and --'.join(printed)} would all be printed; give the others a FILE")
     if embed_audio and "html" not in wanted:
         raise typer.BadParameter("--embed-audio is for the page that --html writes")
-    for to in (Path(to) for to in wanted.values() if to != STDOUT):
+    named = [Path(to) for to in wanted.values() if to != STDOUT]
+    for place, times in Counter(os.path.realpath(to) for to in named).items():
+        if times > 1 and not Path(place).is_char_device():  # of /dev/null all may be written
+            raise typer.BadParameter(f"{place}: is named for more than one kind of file; name one file for each")
+    for to in named:
         with suppress(OSError):  # neither has to be there
             if to.samefile(file):
                 raise typer.BadParameter(f"{to}: is the recording itself; name another file to write")

@@ -156,3 +156,13 @@ def test_wrong_usage_is_said_before_any_work(run: Run, arguments: list[str], mes
     done = run("missing.wav", *arguments)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_one_file_for_two_kinds_is_refused_before_it_is_written(jfk: Path, tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept.csv", tmp_path / "link.vtt"
+    kept.write_text("old")
+    link.symlink_to(kept)
+    done = CliRunner().invoke(app, ["timeline", str(jfk), "--csv", str(kept), "--vtt", str(link)])
+    assert done.exit_code == 2
+    assert "one file for each" in " ".join(done.output.split())
+    assert kept.read_text() == "old"

@@ -15,9 +15,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
 if TYPE_CHECKING:
-    from edge_runtime.audio import Audio
-    from edge_runtime.bundle import Bundle
-    from edge_runtime.dialogue_reward import DialogueReward
+    from edge_runtime.audio.recording import Audio
+    from edge_runtime.bundle.bundle import Bundle
     from edge_runtime.errors import (
         AudioError,
         AudioNotFoundError,
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from edge_runtime.live import Event, Stream
     from edge_runtime.pipeline import IEmoNet
     from edge_runtime.prediction import Prediction, Scores, Segment
-    from edge_runtime.reward import EmotionValues
+    from edge_runtime.rewards.dialogue_reward import DialogueReward
+    from edge_runtime.rewards.reward import EmotionValues
     from edge_runtime.timeline import Timeline
 
 __all__ = [
@@ -63,10 +63,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Audio": "audio",
-    "Bundle": "bundle",
-    "DialogueReward": "dialogue_reward",
-    "EmotionValues": "reward",
+    "Audio": "audio.recording",
+    "Bundle": "bundle.bundle",
+    "DialogueReward": "rewards.dialogue_reward",
+    "EmotionValues": "rewards.reward",
     "Event": "live",
     "IEmoNet": "pipeline",
     "Prediction": "prediction",

@@ -9,13 +9,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_runtime.audio import SAMPLE_RATE
-from edge_runtime.classifier import UtteranceClassifier
-from edge_runtime.inputs import SupportsArray, array_of, as_float, check_form, rate_of
+from edge_runtime.audio.inputs import SupportsArray, array_of, as_float, check_form, rate_of
+from edge_runtime.audio.recording import SAMPLE_RATE
+from edge_runtime.audio.resample import Resampler
+from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.inference.segmenter import Segmenter, Utterance
+from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Segment
-from edge_runtime.resample import Resampler
-from edge_runtime.segment import Segmenter, Utterance
-from edge_runtime.session import Session
 
 
 @dataclass(frozen=True)

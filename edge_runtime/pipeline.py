@@ -9,18 +9,18 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from edge_runtime.audio import SAMPLE_RATE, Audio, Recording
-from edge_runtime.bundle import Bundle
-from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
+from edge_runtime.audio.inputs import check_text, is_many
+from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
+from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.locate import locate
 from edge_runtime.errors import BundleError
-from edge_runtime.inputs import check_text, is_many
+from edge_runtime.inference.classifier import Timings, UtteranceClassifier, stopwatch
+from edge_runtime.inference.segmenter import LONGEST_S, Utterance, utterances
+from edge_runtime.inference.session import Session, thread_budget
+from edge_runtime.inference.vad import STATE, VoiceActivity
 from edge_runtime.live import Stream
-from edge_runtime.locate import locate
 from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
-from edge_runtime.segment import LONGEST_S, Utterance, utterances
-from edge_runtime.session import Session, thread_budget
 from edge_runtime.timeline import Channels, Timeline
-from edge_runtime.vad import STATE, VoiceActivity
 
 Item = TypeVar("Item")
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from edge_runtime.audio import Recording
-from edge_runtime.classifier import UtteranceClassifier
+from edge_runtime.audio.recording import Recording
+from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.inference.segmenter import Segmenter, Utterance
+from edge_runtime.inference.session import Session
 from edge_runtime.prediction import DOUBTFUL, Segment, doubt
-from edge_runtime.segment import Segmenter, Utterance
-from edge_runtime.session import Session
 
 Channels = Literal["mix", "split"]
 

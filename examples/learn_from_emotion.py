@@ -18,8 +18,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from edge_runtime.dialogue_env import DialogueEnv, Form, some_effects
-from edge_runtime.interlocutor import LABELS, Temper
+from edge_runtime.rewards.dialogue_env import DialogueEnv, Form, some_effects
+from edge_runtime.rewards.user_simulator import LABELS, Temper
 
 FORMS: dict[Form, str] = {
     "posterior": "posterior: Σ f·P",

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_runtime.command import FAILED, complain
+from edge_runtime.cli.command import FAILED, complain
+from edge_runtime.cli.interrupts import after_cleaning_up
+from edge_runtime.cli.json_output import print_json
+from edge_runtime.cli.printable import visible
 from edge_runtime.errors import IEmoNetError
-from edge_runtime.interrupts import after_cleaning_up
-from edge_runtime.json_output import print_json
-from edge_runtime.visible import visible
 from export.__main__ import main
-from export.comparison import compare
-from export.inspection import inspect
+from export.commands.compare import compare
+from export.commands.inspect import inspect
 
 if TYPE_CHECKING:
-    from export.precision.recipe import Recipe
-    from export.samples import Samples
+    from export.evaluation.data import Samples
+    from export.quantization.config import Recipe
 
 __all__ = ["app", "main"]
 
@@ -114,17 +114,17 @@ def onnx(
     """Export a bundle from checkpoints and pretrained weights, and check that it still is what was trained."""
     if out is None and checkpoints != CHECKPOINTS:
         raise typer.BadParameter("name the bundle's folder with --out; models/en-tiny-* are the recipe's")
-    from export import bundle, parts  # noqa: PLC0415 - torch is slow to import
-    from export.limits import Limits  # noqa: PLC0415
+    from export import build, components  # noqa: PLC0415
+    from export.evaluation.limits import Limits  # noqa: PLC0415
 
     recipe = _recipe({"int8": int8, "fp32": fp32, "fp16": fp16, "int4": int4}, machine, calibrate)
     target = out or Path("models") / f"en-tiny-{recipe.precision}"
     names = _renamed(renamed)
-    labels = parts.labels_of(checkpoints, names)
-    bundle.check_target(target, force=force)
-    sources = bundle.Sources(weights, checkpoints, whisper or bundle.WHISPER, language, names)
+    labels = components.labels_of(checkpoints, names)
+    build.check_target(target, force=force)
+    sources = build.Sources(weights, checkpoints, whisper or build.WHISPER, language, names)
     with after_cleaning_up():
-        manifest = bundle.build(
+        manifest = build.build(
             sources,
             target,
             name=target.name,
@@ -170,8 +170,8 @@ def swap(
     force: Force = False,
 ) -> None:
     """Replace voice, words or recogniser of a bundle, check what is new, and say whether fusion needs training."""
-    from edge_runtime.bundle import Bundle  # noqa: PLC0415
-    from export.limits import Limits  # noqa: PLC0415 - torch is slow to import
+    from edge_runtime.bundle.bundle import Bundle  # noqa: PLC0415
+    from export.evaluation.limits import Limits  # noqa: PLC0415 - torch is slow to import
     from export.swap import Replacement  # noqa: PLC0415
     from export.swap import swap as make  # noqa: PLC0415
 
@@ -202,7 +202,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a bundle again: every checksum, every graph, and whether it says here what it said when it was made."""
-    from export.check import check  # noqa: PLC0415 - onnxruntime is slow to import
+    from export.evaluation.check import check  # noqa: PLC0415 - onnxruntime is slow to import
 
     found = check(bundle)
     if as_json:
@@ -228,7 +228,7 @@ def _renamed(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _recipe(asked: dict[str, bool], machine: str, calibrate: Path | None) -> Recipe:
-    from export.precision.recipe import Recipe, machine_at_hand  # noqa: PLC0415 - onnxruntime is slow to import
+    from export.quantization.config import Recipe, machine_at_hand  # noqa: PLC0415 - onnxruntime is slow to import
 
     wanted = [name for name, yes in asked.items() if yes] or ["int8"]
     if len(wanted) > 1:
@@ -245,19 +245,19 @@ def _samples(
 ) -> Samples | None:
     if corpus is None:
         return None
-    from export import samples  # noqa: PLC0415 - torch is slow to import
+    from export.evaluation import data  # noqa: PLC0415 - torch is slow to import
 
-    parts = samples.LEARNED if train else samples.MEASURED
-    found = samples.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names, parts=parts)
-    return found if train else samples.with_sentences(found)
+    components = data.LEARNED if train else data.MEASURED
+    found = data.of_corpus(corpus, labels, limit=limit, seed=0, renamed=names, parts=components)
+    return found if train else data.with_sentences(found)
 
 
 def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | None:
     """Return recordings that a run was trained on; None of what no run made, or where they are no longer there."""
-    from export import samples  # noqa: PLC0415 - torch is slow to import
+    from export.evaluation import data  # noqa: PLC0415 - torch is slow to import
 
     try:
-        found = samples.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
+        found = data.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
     except (IEmoNetError, OSError) as error:
         complain(
             "export",
@@ -265,7 +265,7 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
             "--evaluate names where it is now",
         )
         return None
-    return samples.with_sentences(found) if found else None
+    return data.with_sentences(found) if found else None
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The card of what ``trainer fit`` made of somebody's corpus: its figures are in ``trainer.experiment.results``."""
+"""The card of what ``trainer fit`` made of somebody's corpus: its figures are in ``trainer.experiment.report``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from export import card_parts
 from export.card_parts import CALIBRATION, ENGLISH, MISUSE, calibrated, credited, provenance, table
-from trainer.corpora import catalogue
+from trainer.corpora import registry
 
 UNKNOWN = "unknown"
 ROLES = {"speech": "the voice branch", "text": "the words branch", "fusion": "fusion"}
@@ -53,7 +53,7 @@ def corpora(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _corpus(name: str, role: str, source: str) -> dict[str, str]:
-    corpus = catalogue.named(name)
+    corpus = registry.named(name)
     credit = f" ({corpus.credit})" if corpus.credit else ""
     return {"ingredient": corpus.title + credit, "role": role, "licence": corpus.licence, "source": source}
 
@@ -128,7 +128,7 @@ def _data(made: Mapping[str, Any]) -> str:
     for name, entry in made["speech"]["corpora"].items():
         counts = entry["labels"]
         each = ", ".join(f"{label} {count}" for label, count in counts.items())
-        lines.append(f"- {catalogue.named(name).title}: {sum(counts.values())} utterances ({each}).")
+        lines.append(f"- {registry.named(name).title}: {sum(counts.values())} utterances ({each}).")
     lines.append(f"- Transcripts: {WRITTEN[made['text']['transcripts']]}.")
     return "\n".join(lines)
 

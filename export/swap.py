@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from edge_runtime.bundle import SCHEMA, Bundle
+from edge_runtime.bundle.bundle import SCHEMA, Bundle
 from edge_runtime.errors import ExportError
-from edge_runtime.session import Session
-from export import card, parts, recogniser, samples
-from export.bundle import calibration_feeds, check_target, part_facts, provenance
-from export.composition import Composition, Heard, add_product, add_recogniser, add_speech, add_text
-from export.limits import STRICT, Limits
-from export.precision.recipe import Recipe
-from export.samples import Samples
-from export.writer import Writer
+from edge_runtime.inference.session import Session
+from export import components, model_card
+from export.assemble import Composition, Heard, add_product, add_recogniser, add_speech, add_text
+from export.build import calibration_feeds, check_target, part_facts, provenance
+from export.bundle_writer import Writer
+from export.evaluation import data
+from export.evaluation.data import Samples
+from export.evaluation.limits import STRICT, Limits
+from export.graphs import recogniser
+from export.quantization.config import Recipe
 from trainer import checkpoints
 from trainer.folders import replacing
 from trainer.speech.network import SpeechEmotion
@@ -87,7 +89,7 @@ def swap(
     check_target(target, force=force)
     torch.manual_seed(0)  # examples to trace with, so that the same parts give the same bytes
     bundle = Bundle.read(base)
-    items = tried or samples.built_in()
+    items = tried or data.built_in()
     made, facts = _composed(bundle, new, items)
     kept = {slot: entry for slot, entry in bundle.slots.items() if slot not in made.slots}
     with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
@@ -113,7 +115,7 @@ def swap(
             "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
         }
         writer.verify(manifest, made, items, limits)
-        (scratch / card.FILE).write_text(card.render(manifest), encoding="utf-8")
+        (scratch / model_card.FILE).write_text(model_card.render(manifest), encoding="utf-8")
     return manifest
 
 
@@ -134,12 +136,12 @@ def _composed(bundle: Bundle, new: Replacement, items: Samples) -> tuple[Composi
         _add_whisper(made, bundle, new, Heard(items, vad))
         origins[Path(new.whisper).name] = provenance(new.whisper)
     if new.speech is not None and vad is not None:
-        network, configs["speech"] = parts.load_speech(new.speech)
+        network, configs["speech"] = components.load_speech(new.speech)
         digests["speech"] = checkpoints.digest(new.speech)
         states = _states(bundle, Heard(items, vad)) if isinstance(network, SpeechEmotion) else None
         add_speech(made, network, Heard(items, vad), states)
     if new.text is not None:
-        words = parts.any_text(new.text, bundle.labels, new.renamed)
+        words = components.any_text(new.text, bundle.labels, new.renamed)
         configs["text"], digests["text"] = words.config, words.digest
         add_text(made, words.network, words.tokenizer, items)
     for part, config in configs.items():
@@ -154,7 +156,7 @@ def _composed(bundle: Bundle, new: Replacement, items: Samples) -> tuple[Composi
     facts = {
         "provenance": {part: part_facts(config, digests[part]) for part, config in configs.items()},
         "metrics": {part: config["metrics"] for part, config in configs.items()},
-        "credits": card.credits_of(configs, origins) if configs or origins else [],
+        "credits": model_card.credits_of(configs, origins) if configs or origins else [],
     }
     return made, facts
 

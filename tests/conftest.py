@@ -21,7 +21,7 @@ TESTS = Path(__file__).resolve().parent
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != TESTS]
 
 from edge_runtime import IEmoNet  # noqa: E402 - only now is it the real one
-from edge_runtime.bundle import MANIFEST  # noqa: E402
+from edge_runtime.bundle.bundle import MANIFEST  # noqa: E402
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401 - pytest finds them here
 from tests.tiny_bundle import build, stated  # noqa: E402
 

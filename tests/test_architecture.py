@@ -91,7 +91,7 @@ def test_a_folder_of_the_trainer_imports_what_the_page_says(folder: str) -> None
 def test_branches_read_nothing_of_the_experiment_but_settings() -> None:
     branches = [others for module, others in OURS.items() if place(module) in {f"trainer.{b}" for b in BRANCHES}]
     assert {other for others in branches for other in others if place(other) == "trainer.experiment"} == {
-        "trainer.experiment.settings"
+        "trainer.config"
     }
 
 
@@ -108,4 +108,4 @@ def test_no_module_imports_itself_through_others() -> None:
 
 def test_gymnasium_is_needed_by_one_module_alone() -> None:
     users = {module for module, found in IMPORTS.items() if any(name.split(".")[0] == "gymnasium" for name in found)}
-    assert users == {"edge_runtime.dialogue_env"}
+    assert users == {"edge_runtime.rewards.dialogue_env"}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.environments import quiet
+from benchmarks.baselines.environments import quiet
 
 SWITCH = "ORT_DISABLE_TELEMETRY"
-CLASSIFY = "from edge_runtime.cli import main; main()"
+CLASSIFY = "from edge_runtime.cli.app import main; main()"
 SERVICE = """
 import sys, time
 from edge_runtime import IEmoNet
@@ -95,7 +95,9 @@ def test_home_that_cannot_be_written_gives_no_warning(run: Run, jfk: Path, argum
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", ["edge_runtime.pipeline", "export.precision.layers", "benchmarks.export_fusions"])
+@pytest.mark.parametrize(
+    "module", ["edge_runtime.pipeline", "export.quantization.layers", "benchmarks.precision.fusions"]
+)
 def test_telemetry_is_off_before_onnxruntime_is_imported(run: Run, repository: Path, module: str) -> None:
     code = f"""
 import os, sys

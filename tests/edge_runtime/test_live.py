@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import AudioError, Event, IEmoNet, Segment, live
+from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.live import Stream
-from edge_runtime.segment import Utterance
 
 RATE = 16_000
 

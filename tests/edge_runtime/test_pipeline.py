@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction, Segment, pipeline
-from edge_runtime.bundle import SLOTS
+from edge_runtime.bundle.bundle import SLOTS
+from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
-from edge_runtime.segment import Utterance
 
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 RATE = 16_000

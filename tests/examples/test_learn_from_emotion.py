@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from edge_runtime.interlocutor import Temper
+from edge_runtime.rewards.user_simulator import Temper
 from examples.learn_from_emotion import learn
 
 

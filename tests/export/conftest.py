@@ -37,15 +37,15 @@ def run() -> Callable[..., list[np.ndarray]]:
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try bundles on less than is built in: random networks gain nothing by more."""
-    from export import samples
+    from export.evaluation import data
 
-    everything = samples.built_in
+    everything = data.built_in
 
-    def few() -> samples.Samples:
+    def few() -> data.Samples:
         built_in = everything()
-        return samples.Samples(built_in.source, [*built_in.items[:2], *built_in.items[-6:]])
+        return data.Samples(built_in.source, [*built_in.items[:2], *built_in.items[-6:]])
 
-    monkeypatch.setattr(samples, "built_in", few)
+    monkeypatch.setattr(data, "built_in", few)
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def run_figures(numbers: count) -> dict[str, Any]:
 @pytest.fixture
 def run_configs() -> dict[str, dict[str, Any]]:
     """Return the configs of checkpoints of a run on somebody's corpus."""
-    from trainer.experiment.settings import Fusion, Speech, Text
+    from trainer.config import Fusion, Speech, Text
 
     numbers = count(1)
     parts = {"speech": Speech(), "text": Text(), "fusion": Fusion(block="evidence")}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from export import card
+from export import model_card
 
 HUB = {"name": "bert", "origin": "hub", "hub": "some/bert", "revision": "c0de", "licence": "Zlib", "credit": "BERT"}
 FOLDER = {"name": "my-bert", "origin": "folder", "licence": "unknown", "credit": "my-bert"}
@@ -13,14 +13,14 @@ PARTS = ("speech", "text", "fusion")
 
 def card_of(configs, sources=()) -> str:
     """Return the card of the bundle that checkpoints with these configs make."""
-    return card.render(
+    return model_card.render(
         {
             "name": "my-bundle",
             "version": "9.8.7",
             "labels": configs["speech"]["labels"],
             "metrics": {part: config["metrics"] for part, config in configs.items()},
             "provenance": configs,
-            "credits": card.credits_of(configs, {source["name"]: source for source in sources}),
+            "credits": model_card.credits_of(configs, {source["name"]: source for source in sources}),
             "toolchain": {"python": "3.99", "torch": "77.0"},
         }
     )

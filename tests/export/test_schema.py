@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edge_runtime import Bundle, BundleError
-from edge_runtime.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES
+from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES
 from export import schema
 from tests import tiny_bundle as tiny
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import IEmoNet
-from edge_runtime.bundle import Bundle
+from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.errors import BundleNotFoundError, CheckpointError, ExportError
-from export.bundle import VERSION, Sources, build
-from export.precision.recipe import Recipe
+from export.build import VERSION, Sources, build
+from export.quantization.config import Recipe
 from export.swap import Replacement, swap
 from tests.export.conftest import write_checkpoints
-from tests.export.test_finetuned import write_classifier
+from tests.export.test_hf_classifier import write_classifier
 from trainer import checkpoints
 from trainer.speech import bilstm
 from trainer.speech.bilstm import AttentionBiLSTM

@@ -12,10 +12,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from edge_runtime.audio import Recording
+from edge_runtime.audio.recording import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError, CorpusError
-from trainer.corpora.records import Utterance
 from trainer.corpora.trainable import places
+from trainer.corpora.utterance import Utterance
 
 NAMED = 3
 """So many bad files are named in an error; the rest are counted."""

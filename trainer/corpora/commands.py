@@ -13,11 +13,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edge_runtime.interrupts import after_cleaning_up
-from edge_runtime.json_output import print_json
-from edge_runtime.visible import visible
+from edge_runtime.cli.interrupts import after_cleaning_up
+from edge_runtime.cli.json_output import print_json
+from edge_runtime.cli.printable import visible
 from trainer.console import Console
-from trainer.corpora import catalogue, synthetic, trainable
+from trainer.corpora import registry, synthetic, trainable
 from trainer.corpora.check import Check, Fault, examine, usable
 from trainer.corpora.trainable import Use
 from trainer.protocols import PROTOCOLS
@@ -46,17 +46,17 @@ def list_corpora(as_json: AsJson = False) -> None:
             "credit": corpus.credit,
             "modalities": corpus.modalities,
             "labels": corpus.labels,
-            "counts": catalogue.expected(corpus),
+            "counts": registry.expected(corpus),
             "protocol": corpus.protocol,
         }
-        for corpus in catalogue.CORPORA
+        for corpus in registry.CORPORA
     ]
     if as_json:
         print_json(corpora, indent=2)
         return
     table = Table("name", "corpus", "utterances", show_lines=True)
-    for corpus in catalogue.CORPORA:
-        number = sum(sum(counts.values()) for counts in catalogue.expected(corpus).values())
+    for corpus in registry.CORPORA:
+        number = sum(sum(counts.values()) for counts in registry.expected(corpus).values())
         about = (
             "; ".join(filter(None, (corpus.title, corpus.credit))),
             f"licence: {corpus.licence}",
@@ -94,18 +94,18 @@ def check(
         raise typer.BadParameter(f"--only {only!r}: use speech or text")
     if protocol not in {None, *PROTOCOLS}:
         raise typer.BadParameter(f"--protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
-    options = catalogue.Reading(
+    options = registry.Reading(
         label_map=label_map(renamed or []), merge_excited=merge_excited, shortest_s=shortest, longest_s=longest
     )
-    found = catalogue.named(corpus) if corpus else catalogue.detect(path)
-    utterances = catalogue.read(path, corpus=found, options=options)
-    result = examine(utterances, expected=catalogue.expected(found, options), progress=sys.stderr.isatty())
+    found = registry.named(corpus) if corpus else registry.detect(path)
+    utterances = registry.read(path, corpus=found, options=options)
+    result = examine(utterances, expected=registry.expected(found, options), progress=sys.stderr.isatty())
     voice, words = trainable.modalities(found.name, utterances)
     use = Use(voice and only != "text", words and only != "speech", protocol)
     kept = utterances
     if skip_bad:
         kept = trainable.complete(found.name, usable(utterances, result, skip=True), use)
-    problems = trainable.problems(found.name, kept, catalogue.classes(found, kept), use)
+    problems = trainable.problems(found.name, kept, registry.classes(found, kept), use)
     how = trainable.how_divided(found.name, kept, use)
     notes = [*trainable.notes(found.name, kept), *result.notes]
     fine = not problems and (skip_bad or result.fine)
@@ -164,7 +164,7 @@ def label_map(pairs: list[str]) -> dict[str, str]:
     return result
 
 
-def _print(corpus: catalogue.Corpus, result: Check) -> None:
+def _print(corpus: registry.Corpus, result: Check) -> None:
     console = Console()
     table = Table(title=corpus.title, show_header=False)
     table.add_row("utterances", f"{result.utterances:,}")

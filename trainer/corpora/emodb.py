@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edge_runtime.audio.input_files import SUFFIXES
 from edge_runtime.errors import CorpusError
-from edge_runtime.recordings import SUFFIXES
 from trainer.corpora.files import files_below
-from trainer.corpora.records import Utterance
+from trainer.corpora.utterance import Utterance
 
 EMOTIONS = {
     "N": "neutral",

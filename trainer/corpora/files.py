@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
-from edge_runtime.paths import is_missing, why
+from edge_runtime.system.paths import is_missing, why
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:

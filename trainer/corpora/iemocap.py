@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
-from trainer.corpora.records import LABELS, Utterance
+from trainer.corpora.utterance import LABELS, Utterance
 
 RELEASE = "IEMOCAP_full_release"
 EMOTIONS = {

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import CorpusError
-from edge_runtime.paths import why
-from trainer.corpora.records import Utterance, relabel
+from edge_runtime.system.paths import why
+from trainer.corpora.utterance import Utterance, relabel
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t;,"}
 """The usual one first; spreadsheets write the others, by country and by format."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.errors import CorpusError
-from trainer.corpora.records import Utterance
+from trainer.corpora.utterance import Utterance
 
 EMOTIONS = {"neutral": "neutral", "joy": "happy", "sadness": "sad", "anger": "angry"}
 FILES = {"train": "train_sent_emo.csv", "dev": "dev_sent_emo.csv", "test": "test_sent_emo.csv"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edge_runtime.audio.input_files import SUFFIXES
 from edge_runtime.errors import CorpusError
-from edge_runtime.recordings import SUFFIXES
 from trainer.corpora.files import files_below
-from trainer.corpora.records import Utterance
+from trainer.corpora.utterance import Utterance
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry"}
 NAME = re.compile(r"\d\d-\d\d-\d\d-\d\d-0[12]-\d\d-\d\d")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_runtime.errors import CorpusError
 from trainer.corpora.files import files_below
-from trainer.corpora.records import Utterance
+from trainer.corpora.utterance import Utterance
 
 SENTIMENTS = ("positive", "neutral", "negative")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")

@@ -17,7 +17,7 @@ import soxr
 from rich.console import Console
 from rich.progress import track
 
-from edge_runtime.audio import SAMPLE_RATE
+from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.errors import CorpusError
 from trainer.corpora.iemocap import RELEASE
 from trainer.folders import replacing

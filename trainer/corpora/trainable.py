@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_runtime.errors import CorpusError
-from trainer.corpora import catalogue
-from trainer.corpora.records import Utterance
+from trainer.corpora import registry
+from trainer.corpora.utterance import Utterance
 from trainer.protocols import Fold, plan
 
 LEAST = 5
@@ -50,7 +50,7 @@ class Use:
 
 def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool]:
     """Return whether voice and words are trained if nobody says otherwise: what the rows of a manifest have at all."""
-    known = catalogue.named(corpus).modalities
+    known = registry.named(corpus).modalities
     enough = any if corpus == "manifest" else all
     return (
         "voice" in known and enough(u.audio is not None for u in utterances),
@@ -139,7 +139,7 @@ def division(
     corpus: str, utterances: Sequence[Utterance], protocol: str | None = None, count: int | None = None
 ) -> tuple[str, int | None]:
     """Return the protocol and number of folds: those asked for, or the corpus' natural ones."""
-    natural = protocol or catalogue.protocol_of(catalogue.named(corpus), utterances)
+    natural = protocol or registry.protocol_of(registry.named(corpus), utterances)
     if count is None and natural == "speaker" and len({u.speaker for u in utterances}) > MANY:
         count = MANY
     return natural, count

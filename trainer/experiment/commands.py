@@ -15,14 +15,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from edge_runtime.errors import ConfigError, CorpusError
-from trainer.corpora import catalogue, check, trainable
-from trainer.corpora.catalogue import Reading
-from trainer.corpora.records import Utterance
+from trainer.config import Experiment, build
+from trainer.corpora import check, registry, trainable
+from trainer.corpora.registry import Reading
 from trainer.corpora.trainable import Use
+from trainer.corpora.utterance import Utterance
 from trainer.experiment import defaults
-from trainer.experiment.run import Dataset
-from trainer.experiment.settings import Experiment, build
-from trainer.experiment.unit import Say
+from trainer.experiment.cross_validation import Dataset
+from trainer.experiment.fold import Say
 
 WEIGHTS = Path("weights")
 """Where every command looks for pretrained weights unless it is told otherwise."""
@@ -51,7 +51,7 @@ def dataset(
 
     Args:
         path: a corpus' folder, or a manifest's file.
-        reading: see ``trainer.corpora.catalogue.Reading``.
+        reading: see ``trainer.corpora.registry.Reading``.
         voice: recordings are needed, so damaged ones matter; without, they are not looked at.
         words: transcripts are needed, so missing ones matter.
         skip_bad: leave out what is missing or damaged instead of refusing.
@@ -62,15 +62,15 @@ def dataset(
     Raises:
         CorpusError: not a corpus, or something in it is missing or damaged.
     """
-    corpus = catalogue.detect(path)
-    utterances = catalogue.read(path, corpus=corpus, options=reading)
+    corpus = registry.detect(path)
+    utterances = registry.read(path, corpus=corpus, options=reading)
     voice = voice and any(u.audio is not None for u in utterances)
     use = Use(voice, words and any(u.transcript for u in utterances), protocol)
     utterances = _complete(corpus.name, utterances, use, skip=skip_bad, say=say)
     if not voice:
         utterances = [replace(u, audio=None) for u in utterances]
     else:
-        found = check.examine(utterances, expected=catalogue.expected(corpus, reading), progress=not quiet)
+        found = check.examine(utterances, expected=registry.expected(corpus, reading), progress=not quiet)
         for difference in (*found.differences, *found.notes):
             say(f"note: {difference}")
         utterances = check.usable(utterances, found, skip=skip_bad)

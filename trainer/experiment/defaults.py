@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer.corpora import catalogue, trainable
-from trainer.corpora.records import Utterance
+from trainer.config import Experiment, Fusion, Speech, Text
+from trainer.corpora import registry, trainable
 from trainer.corpora.trainable import Use
-from trainer.experiment.settings import Experiment, Fusion, Speech, Text
+from trainer.corpora.utterance import Utterance
 
 TEXT = Text(encoder="minilm-l6", epochs=2, rate=5e-5, class_power=0.5, misheard=0.1)
 """Small and fast; its settings were chosen on held-out dialogues of MELD."""
@@ -43,4 +43,4 @@ def use(settings: Experiment) -> Use:
 
 def labels(corpus: str, utterances: Sequence[Utterance]) -> tuple[str, ...]:
     """Return the corpus' classes in its own order, or a manifest's labels."""
-    return catalogue.classes(catalogue.named(corpus), utterances)
+    return registry.classes(registry.named(corpus), utterances)

@@ -9,8 +9,8 @@ from typing import Any
 
 import dacite
 
-from trainer.corpora.catalogue import Reading
-from trainer.experiment.folder import CONFIG
+from trainer.corpora.registry import Reading
+from trainer.experiment.run_dir import CONFIG
 
 KEY = "source"
 
@@ -21,7 +21,7 @@ class Source:
 
     Attributes:
         path: its folder, or a manifest's file.
-        reading: see ``trainer.corpora.catalogue.Reading``.
+        reading: see ``trainer.corpora.registry.Reading``.
         skip_bad: what was missing or damaged was left out.
     """
 

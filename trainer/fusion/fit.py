@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer import calibration, checkpoints, loop, targets
-from trainer.corpora.records import LABELS, Utterance, label_ids
+from trainer import calibration, checkpoints, targets, training_loop
+from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import SHARES, Side, agreeing_pairs, training_pairs
 from trainer.metrics import report
@@ -42,7 +42,9 @@ class Settings:
     draws: int = 4
     smoothing: float = 0.05
     seed: int = 0
-    schedule: loop.Schedule = loop.Schedule(epochs=4, batch=64, rate=1e-3, decay=1e-2, save_minutes=None)
+    schedule: training_loop.Schedule = training_loop.Schedule(
+        epochs=4, batch=64, rate=1e-3, decay=1e-2, save_minutes=None
+    )
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,11 @@ def train_network(
     network.adopt(branch.classifier, words_classifier)
     target = targets.one_hot(pairs.labels, len(LABELS), smoothing=settings.smoothing)
     examples = [
-        {"speech_embedding": s, "text_embedding": t, "present": p, loop.TARGET: y}
+        {"speech_embedding": s, "text_embedding": t, "present": p, training_loop.TARGET: y}
         for s, t, p, y in zip(pairs.speech, pairs.text, pairs.present, target, strict=True)
     ]
     with tempfile.TemporaryDirectory() as scratch:
-        loop.train(network, examples, settings.schedule, out=Path(scratch), seed=settings.seed, quiet=True)
+        training_loop.train(network, examples, settings.schedule, out=Path(scratch), seed=settings.seed, quiet=True)
     return network
 
 
@@ -318,7 +320,7 @@ def fit(
     """
     branch, speech_config = speech_fit.restore(speech)
     network, texts, text_config = text_fit.restore(text)
-    schedule = loop.Schedule(**speech_config["settings"].pop("schedule"))
+    schedule = training_loop.Schedule(**speech_config["settings"].pop("schedule"))
     speech_settings = speech_fit.Settings(**speech_config["settings"], schedule=schedule)
     utterances = speech_fit.load(data)
     pooled = pooled_states(

@@ -14,16 +14,17 @@ from rich.console import Console
 from rich.progress import track
 from transformers import WhisperForConditionalGeneration
 
-from edge_runtime import mix
-from edge_runtime import vad as vad_module
-from edge_runtime.audio import SAMPLE_RATE, Recording
-from edge_runtime.session import Session
-from edge_runtime.vad import VoiceActivity, spoken_part
-from edge_runtime.writing import writing
-from trainer import augment, whisper
-from trainer.corpora.records import Utterance, checksum
+from edge_runtime.audio import mix
+from edge_runtime.audio.recording import SAMPLE_RATE, Recording
+from edge_runtime.inference import vad as vad_module
+from edge_runtime.inference.session import Session
+from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.system.writing import writing
+from trainer import augment
+from trainer.corpora.utterance import Utterance, checksum
+from trainer.pretrained import whisper
+from trainer.pretrained.download import provenance
 from trainer.speech.network import pool
-from trainer.weights import provenance
 
 Float = NDArray[np.float32]
 

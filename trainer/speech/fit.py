@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer import calibration, checkpoints, loop, targets, weights
+from trainer import calibration, checkpoints, targets, training_loop
 from trainer.corpora import emodb, ravdess
-from trainer.corpora.records import LABELS, Utterance, checksum, label_ids, summary
+from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, summary
 from trainer.metrics import report
+from trainer.pretrained import download
 from trainer.protocols import speaker_folds
 from trainer.speech.features import pooled_states
 from trainer.speech.network import SpeechEmotion
@@ -37,7 +38,9 @@ class Settings:
     copies: int = 5
     seed: int = 0
     smoothing: float = 0.1
-    schedule: loop.Schedule = loop.Schedule(epochs=8, batch=64, rate=7e-4, decay=1e-2, save_minutes=None)
+    schedule: training_loop.Schedule = training_loop.Schedule(
+        epochs=8, batch=64, rate=7e-4, decay=1e-2, save_minutes=None
+    )
 
 
 def load(data: Path) -> list[Utterance]:
@@ -55,9 +58,9 @@ def train_network(utterances: Sequence[Utterance], pooled: Float, settings: Sett
     network.standardise(rows)
     target = targets.one_hot(np.array(label_ids(utterances)), len(LABELS), smoothing=settings.smoothing)
     target *= targets.group_weights([(u.corpus, u.label) for u in utterances])[:, None]
-    examples = [{"pooled": row, loop.TARGET: target[i // copies]} for i, row in enumerate(rows.unbind(0))]
+    examples = [{"pooled": row, training_loop.TARGET: target[i // copies]} for i, row in enumerate(rows.unbind(0))]
     with tempfile.TemporaryDirectory() as scratch:  # seconds of work: nothing worth resuming
-        loop.train(network, examples, settings.schedule, out=Path(scratch), seed=seed, quiet=True)
+        training_loop.train(network, examples, settings.schedule, out=Path(scratch), seed=seed, quiet=True)
     return network
 
 
@@ -137,7 +140,7 @@ def fit(data: Path, pretrained: Path, out: Path, *, settings: Settings, cache: P
             }
             for corpus in ("ravdess", "emodb")
         },
-        "pretrained": {n: weights.provenance(pretrained / n) for n in ("whisper-tiny.en", "silero-vad")},
+        "pretrained": {n: download.provenance(pretrained / n) for n in ("whisper-tiny.en", "silero-vad")},
         "protocol": "speaker-exclusive 6-fold over both corpora; leave one corpus out; "
         "layers, pooling and conditions were chosen by these same folds",
         "metrics": measured,

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank
 
-from trainer.whisper import SAMPLE_RATE, level, sym_min
+from trainer.pretrained.whisper import SAMPLE_RATE, level, sym_min
 
 FRAME, HOP, FFT = 400, 160, 512
 """Samples: 25 ms every 10 ms, and the length that the transform pads them to."""

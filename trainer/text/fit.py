@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-from trainer import calibration, checkpoints, loop, targets, weights
+from trainer import calibration, checkpoints, targets, training_loop
 from trainer.corpora import meld
-from trainer.corpora.records import LABELS, Utterance, checksum, label_ids, summary
+from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, summary
 from trainer.metrics import report
+from trainer.pretrained import download
 from trainer.protocols import held_out
 from trainer.text import pronunciation
 from trainer.text.network import TextEmotion, encoder_options, load_encoder, load_tokenizer
@@ -54,7 +55,7 @@ class Settings:
     error_rate: float = 0.1
     class_power: float = 0.5
     seed: int = 0
-    schedule: loop.Schedule = loop.Schedule(epochs=2, batch=32, rate=5e-5)
+    schedule: training_loop.Schedule = training_loop.Schedule(epochs=2, batch=32, rate=5e-5)
 
 
 class TextCorpus:
@@ -80,7 +81,7 @@ class Texts:
         """Cut sentences at ``max_tokens``."""
         self.tokenizer, self.max_tokens = tokenizer, max_tokens
 
-    def encode(self, sentences: Sequence[str]) -> list[loop.Example]:
+    def encode(self, sentences: Sequence[str]) -> list[training_loop.Example]:
         """Return token ids and masks, unpadded."""
         encoded = self.tokenizer(list(sentences), truncation=True, max_length=self.max_tokens)
         return [
@@ -88,7 +89,7 @@ class Texts:
             for i, m in zip(encoded["input_ids"], encoded["attention_mask"], strict=True)
         ]
 
-    def collate(self, examples: Sequence[loop.Example]) -> dict[str, torch.Tensor]:
+    def collate(self, examples: Sequence[training_loop.Example]) -> dict[str, torch.Tensor]:
         """Pad to the longest and join."""
         longest = max(len(e["input_ids"]) for e in examples)
         pad: int = self.tokenizer.pad_token_id
@@ -97,8 +98,8 @@ class Texts:
             return torch.tensor([list(e[key]) + [value] * (longest - len(e[key])) for e in examples])
 
         batch = {"input_ids": padded("input_ids", pad), "attention_mask": padded("attention_mask", 0)}
-        if loop.TARGET in examples[0]:
-            batch[loop.TARGET] = torch.stack([torch.as_tensor(e[loop.TARGET]) for e in examples])
+        if training_loop.TARGET in examples[0]:
+            batch[training_loop.TARGET] = torch.stack([torch.as_tensor(e[training_loop.TARGET]) for e in examples])
         return batch
 
     @torch.no_grad()
@@ -137,7 +138,7 @@ def fit(
         quiet: no progress bar.
     """
     corpus = TextCorpus(data / "meld")
-    origin = weights.provenance(pretrained / settings.encoder)
+    origin = download.provenance(pretrained / settings.encoder)
     dictionary = pronunciation.read(pretrained / "cmudict")
     torch.manual_seed(settings.seed)
     tokenizer = load_tokenizer(pretrained / settings.encoder)
@@ -148,7 +149,7 @@ def fit(
     )
     partial = out.with_name(out.name + ".partial")
     examples = _examples(corpus, texts, errors, settings)
-    loop.train(
+    training_loop.train(
         network,
         examples,
         settings.schedule,
@@ -186,7 +187,9 @@ def fit(
     return config
 
 
-def _examples(corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, settings: Settings) -> list[loop.Example]:
+def _examples(
+    corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, settings: Settings
+) -> list[training_loop.Example]:
     """Each utterance twice: as it is, and with recognition errors."""
     ids = label_ids(corpus.learned)
     weight = targets.group_weights(ids, settings.class_power)
@@ -194,7 +197,7 @@ def _examples(corpus: TextCorpus, texts: Texts, errors: RecognitionErrors, setti
     sentences = words(corpus.learned)
     heard = [calm(s) for s in errors.corrupt(sentences)]
     rows = zip(texts.encode([*sentences, *heard]), [*target, *target], strict=True)
-    return [{**encoded, loop.TARGET: row} for encoded, row in rows]
+    return [{**encoded, training_loop.TARGET: row} for encoded, row in rows]
 
 
 def _measure(

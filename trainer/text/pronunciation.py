@@ -12,7 +12,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from edge_runtime.errors import WeightsError
-from trainer.weights import provenance
+from trainer.pretrained.download import provenance
 
 FILE = "cmudict.dict"
 Phonemes = tuple[str, ...]

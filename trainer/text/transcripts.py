@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.progress import track
 from tokenizers import Tokenizer
 
-from edge_runtime.asr import SpeechEncoder, TranscriptDecoder
-from edge_runtime.audio import Recording
-from edge_runtime.bundle import Bundle
+from edge_runtime.audio.recording import Recording
+from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.locate import locate
 from edge_runtime.errors import BundleError, CorpusError
-from edge_runtime.locate import locate
-from edge_runtime.segment import utterances as pieces_of
-from trainer.corpora.records import Utterance
+from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.segmenter import utterances as pieces_of
+from trainer.corpora.utterance import Utterance
 from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
 

@@ -1,0 +1,1 @@
+"""The recogniser: word error rate, where it errs, and where it cuts."""

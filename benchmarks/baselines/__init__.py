@@ -1,0 +1,1 @@
+"""Other pipelines, each in an environment of its own, on the same clips."""

@@ -1,0 +1,1 @@
+"""What every benchmark needs: clips, timing, and the files of results."""

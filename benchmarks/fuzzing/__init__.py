@@ -1,0 +1,1 @@
+"""Damaged and strange files through the runtime, in processes that may die."""

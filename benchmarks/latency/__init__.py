@@ -1,0 +1,1 @@
+"""How long each part takes, and how far from the limit of the machine."""

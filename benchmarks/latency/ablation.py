@@ -1,0 +1,187 @@
+"""Before and after: the gaps that ``limit`` showed, and what closes them, in turn in one run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import typer
+from tokenizers import Tokenizer
+from transformers import WhisperForConditionalGeneration
+
+from benchmarks.common import clips, results_file
+from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Seed, Weights
+from benchmarks.common.timing import milliseconds, paired, rounds
+from benchmarks.latency.roofline import feeds_of
+from edge_runtime.audio.recording import SAMPLE_RATE
+from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.onnx_runtime import ort
+from edge_runtime.inference.session import CPU, Arrays, Session
+from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from export.graphs.silero_vad import windows_side_by_side
+from export.graphs.torch_export import write
+from export.graphs.whisper import decoder_graph
+from export.quantization.config import Recipe
+from export.quantization.eight_bits import eight_bits
+from export.quantization.layers import prepare
+
+SECONDS = (1.0, 4.0, 15.0)
+REPEATS = 30
+COMPARED = 60
+SPIN = "session.intra_op.allow_spinning"
+STOP = "session.force_spinning_stop"
+
+
+def measure(recordings: Sequence[Path], weights: Path, scratch: Path, *, repeats: int = REPEATS,
+            compared: int = COMPARED, seed: int) -> dict[str, Any]:  # fmt: skip
+    """Return times before and after each change, and what the change does to the answers.
+
+    Args:
+        recordings: what clips are cut from.
+        weights: folder that holds ``silero-vad`` and ``whisper-tiny.en``.
+        scratch: for the rewritten graphs.
+        repeats: calls of each.
+        compared: clips of 4 s on which answers are compared.
+        seed: of the choice of recordings.
+    """
+    return {
+        "voice activity: windows side by side": _detector(recordings, weights, scratch, repeats, compared, seed),
+        "transcript decoder: half of the vocabulary's bits first": _decoder(
+            recordings, decoders(weights, scratch), repeats, compared, seed
+        ),
+        "two threads: waiting by spinning within a call, not by sleeping": _spinning(recordings, repeats, seed),
+    }
+
+
+def _detector(
+    recordings: Sequence[Path], weights: Path, scratch: Path, repeats: int, compared: int, seed: int
+) -> dict[str, Any]:
+    source, rewritten = weights / "silero-vad" / "vad.onnx", scratch / "vad.onnx"
+    model = onnx.load(str(source))
+    windows_side_by_side(model)
+    onnx.save(model, str(rewritten))
+    before, after = (VoiceActivity(Session(path)) for path in (source, rewritten))
+    times = {}
+    for seconds in SECONDS:
+        (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
+        times[f"{seconds:g} s"] = _pair(
+            partial(before.probabilities, clip), partial(after.probabilities, clip), repeats
+        )
+    heard = clips.cut(recordings, 4.0, compared, seed=seed + 1)
+    differences = [float(np.abs(before.probabilities(x) - after.probabilities(x)).max()) for x in heard]
+    same = sum(bool((spoken_part(before, x) == spoken_part(after, x)).all()) for x in heard)
+    return {
+        "threads": 1,
+        "ms": times,
+        "clips": compared,
+        "clips_with_the_same_spoken_part": same,
+        "greatest_difference_of_a_probability": float(f"{max(differences):.1e}"),
+    }
+
+
+def decoders(weights: Path, scratch: Path) -> tuple[Path, Path, Path]:
+    """Return the exact decoder, the int8 one that reads all of its vocabulary for each token, and the one that screens.
+
+    Args:
+        weights: folder that holds ``whisper-tiny.en``.
+        scratch: where to write them.
+    """
+    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
+    write(decoder_graph(model), scratch / "exact.onnx")
+    prepared = prepare(scratch / "exact.onnx")
+    whole, screening = scratch / "whole.onnx", scratch / "screened.onnx"
+    for path, screened in ((whole, False), (screening, True)):
+        onnx.save(eight_bits(prepared, Recipe(), scratch, screened=screened), str(path))
+    return scratch / "exact.onnx", whole, screening
+
+
+def _decoder(
+    recordings: Sequence[Path], graphs: tuple[Path, Path, Path], repeats: int, compared: int, seed: int
+) -> dict[str, Any]:
+    exact, before, after = (Session(path) for path in graphs)
+    times = {}
+    for seconds in SECONDS:
+        (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
+        _, steps = feeds_of(clip, threads=1)["transcript_decoder"]
+        times[f"{seconds:g} s, {len(steps)} tokens"] = _pair(
+            partial(_all, lambda feed: before(**feed), steps), partial(_all, lambda feed: after(**feed), steps), repeats
+        )
+    bundle = Bundle.read(BUNDLE)
+    assert bundle.decoding is not None
+    encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
+    tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
+    said = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
+    as_exact = {"before": 0, "after": 0}
+    for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
+        _, cross = encode(x)
+        wanted, *found = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in said)
+        for name, text in zip(as_exact, found, strict=True):
+            as_exact[name] += text == wanted
+    return {"threads": 1, "ms": times, "clips": compared, "clips_with_the_exact_transcript": as_exact}
+
+
+def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:
+    """Return times of the large graphs on two threads; it needs two processors that nobody else keeps busy."""
+    found = {}
+    (clip,) = clips.cut(recordings, 4.0, 1, seed=seed)
+    for slot, (graph, feeds) in feeds_of(clip, threads=1).items():
+        if slot in {"speech_encoder", "transcript_decoder"}:
+            before, after = (_session(graph, entries) for entries in ({SPIN: "0"}, {SPIN: "1", STOP: "1"}))
+            found[slot] = _pair(
+                partial(_all, partial(before.run, None), feeds), partial(_all, partial(after.run, None), feeds), repeats
+            )
+    return {"threads": 2, "processors": os.cpu_count(), "ms": found}
+
+
+def _session(graph: Path, entries: Mapping[str, str]) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = 2, 1
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    return ort.InferenceSession(str(graph), options, providers=[CPU])
+
+
+def _all(run: Callable[[Arrays], object], feeds: Sequence[Arrays]) -> None:
+    for feed in feeds:
+        run(feed)
+
+
+def _pair(before: Callable[[], object], after: Callable[[], object], repeats: int) -> dict[str, Any]:
+    """Return median milliseconds of both, their processor time, and how many times faster the second is."""
+    calls = {"before": before, "after": after}
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    busy: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _, name in rounds(list(calls), repeats):
+        begin = time.process_time()
+        samples[name].append(milliseconds(calls[name]))
+        busy[name].append(1000 * (time.process_time() - begin))
+    return {
+        **{name: round(statistics.median(ms), 2) for name, ms in samples.items()},
+        "times_faster": paired(samples["after"], samples["before"]),
+        "processor_ms": {name: round(statistics.median(ms), 2) for name, ms in busy.items()},
+        "samples": {name: [round(v, 2) for v in ms] for name, ms in samples.items()},
+    }
+
+
+def command(
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    repeats: Annotated[int, typer.Option(help="Calls of each.")] = REPEATS,
+    seed: Seed = 0,
+) -> None:
+    """What closes the gaps that `limit` shows: before and after, in one run."""
+    recordings, what = clips.english(data, EXAMPLE)
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(recordings, weights, Path(folder), repeats=repeats, seed=seed)
+    print(results_file.write("gaps", {"recordings": what, "changes": result}, seed=seed))

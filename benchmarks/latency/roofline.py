@@ -1,0 +1,188 @@
+"""What the processor could do at best with the graphs' own products, and what share of that each slot reaches."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import typer
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+
+from benchmarks.common import clips, results_file
+from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Seed
+from benchmarks.common.timing import milliseconds
+from benchmarks.latency.flops import Product, products
+from edge_runtime.audio.recording import SAMPLE_RATE
+from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.onnx_runtime import ort
+from edge_runtime.inference.session import Arrays, Session
+from edge_runtime.inference.vad import VoiceActivity, spoken_part
+
+SECONDS = (4.0, 15.0)
+REPEATS = 15
+FAR = (1024, 16_000)
+"""A matrix of 64 MB in fp32."""
+
+
+class Tap(Session):
+    """A session that remembers what it was run on."""
+
+    def __init__(self, graph: Path, *, threads: int) -> None:
+        """Open ``graph`` on the CPU."""
+        super().__init__(graph, device="cpu", threads=threads)
+        self.feeds: list[Arrays] = []
+
+    def __call__(self, **inputs: np.ndarray[Any, Any]) -> Arrays:
+        """Run the graph, and remember the inputs."""
+        self.feeds.append(inputs)
+        return super().__call__(**inputs)
+
+
+def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, repeats: int = REPEATS, threads: int = 1,
+            seed: int) -> dict[str, Any]:  # fmt: skip
+    """Return each slot's operations, bytes, time and least possible time for an utterance of each length.
+
+    A product's least time is the greater of its operations over the best rate of its kind and of its weights' bytes
+    over the rate at which a matrix that no cache holds is read. Everything else (softmax, norms, copies, the
+    runtime's own overhead) counts as nothing, so no graph can reach 100 %.
+    """
+    feeds = {s: feeds_of(clips.cut(recordings, s, 1, seed=seed)[0], threads=threads) for s in seconds}
+    costs = {s: {slot: [products(graph, f) for f in runs] for slot, (graph, runs) in slots.items()}
+             for s, slots in feeds.items()}  # fmt: skip
+    everything = [p for slots in costs.values() for runs in slots.values() for one in runs for p in one]
+    shapes = {(p.kind, p.rows, p.inner, p.columns): p for p in everything if p.weight_bytes and p.op != "LSTM"}
+    rates = _rates(list(shapes.values()), repeats, threads)
+    return {
+        "threads": threads,
+        "rates": rates,
+        "utterances": {
+            f"{s:g}": {
+                slot: _share(Session(graph, threads=threads), runs, costs[s][slot], rates, repeats)
+                for slot, (graph, runs) in slots.items()
+            }
+            for s, slots in feeds.items()
+        },
+    }
+
+
+def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, list[Arrays]]]:
+    """Return every slot's graph and what it is run on for one utterance, call by call."""
+    bundle = Bundle.read(BUNDLE)
+    taps = {slot: Tap(entry.path, threads=threads) for slot, entry in bundle.slots.items()}
+    tokenizers = {name: Tokenizer.from_file(str(path)) for name, path in bundle.tokenizers.items()}
+    assert bundle.decoding is not None
+    spoken = spoken_part(VoiceActivity(taps["vad"]), waveform)
+    hidden, cross = SpeechEncoder(taps["speech_encoder"])(waveform)
+    voice = taps["speech_emotion"](hidden_states=hidden, spoken=spoken[None].astype(np.float32))
+    decode = TranscriptDecoder(taps["transcript_decoder"], tokenizers["transcript"], bundle.decoding)
+    words = tokenizers["text"].encode(decode(cross, duration_s=len(waveform) / SAMPLE_RATE))
+    text = taps["text_emotion"](
+        input_ids=np.array([words.ids], np.int64), attention_mask=np.array([words.attention_mask], np.int64)
+    )
+    taps["fusion"](
+        speech_embedding=voice["embedding"], text_embedding=text["embedding"], present=np.ones((1, 2), np.float32)
+    )
+    return {slot: (bundle.slots[slot].path, tap.feeds) for slot, tap in taps.items()}
+
+
+def _share(
+    session: Session,
+    feeds: Sequence[Arrays],
+    costs: Sequence[Sequence[Product]],
+    rates: Mapping[str, Any],
+    repeats: int,
+) -> dict[str, Any]:
+    def whole() -> None:
+        for feed in feeds:
+            session(**feed)
+
+    whole()
+    ms = statistics.median(milliseconds(whole) for _ in range(repeats))
+    total = [p for one in costs for p in one]
+    least = least_ms(total, rates)
+    return {
+        "calls": len(feeds),
+        "int8_mega_operations": _mega(p.operations for p in total if p.kind == "int8"),
+        "fp32_mega_operations": _mega(p.operations for p in total if p.kind == "fp32"),
+        "weights_mb_read": _mega(p.weight_bytes for p in total),
+        "ms": round(ms, 3),
+        "least_ms": round(least, 3),
+        "share": round(least / ms, 3),
+        "gap_ms": round(ms - least, 3),
+        "by_op": {
+            op: round(least_ms([p for p in total if p.op == op], rates), 3) for op in sorted({p.op for p in total})
+        },
+    }
+
+
+def least_ms(costs: Iterable[Product], rates: Mapping[str, Any]) -> float:
+    """Return the sum over products of the greater of computing and of reading the weights, in milliseconds.
+
+    Args:
+        costs: the products.
+        rates: ``int8_gops`` and ``fp32_gops`` (10^9 operations a second), ``read_gb_s`` (10^9 bytes a second).
+    """
+    total = 0.0
+    for p in costs:
+        total += max(p.operations / rates[f"{p.kind}_gops"], p.weight_bytes / rates["read_gb_s"]) / 1e6
+    return total
+
+
+def _rates(shapes: Sequence[Product], repeats: int, threads: int) -> dict[str, Any]:
+    """Return the best rates that onnxruntime reaches here: of either kind over the models' shapes, and of reading."""
+    found: dict[str, Any] = {}
+    for kind in ("int8", "fp32"):
+        best: tuple[float, list[int]] = (0.0, [])
+        for p in (p for p in shapes if p.kind == kind):
+            ms = _matmul_ms(kind, p.rows, p.inner, p.columns, repeats, threads)
+            rate = 2 * p.rows * p.inner * p.columns / ms / 1e6
+            best = max(best, (rate, [p.rows, p.inner, p.columns]))
+        found |= {f"{kind}_gops": round(best[0], 1), f"{kind}_best_shape": best[1]}
+    inner, columns = FAR
+    far_ms = _matmul_ms("fp32", 1, inner, columns, repeats, threads)
+    found["read_gb_s"] = round(4 * inner * columns / far_ms / 1e6, 1)
+    return found
+
+
+def _matmul_ms(kind: str, rows: int, inner: int, columns: int, repeats: int, threads: int) -> float:
+    """Return the least time of one product in onnxruntime: ``rows`` x ``inner`` times a constant matrix."""
+    random = np.random.default_rng(0)
+    if kind == "int8":
+        left = random.integers(0, 255, (rows, inner)).astype(np.uint8)
+        right = random.integers(-100, 100, (inner, columns)).astype(np.int8)
+        node, result = helper.make_node("MatMulInteger", ["a", "b"], ["y"]), TensorProto.INT32
+    else:
+        left = random.standard_normal((rows, inner)).astype(np.float32)
+        right = random.standard_normal((inner, columns)).astype(np.float32)
+        node, result = helper.make_node("MatMul", ["a", "b"], ["y"]), TensorProto.FLOAT
+    a = helper.make_tensor_value_info("a", helper.np_dtype_to_tensor_dtype(left.dtype), left.shape)
+    y = helper.make_tensor_value_info("y", result, [rows, columns])
+    graph = helper.make_graph([node], "product", [a], [y], [numpy_helper.from_array(right, "b")])
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    onnx.checker.check_model(model)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session.run(None, {"a": left})
+    return min(milliseconds(lambda: session.run(None, {"a": left})) for _ in range(repeats))
+
+
+def _mega(values: Iterable[int]) -> float:
+    return round(sum(values) / 1e6, 2)
+
+
+def command(
+    data: Data = Path("data"),
+    repeats: Annotated[int, typer.Option(help="Runs of each graph and product.")] = REPEATS,
+    seed: Seed = 0,
+) -> None:
+    """Operations and bytes of each graph, the best this processor could do, and the share of that reached."""
+    recordings, what = clips.english(data, EXAMPLE)
+    result = measure(recordings, repeats=repeats, seed=seed)
+    print(results_file.write("limit", {"recordings": what, **result}, seed=seed))

@@ -1,0 +1,1 @@
+"""Pages and plots out of the files of results."""

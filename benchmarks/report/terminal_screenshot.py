@@ -1,0 +1,44 @@
+"""A picture of what the command really prints, for the README."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks.common.paths import BUNDLE, EXAMPLE, ROOT, Data
+from edge_runtime.system.writing import write_text
+
+WIDTH = 92
+
+
+def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> None:
+    """Run ``edge-iemonet classify`` on ``clips`` and write the terminal it would show as an SVG.
+
+    Args:
+        bundle: the bundle to use.
+        clips: what to classify.
+        labels: what the clips are called in the picture.
+        target: the SVG file to write.
+    """
+    script = "import sys; sys.stdout.isatty = lambda: True; from edge_runtime.cli.app import main; main()"
+    command = [sys.executable, "-c", script, "classify", *map(str, clips), "--bundle", str(bundle)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    for clip, label in zip(clips, labels, strict=True):
+        shown = shown.replace(str(clip), label)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(Text(f"$ edge-iemonet classify {' '.join(labels)}", style="bold"))
+    console.print(Text.from_ansi(shown))
+    write_text(target, console.export_svg(title="edge-iemonet"))
+
+
+def command(data: Data = Path("data")) -> None:
+    """Draw docs/classify.svg: the example clip, and a RAVDESS sentence said sadly."""
+    sad = data / "ravdess" / "Actor_08" / "03-01-04-02-02-01-08.flac"
+    target = ROOT / "docs" / "classify.svg"
+    draw(BUNDLE, [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)
+    print(target)

@@ -1,0 +1,1 @@
+"""Accuracy under noise, rooms and codecs, on speakers that were held out."""

@@ -1,0 +1,124 @@
+"""What happens to a voice on its way: noise, other voices, level, line, clipping, pace and codecs, each by degrees."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from benchmarks.common.clips import Float
+from edge_runtime.audio.recording import SAMPLE_RATE, Recording
+from trainer.augment import add_noise, babble, band_pass, change_speed, mix
+
+WHITE = 0.0
+VOICES = 6
+"""So many people talk at once in babble."""
+TELEPHONE_HZ = (300.0, 3400.0)
+OPUS = ((18.0, 0.9), (8.0, 0.99))
+"""About how many kbit/s RAVDESS takes at each of libsndfile's compression levels."""
+VORBIS = ((35.0, 0.5), (22.0, 0.99))
+MP3 = ((20.0, 0.5), (12.0, 0.99))
+Change = Callable[[Float, np.random.Generator], Float]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One degree of one change.
+
+    Attributes:
+        kind: the curve it is on.
+        level: its place on the curve, in the curve's unit.
+        change: what is done to a waveform (samples,) at 16 kHz.
+    """
+
+    kind: str
+    level: float
+    change: Change
+
+
+AXES: Mapping[str, str] = {
+    "white noise": "signal-to-noise ratio, dB",
+    "babble": "signal-to-noise ratio, dB",
+    "gain": "dB",
+    "clipping": "share of the peak that is left",
+    "speed": "times as fast",
+    "telephone": "1 = 300 to 3400 Hz, 8 kHz, 8 bit µ-law",
+    "opus": "about kbit/s",
+    "vorbis": "about kbit/s",
+    "mp3": "about kbit/s",
+}
+
+
+def conditions(crowd: Sequence[Float]) -> list[Condition]:
+    """Return every condition; babble is made of ``crowd``, recordings of other people."""
+    snr = (20.0, 10.0, 5.0, 0.0)
+    return [
+        *(Condition("white noise", db, partial(_white, snr_db=db)) for db in snr),
+        *(Condition("babble", db, partial(_babble, snr_db=db, crowd=crowd)) for db in snr),
+        *(Condition("gain", db, partial(_gain, db=db)) for db in (-40.0, -20.0, 30.0)),
+        *(Condition("clipping", share, partial(_clip, share=share)) for share in (0.5, 0.2, 0.05)),
+        *(Condition("speed", times, partial(_speed, times=times)) for times in (0.8, 0.9, 1.1, 1.25)),
+        Condition("telephone", 1.0, _telephone),
+        *(Condition("opus", kbit, partial(_codec, form="OGG", kind="OPUS", level=c)) for kbit, c in OPUS),
+        *(Condition("vorbis", kbit, partial(_codec, form="OGG", kind="VORBIS", level=c)) for kbit, c in VORBIS),
+        *(Condition("mp3", kbit, partial(_codec, form="MP3", kind="MPEG_LAYER_III", level=c)) for kbit, c in MP3),
+    ]  # fmt: skip
+
+
+def encoded(x: Float, form: str, kind: str, level: float) -> bytes:
+    """Return ``x`` as a file of a lossy format; ``level`` is libsndfile's, 0 least and 1 most compressed."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, kind, format=form, compression_level=level) as target:
+        # Vorbis' encoder overflows its stack on a long write at once.
+        for begin in range(0, len(x), SAMPLE_RATE):
+            target.write(np.clip(x[begin : begin + SAMPLE_RATE], -1.0, 1.0))
+    return file.getvalue()
+
+
+def _white(x: Float, random: np.random.Generator, *, snr_db: float) -> Float:
+    return add_noise(x, random, snr_db, WHITE)
+
+
+def _babble(x: Float, random: np.random.Generator, *, snr_db: float, crowd: Sequence[Float]) -> Float:
+    voices = [crowd[i] for i in random.choice(len(crowd), VOICES, replace=False)]
+    return mix(x, babble(len(x), voices, random), snr_db)
+
+
+def _gain(x: Float, _: np.random.Generator, *, db: float) -> Float:
+    """As a sound card would: 16 bits, and clipped at full scale."""
+    steps: NDArray[np.float64] = np.round(np.clip(x * 10 ** (db / 20), -1.0, 1.0) * 32767)
+    return (steps / 32767).astype(np.float32)
+
+
+def _clip(x: Float, _: np.random.Generator, *, share: float) -> Float:
+    edge = share * float(np.abs(x).max(initial=0.0))
+    return np.clip(x, -edge, edge)
+
+
+def _speed(x: Float, _: np.random.Generator, *, times: float) -> Float:
+    return change_speed(x, times)
+
+
+def _telephone(x: Float, _: np.random.Generator) -> Float:
+    narrow = band_pass(x, *TELEPHONE_HZ)
+    narrow = narrow * (0.9 / max(float(np.abs(narrow).max(initial=0.0)), 1e-3))
+    file = io.BytesIO()
+    soundfile.write(file, _resampled(narrow, SAMPLE_RATE, 8000), 8000, "ULAW", format="WAV")
+    return _heard(file.getvalue())
+
+
+def _resampled(x: Float, source: int, target: int) -> Float:
+    return change_speed(x, source / target)
+
+
+def _codec(x: Float, _: np.random.Generator, *, form: str, kind: str, level: float) -> Float:
+    return _heard(encoded(x, form, kind, level))
+
+
+def _heard(file: bytes) -> Float:
+    return np.concatenate(list(Recording(file).blocks()))

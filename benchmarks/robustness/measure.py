@@ -1,0 +1,187 @@
+"""Accuracy of voice, words and both against what happens to the sound, on people and words that were not trained on.
+
+The committed networks were trained on all recordings at hand, so they are not what is measured. For each of the
+trainer's six folds, a voice network and a fusion are trained as ``trainer fit`` measures them, without the fold's
+speakers and without its part of MELD's sentences (``benchmarks.robustness.held_out_speakers``); the recordings of those
+speakers are altered, and go through the bundle's own voice activity, encoder and decoder. Words are MELD dev's, read
+aloud by a speech synthesiser, for no corpus at hand has emotional words in voices of people; the bundle's words branch,
+which was not trained on them, is what reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.asr.error_statistics import VOICES, speak
+from benchmarks.asr.wer import error_rate
+from benchmarks.common import results_file
+from benchmarks.common.clips import Float, read
+from benchmarks.common.paths import BUNDLE, Cache, Data, Seed
+from benchmarks.robustness.corruptions import AXES, Condition, conditions
+from benchmarks.robustness.held_out_speakers import Fold, FrontEnd, Heard, Words, four, train
+from edge_runtime.bundle.bundle import Bundle
+from trainer.corpora import meld
+from trainer.corpora.utterance import LABELS, Utterance, label_ids
+from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
+from trainer.protocols import speaker_folds
+from trainer.speech import fit as speech_fit
+from trainer.text.fit import TextCorpus
+
+CROWD = 40
+"""Recordings that babble is made of."""
+NOBODY = -1
+"""What an utterance is called in which no voice, or no word, was heard: wrong, whatever it is."""
+Int = NDArray[np.integer[Any]]
+
+
+def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
+            wanted: Sequence[str] = tuple(AXES)) -> dict[str, Any]:  # fmt: skip
+    """Return WA and UA of voice, words and both, and word error rates, under every condition.
+
+    Args:
+        data: folder that holds ravdess/, emodb/ and meld/.
+        cache: for what is computed once.
+        voices: recordings of RAVDESS, as many of each label.
+        sentences: of MELD dev, as many of each label.
+        seed: of the choice, of the noise and of the pairs.
+        wanted: kinds of conditions.
+    """
+    random = np.random.default_rng(seed)
+    bundle = Bundle.read(BUNDLE)
+    front_end, words = FrontEnd(bundle), Words(bundle)
+    everything = four(speech_fit.load(data))
+    folds = train(everything, TextCorpus(data / "meld").held, front_end, words, cache)
+    fold_of = speaker_folds(everything)
+    ravdess = [i for i, u in enumerate(everything) if u.corpus == "ravdess"]
+    rows = balanced(ravdess, [everything[i].label for i in ravdess], voices, random)
+    dev = four(meld.load(data / "meld", "dev"))
+    lines = [dev[i] for i in balanced(range(len(dev)), [u.label for u in dev], sentences, random)]
+    partner = [int(random.choice(np.flatnonzero(np.array(label_ids(lines)) == label)))
+               for label in label_ids([everything[i] for i in rows])]  # fmt: skip
+    crowd = [read(path) for i in random.choice(ravdess, CROWD, replace=False) if (path := everything[i].audio)]
+    scene = Scene([everything[i] for i in rows], [folds[fold_of[i]] for i in rows], lines, partner, front_end, words)
+    ways = [Condition("clean", 0.0, lambda x, _: x), *(c for c in conditions(crowd) if c.kind in wanted)]
+    return {
+        "voices": f"{len(rows)} recordings of RAVDESS, speakers unknown to the networks of their fold",
+        "words": f"{len(lines)} sentences of MELD dev read by a synthesiser",
+        "axes": {kind: AXES[kind] for kind in wanted},
+        "conditions": [
+            {"kind": way.kind, "level": way.level, **scene.scores(way, [seed, number])}
+            for number, way in enumerate(track(ways, "conditions", console=Console(stderr=True), transient=True))
+        ],
+    }
+
+
+class Scene:
+    """People and read sentences, to be heard under one condition after the other."""
+
+    def __init__(self, people: Sequence[Utterance], folds: Sequence[Fold], lines: Sequence[Utterance],
+                 partner: Sequence[int], front_end: FrontEnd, words: Words) -> None:  # fmt: skip
+        """Read the recordings, and have the sentences read.
+
+        Args:
+            people: recordings.
+            folds: for each, networks that know not its speaker.
+            lines: sentences.
+            partner: for each recording, the sentence that it is paired with.
+            front_end: what hears them.
+            words: what reads their transcripts.
+        """
+        self._people, self._folds, self._lines, self._partner = people, folds, lines, partner
+        self._front_end, self._words = front_end, words
+        self._voices = [read(u.audio) for u in people if u.audio]
+        self._read = [speak(u.transcript or "", VOICES[i % len(VOICES)]) for i, u in enumerate(lines)]
+
+    @torch.no_grad()
+    def scores(self, way: Condition, seed: Sequence[int]) -> dict[str, Any]:
+        """Return what is right and heard under the condition ``way``."""
+        heard, said = (self._heard(way, waveforms, [*seed, side])
+                       for side, waveforms in enumerate((self._voices, self._read)))  # fmt: skip
+        own = self._words([h.transcript for h in heard])[1]
+        logits, embeddings = self._words([h.transcript for h in said])
+        truth, read_truth = (np.array(label_ids(part)) for part in (self._people, self._lines))
+        readings = [int(row.argmax()) if h.transcript else NOBODY for row, h in zip(logits, said, strict=True)]
+        partners = [(embeddings[p], said[p].transcript) for p in self._partner]
+        return {
+            "voice": accuracy(truth, [_voice(f, h) for f, h in zip(self._folds, heard, strict=True)]),
+            "words": accuracy(read_truth, readings),
+            "both": accuracy(truth, [
+                _both(f, h, *with_words) for f, h, with_words in zip(self._folds, heard, partners, strict=True)
+            ]),
+            "both_with_its_own_sentence": accuracy(truth, [
+                _both(f, h, e, h.transcript) for f, h, e in zip(self._folds, heard, own, strict=True)
+            ]),
+            "no_voice_heard": round(float(np.mean([h.pooled is None for h in heard])), 4),
+            "wer_people": _wer(self._people, heard),
+            "wer_synthesiser": _wer(self._lines, said),
+        }  # fmt: skip
+
+    def _heard(self, way: Condition, waveforms: Sequence[Float], seed: Sequence[int]) -> list[Heard]:
+        return [
+            self._front_end(way.change(x, np.random.default_rng([*seed, i]))) for i, x in enumerate(waveforms)
+        ]  # fmt: skip
+
+
+def _voice(fold: Fold, heard: Heard) -> int:
+    if heard.pooled is None:
+        return NOBODY
+    return int(fold.speech(torch.from_numpy(heard.pooled)[None])[0].argmax())
+
+
+def _both(fold: Fold, heard: Heard, embedding: Float, transcript: str) -> int:
+    if heard.pooled is None and not transcript:
+        return NOBODY
+    if heard.pooled is None:
+        voice = torch.zeros(1, fold.fusion.speech.in_features)
+    else:
+        voice = fold.speech(torch.from_numpy(heard.pooled)[None])[1]
+    present = torch.tensor([[float(heard.pooled is not None), float(bool(transcript))]])
+    return int(fold.fusion(voice, torch.from_numpy(embedding)[None], present)[0].argmax())
+
+
+def _wer(utterances: Sequence[Utterance], heard: Sequence[Heard]) -> float:
+    return round(error_rate([u.transcript or "" for u in utterances], [h.transcript for h in heard]), 4)
+
+
+def accuracy(truth: Int, guess: Sequence[int]) -> dict[str, Any]:
+    """Return WA, UA and its 95 % bootstrap interval; a guess of ``NOBODY`` is wrong."""
+    answers = np.array(guess)
+    # Counted as a class of its own, which nothing is: classes are counted from 0.
+    low, high = intervals(truth + 1, answers[None] + 1)["ua"]
+    return {
+        "n": len(truth),
+        "wa": round(weighted_accuracy(truth, answers), 4),
+        "ua": round(unweighted_accuracy(truth, answers), 4),
+        "ua_interval": [round(low, 4), round(high, 4)],
+    }
+
+
+def balanced(rows: Sequence[int], labels: Sequence[str], count: int, random: np.random.Generator) -> list[int]:
+    """Return ``count`` of ``rows``, as many of each of the four labels (all of one that has fewer)."""
+    each = count // len(LABELS)
+    chosen: list[int] = []
+    for label in LABELS:
+        mine = [row for row, its in zip(rows, labels, strict=True) if its == label]
+        chosen += sorted(int(i) for i in random.choice(mine, min(each, len(mine)), replace=False))
+    return chosen
+
+
+def command(
+    data: Data = Path("data"),
+    cache: Cache = Path("cache"),
+    voices: Annotated[int, typer.Option(help="Recordings of RAVDESS.")] = 160,
+    sentences: Annotated[int, typer.Option(help="Sentences of MELD dev, read by espeak-ng.")] = 120,
+    seed: Seed = 0,
+) -> None:
+    """Accuracy of voice, words and both under noise, babble, gain, clipping, speed, telephone and codecs."""
+    result = measure(data, cache, voices=voices, sentences=sentences, seed=seed)
+    print(results_file.write("robustness", result, seed=seed))

@@ -1,0 +1,126 @@
+"""Experiments of the trainer on the corpora at hand, each by one of the configurations in ``trainer/configs``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from benchmarks.common import results_file
+from benchmarks.common.paths import Data, Weights
+from trainer import config as settings
+from trainer.corpora.registry import Reading
+from trainer.corpora.utterance import label_ids
+from trainer.experiment import commands
+from trainer.experiment.cross_validation import Dataset, Place, run
+from trainer.metrics import confusion, intervals, scores
+from trainer.protocols import plan
+from trainer.speech.features import read
+from trainer.speech.is09 import per_file
+
+CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}
+
+EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "semeval-minilm": {},
+    "semeval-mpnet": {},
+    "meld-minilm": {},
+    "meld-minilm-simulated": {"transcripts": "simulated"},
+    "meld-minilm-warm": {"text": {"warm_start": "semeval-minilm"}},
+    "meld-mpnet": {},
+    "meld-mpnet-simulated": {"transcripts": "simulated"},
+    "meld-mpnet-warm": {"text": {"warm_start": "semeval-mpnet"}},
+    "ravdess-is09-64": {},
+    "ravdess-is09-128": {},
+    "ravdess-encoder-states": {},
+}
+"""By name: what is otherwise than in the configuration whose name the name begins with."""
+
+SVM = "ravdess-is09-svm"
+"""The classical way: functionals over the whole recording and a support vector machine."""
+
+
+def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
+    """Run the experiment ``name``, or go on with it, and return its settings and metrics.
+
+    Args:
+        name: a key of ``EXPERIMENTS``, or ``SVM``.
+        data: folder of the corpora.
+        place: its folder gets one of the experiment's name; warm starts look beside it.
+    """
+    source = data / CORPORA[name.partition("-")[0]]
+    dataset = commands.dataset(
+        source,
+        Reading(),
+        voice=name.startswith("ravdess"),
+        words=not name.startswith("ravdess"),
+        skip_bad=False,
+        quiet=place.quiet,
+        say=place.say,
+    )
+    if name == SVM:
+        return _svm(dataset)
+    change = EXPERIMENTS[name]
+    config = max((c for c in EXPERIMENTS if not EXPERIMENTS[c] and name.startswith(c)), key=len)
+    experiment = settings.read(config)
+    if "text" in change and experiment.text is not None:
+        start = str(place.folder / change["text"]["warm_start"] / "checkpoints" / "text")
+        experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
+    if "transcripts" in change:
+        experiment = replace(experiment, transcripts=change["transcripts"])
+    # With an official split the networks that were tested are there to keep; folds would need another training.
+    exported = not name.startswith("ravdess")
+    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=exported)
+    return {"experiment": asdict(experiment), **found}
+
+
+def _svm(dataset: Dataset) -> dict[str, Any]:
+    """Return metrics in the same shape as an experiment's, on the same folds."""
+    paths = [u.audio for u in dataset.utterances if u.audio is not None]
+    features = np.stack([per_file(torch.from_numpy(read(path))).numpy() for path in paths])
+    truth = np.array(label_ids(dataset.utterances, dataset.labels))
+    folds = plan(dataset.utterances, "speaker", folds=5)
+    guess = np.empty_like(truth)
+    parts: list[dict[str, float]] = []
+    for fold in folds:
+        model = make_pipeline(StandardScaler(), SVC(C=1.0, class_weight="balanced"))
+        guess[fold.test] = model.fit(features[fold.train], truth[fold.train]).predict(features[fold.test])
+        parts.append(scores(truth[fold.test], guess[fold.test]))
+    spans = intervals(truth, guess[None])
+    speech: dict[str, Any] = {"n": len(truth), "runs": 1, "folds": len(folds)}
+    for score in ("wa", "ua", "f1"):
+        values: Sequence[float] = [part[score] for part in parts]
+        speech[score] = {
+            "mean": round(float(np.mean(values)), 4),
+            "std": round(float(np.std(values)), 4),
+            "interval": [round(edge, 4) for edge in spans[score]],
+        }
+    speech["confusion"] = confusion(truth, guess, len(dataset.labels)).tolist()
+    return {
+        "experiment": {"speech": {"features": "is09 over the whole recording", "classifier": "SVM, RBF, C = 1"}},
+        "corpus": dataset.name,
+        "protocol": "speaker",
+        "labels": list(dataset.labels),
+        "branches": {"speech": speech},
+    }
+
+
+def command(
+    names: Annotated[list[str], typer.Argument(help=f"Of: {', '.join([*EXPERIMENTS, SVM])}.")],
+    data: Data = Path("data"),
+    weights: Weights = Path("weights"),
+    runs: Annotated[Path, typer.Option(help="Where the runs are kept; an interrupted one goes on.")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("cache"),
+) -> None:
+    """Train and test one experiment after the other; hours on small machines, so each can be interrupted."""
+    place = Place(runs, weights, cache, resume=True, quiet=True)
+    for name in names:
+        found = measure(name, data, place)
+        print(results_file.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

@@ -1,0 +1,1 @@
+"""Files and streams to mono samples at 16 kHz."""

@@ -1,0 +1,1 @@
+"""Find a bundle and check that it is whole."""

@@ -1,0 +1,247 @@
+"""The bundle: a folder with ``bundle.json`` and the files it names; data only, checked before use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.audio.recording import SAMPLE_RATE
+from edge_runtime.bundle import contract
+from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
+from edge_runtime.errors import BundleError, BundleNotFoundError
+from edge_runtime.inference.asr import Decoding
+from edge_runtime.inference.session import Session
+from edge_runtime.inference.slot import Slot, Tensor
+
+MANIFEST = "bundle.json"
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 is schema 2 with every slot filled."""
+SLOTS = (
+    "vad",
+    "speech_encoder",
+    "transcript_encoder",
+    "transcript_decoder",
+    "speech_emotion",
+    "text_emotion",
+    "fusion",
+)
+TOKENIZERS = {"transcript": "transcript_decoder", "text": "text_emotion"}
+"""Which slot each tokenizer is for."""
+TEMPERATURES = {
+    "speech": "speech_emotion",
+    "text": "text_emotion",
+    "fusion": "fusion",
+    "fusion_speech_only": "fusion",
+    "fusion_text_only": "fusion",
+}
+"""Which slot's logits each temperature divides."""
+ALONE = ("fusion_speech_only", "fusion_text_only")
+"""Left out where fusion was not trained to do without one branch; the other branch's own answer then counts."""
+LOGITS = ("speech_emotion", "text_emotion", "fusion")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose manifest, checksums and graphs' inputs and outputs (as stated) have been checked.
+
+    Attributes:
+        folder: where it is.
+        name, version: its own.
+        labels: the emotions, in the order of every output.
+        slots: the graphs that it has: those of voice, of words, or both and their fusion.
+        tokenizers: paths of the tokenizers' files.
+        decoding: special tokens of the transcript decoder, None without one.
+        temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
+        manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    slots: Mapping[str, Slot]
+    tokenizers: Mapping[str, Path]
+    decoding: Decoding | None
+    temperatures: Mapping[str, float]
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Bundle:
+        """Read and check the bundle in ``folder``.
+
+        Raises:
+            BundleNotFoundError: no such folder, or no manifest in it.
+            BundleError: another schema, a missing or altered file, slots that do not make a whole, a graph that does
+                not take or give what its slot is for, a wrong label count, or a malformed manifest.
+        """
+        path = folder / MANIFEST
+        if not is_file(path):
+            raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
+        try:
+            manifest = json.loads(manifest_text(path))
+            _check_version(path, manifest["schema"], manifest["sample_rate"])
+            slots = _check_slots(path, manifest["slots"])
+            bundle = cls(
+                folder=folder,
+                name=_text(manifest["name"]),
+                version=_text(manifest["version"]),
+                labels=tuple(_text(label) for label in _list(manifest["labels"])),
+                slots={slot: _slot(slot, folder, manifest["slots"][slot]) for slot in slots},
+                tokenizers={
+                    name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
+                    for name, slot in TOKENIZERS.items()
+                    if slot in slots
+                },
+                decoding=_decoding(manifest["decoding"]) if "transcript_decoder" in slots else None,
+                temperatures={
+                    name: _positive(manifest["calibration"][name])
+                    for name, slot in TEMPERATURES.items()
+                    if slot in slots and not (name in ALONE and name not in manifest["calibration"])
+                },
+                manifest=manifest,
+            )
+        except BundleError:
+            raise
+        except KeyError as error:
+            raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise BundleError(f"{path}: damaged manifest: {error}") from error
+        contract.check(bundle.slots)
+        bundle._check_labels()
+        if bundle.decoding is not None:
+            bundle._check_decoding(bundle.decoding)
+        return bundle
+
+    def open(
+        self, slot: str, *, device: str, threads: int, provider_options: Mapping[str, Any] | None = None
+    ) -> Session:
+        """Open the graph of ``slot`` and check that it is what the manifest says.
+
+        Raises:
+            BundleError: it cannot be loaded, or its inputs or outputs differ from the manifest.
+            DeviceError: the device cannot be had.
+        """
+        entry = self.slots[slot]
+        session = Session(entry.path, device=device, threads=threads, provider_options=provider_options)
+        for stated, real in ((entry.inputs, session.inputs), (entry.outputs, session.outputs)):
+            found = tuple(Tensor(name, kind, tuple(shape)) for name, (kind, shape) in real.items())
+            if found != stated:
+                raise BundleError(
+                    f"{entry.path}: the graph of slot {slot} has {found}, the manifest says {stated}; "
+                    "export the bundle again"
+                )
+        return session
+
+    def _check_labels(self) -> None:
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise BundleError(f"{self.folder}: labels {self.labels}; expected two or more different ones")
+        for slot in (slot for slot in LOGITS if slot in self.slots):
+            shape = self.slots[slot].output("logits").shape
+            if not shape or shape[-1] != len(self.labels):
+                raise BundleError(
+                    f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
+                )
+
+    def _check_decoding(self, settings: Decoding) -> None:
+        (*_, vocabulary) = self.slots["transcript_decoder"].output("logits").shape or (None,)
+        tokens = [*settings.prompt, settings.end, *settings.suppress, *settings.begin_suppress]
+        fits = isinstance(vocabulary, int) and all(0 <= token < vocabulary for token in tokens)
+        if not fits or not settings.prompt or settings.max_tokens < 1:
+            raise BundleError(
+                f"{self.folder / MANIFEST}: decoding needs a prompt, room for a token, and ids below {vocabulary}"
+            )
+
+
+def _check_version(path: Path, schema: Any, sample_rate: Any) -> None:
+    if isinstance(schema, bool) or schema not in READABLE:
+        raise BundleError(
+            f"{path}: schema {schema!r}, and this version reads {' and '.join(map(str, READABLE))}; "
+            "update edge-iemonet, or export the bundle again"
+        )
+    if sample_rate != SAMPLE_RATE:
+        raise BundleError(f"{path}: sample rate {sample_rate!r}; this version runs {SAMPLE_RATE}")
+
+
+def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
+    """Return the names of the slots that are filled, after checking that together they can answer."""
+    there = {slot: stated[slot] for slot in SLOTS if slot in stated}
+    unknown = sorted(set(stated) - set(SLOTS))
+    if unknown:
+        raise BundleError(f"{path}: unknown slots {', '.join(map(repr, unknown))}; known are {', '.join(SLOTS)}")
+    voice, words = "speech_emotion" in there, "text_emotion" in there
+    reads_states = voice and any(t["name"] == "hidden_states" for t in there["speech_emotion"]["inputs"])
+    needs = {
+        "speech_emotion": "fusion" in there or not words,
+        "text_emotion": "fusion" in there,
+        "fusion": voice and words,
+        "vad": voice or "transcript_decoder" in there,
+        "speech_encoder": reads_states or ("transcript_decoder" in there and "transcript_encoder" not in there),
+    }
+    missing = [slot for slot, needed in needs.items() if needed and slot not in there]
+    if missing:
+        raise BundleError(
+            f"{path}: slot {' and '.join(map(repr, missing))} is missing, which its other slots need "
+            f"({', '.join(there) or 'there are none'}); export the bundle again"
+        )
+    return list(there)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} where a word is expected")
+    value.encode()  # JSON can hold halves of characters, which can be written nowhere
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} where a list is expected")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} where a whole number is expected")
+    return value
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"calibration {value!r}: a temperature is a positive number")
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"calibration {value!r}: a temperature is a positive number")
+    return number
+
+
+def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:
+    return Slot(
+        name=name,
+        path=checked(folder, entry, LARGEST_GRAPH),
+        precision=_text(entry["precision"]),
+        inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),
+        outputs=tuple(_tensor(t) for t in _list(entry["outputs"])),
+    )
+
+
+def _tensor(entry: Mapping[str, Any]) -> Tensor:
+    return Tensor(_text(entry["name"]), _text(entry["dtype"]), tuple(_axis(a) for a in _list(entry["shape"])))
+
+
+def _axis(value: Any) -> Any:
+    """Return an axis: a size, a name, or None where the graph gives a dynamic one no name."""
+    return value if value is None or isinstance(value, str) else _whole(value)
+
+
+def _decoding(entry: Mapping[str, Any]) -> Decoding:
+    return Decoding(
+        prompt=[_whole(t) for t in _list(entry["prompt"])],
+        end=_whole(entry["end"]),
+        suppress=[_whole(t) for t in _list(entry["suppress"])],
+        begin_suppress=[_whole(t) for t in _list(entry["begin_suppress"])],
+        max_tokens=_whole(entry["max_tokens"]),
+    )

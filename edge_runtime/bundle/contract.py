@@ -1,0 +1,150 @@
+"""What the graph of each slot takes and gives: all that the runtime relies on, checked before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edge_runtime.inference.slot import Slot, Tensor
+
+FLOAT, INTEGER = "tensor(float)", "tensor(int64)"
+ANY = None
+"""A size that differs from call to call; the graph has to leave that axis open."""
+OWN = -1
+"""A size that is the graph's own choice."""
+Form = tuple[str, Sequence["int | None"]]
+"""Dtype and sizes. Where a number stands, the graph has that size or leaves the axis open; the batch is always 1."""
+
+STATE: Form = FLOAT, (1, 1, 128)
+WAVEFORM: Form = FLOAT, (1, ANY)
+TOKENS: Form = INTEGER, (1, ANY)
+LOGITS: Form = FLOAT, (1, OWN)
+INPUTS: Mapping[str, Mapping[str, Form]] = {
+    "vad": {"input": (FLOAT, (ANY, 576)), "h": STATE, "c": STATE},
+    "speech_encoder": {"waveform": WAVEFORM},
+    "transcript_encoder": {"waveform": WAVEFORM},
+    "text_emotion": {"input_ids": TOKENS, "attention_mask": TOKENS},
+}
+OUTPUTS: Mapping[str, Mapping[str, Form]] = {
+    "vad": {"speech_probs": (FLOAT, (ANY,)), "hn": STATE, "cn": STATE},
+    "speech_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
+    "transcript_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
+    "transcript_decoder": {"logits": LOGITS},
+    "speech_emotion": {"logits": LOGITS},
+    "text_emotion": {"logits": LOGITS},
+    "fusion": {"logits": LOGITS},
+}
+FUSED = {
+    f"{part}_{output}": (f"{part}_emotion", output) for part in ("speech", "text") for output in ("embedding", "logits")
+}
+"""What fusion may take: the slot and the output that each is."""
+
+
+def check(slots: Mapping[str, Slot]) -> None:
+    """Check that the graphs in ``slots`` take and give what the runtime passes between them.
+
+    Raises:
+        BundleError: one does not; the message names slot and tensor.
+    """
+    for name, slot in slots.items():
+        _outputs(slot, OUTPUTS[name])
+        if name in INPUTS:
+            _inputs(slot, INPUTS[name])
+    if "speech_emotion" in slots:
+        _voice(slots)
+    if "transcript_decoder" in slots:
+        _decoder(slots)
+    if "fusion" in slots:
+        _fusion(slots)
+
+
+def _voice(slots: Mapping[str, Slot]) -> None:
+    """It reads the waveform, or the states of the speech encoder and which of them lie in speech."""
+    voice = slots["speech_emotion"]
+    if voice.takes("hidden_states"):
+        states = slots["speech_encoder"].output("hidden_states")
+        _inputs(voice, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY))})
+    elif voice.takes("waveform"):
+        _inputs(voice, {"waveform": WAVEFORM})
+    else:
+        raise voice.error("takes neither 'hidden_states' nor 'waveform'")
+
+
+def _decoder(slots: Mapping[str, Slot]) -> None:
+    """It takes tokens, what its encoder gives besides the states, and its own past."""
+    decoder, encoder = slots["transcript_decoder"], slots.get("transcript_encoder") or slots["speech_encoder"]
+    past = [tensor for tensor in decoder.inputs if tensor.name.startswith("past_")]
+    if not past:
+        raise decoder.error("takes no 'past_…', so that it cannot know what it wrote before")
+    memory = [tensor for tensor in encoder.outputs if tensor.name != "hidden_states"]
+    for tensor in memory:
+        if len(tensor.shape) > 1:
+            _fits(encoder, tensor, (tensor.dtype, [1, *[OWN] * len(tensor.shape[1:])]))
+    given = {tensor.name: _passed(tensor) for tensor in memory}
+    own = dict.fromkeys((tensor.name for tensor in past), (FLOAT, (1, OWN, ANY, OWN)))
+    _inputs(decoder, {"tokens": TOKENS, **given, **own})
+    for tensor in past:
+        _sized(decoder, tensor, 1, 3)
+        _fits(decoder, decoder.output(_present(tensor)), _passed(tensor))
+    for tensor in decoder.outputs:
+        if tensor.name not in {"logits", *map(_present, past)}:
+            raise decoder.error(f"gives {tensor.name!r}, which it does not take as its past")
+
+
+def _fusion(slots: Mapping[str, Slot]) -> None:
+    """It takes outputs of the two branches, by the branch's name, and which of them are there."""
+    fusion = slots["fusion"]
+    taken = [tensor for tensor in fusion.inputs if tensor.name in FUSED]
+    if not taken:
+        raise fusion.error(f"takes none of {', '.join(FUSED)}")
+    expected: dict[str, Form] = {"present": (FLOAT, (1, 2))}
+    for tensor in taken:
+        branch, output = slots[FUSED[tensor.name][0]], FUSED[tensor.name][1]
+        given = branch.output(output)
+        _fits(branch, given, LOGITS)
+        _sized(branch, given, 1)
+        expected[tensor.name] = _passed(given)
+    _inputs(fusion, expected)
+    for tensor in taken:  # zeros of this size stand for a branch that is not there
+        _sized(fusion, tensor, 1)
+
+
+def _inputs(slot: Slot, expected: Mapping[str, Form]) -> None:
+    """Check that ``slot`` takes just what is ``expected``."""
+    for tensor in slot.inputs:
+        if tensor.name not in expected:
+            raise slot.error(f"takes {tensor.name!r}, which it is not given (it is given {', '.join(expected)})")
+    for name, form in expected.items():
+        _fits(slot, slot.input(name), form)
+
+
+def _outputs(slot: Slot, expected: Mapping[str, Form]) -> None:
+    """Check that ``slot`` gives what is ``expected``; nobody reads what it gives beyond."""
+    for name, form in expected.items():
+        _fits(slot, slot.output(name), form)
+
+
+def _fits(slot: Slot, tensor: Tensor, form: Form) -> None:
+    dtype, sizes = form
+    fits = len(tensor.shape) == len(sizes) and all(
+        size == OWN or not isinstance(axis, int) or axis == size for axis, size in zip(tensor.shape, sizes, strict=True)
+    )
+    if tensor.dtype != dtype or not fits:
+        words = {ANY: "open", OWN: "any"}
+        expected = ", ".join(words.get(size, str(size)) for size in sizes)
+        raise slot.error(f"{tensor.name!r} is {tensor.dtype} {list(tensor.shape)}; expected {dtype} ({expected})")
+
+
+def _sized(slot: Slot, tensor: Tensor, *axes: int) -> None:
+    for axis in axes:
+        if not isinstance(tensor.shape[axis], int):
+            raise slot.error(f"{tensor.name!r} is {list(tensor.shape)}; its axis {axis} must have a size")
+
+
+def _passed(tensor: Tensor) -> Form:
+    """Return the form of what another graph gives as ``tensor``."""
+    sizes = [axis if isinstance(axis, int) else ANY for axis in tensor.shape]
+    return tensor.dtype, [1, *sizes[1:]] if len(sizes) > 1 else sizes
+
+
+def _present(past: Tensor) -> str:
+    return "present" + past.name.removeprefix("past")

@@ -1,0 +1,205 @@
+"""The commands ``classify`` and ``classify-text``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_runtime.cli.command import complain, standard_input
+from edge_runtime.cli.json_output import print_json
+from edge_runtime.errors import IEmoNetError
+
+if TYPE_CHECKING:
+    from edge_runtime.cli.results_file import ResultsFile
+    from edge_runtime.prediction import Prediction
+
+COMMAND = "edge-iemonet"
+SOME_FAILED = 1
+EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle or device."
+
+Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
+Threshold = Annotated[
+    float, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+
+CLASSIFY_EXAMPLES = f"""
+Examples:
+
+  edge-iemonet classify clip.wav
+
+  edge-iemonet classify calls/ "more/**/*.flac" --output results.jsonl
+
+  ffmpeg -i film.mkv -f wav - | edge-iemonet classify -
+
+With --output, results are appended as they come. Killed or interrupted, the same command goes on where it was: what
+has a line is not classified again. A file that cannot be used has a line with its error.
+
+In folders, files are looked for by their suffix; those of formats that are not read here (m4a, mp4, webm, aac …) are
+passed over and counted. A folder that cannot be searched counts as failed.
+
+{EXIT_CODES}
+"""
+
+
+def classify(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Audio files, folders, patterns in quotes; - is standard input.", metavar="FILE…"),
+    ],
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for spreadsheets.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Append JSON lines to this file, and go on with it.", metavar="FILE")
+    ] = None,
+    transcript: Annotated[
+        str | None,
+        typer.Option(help="The words, when they are known: leaves out speech recognition.", metavar="TEXT"),
+    ] = None,
+    no_asr: Annotated[bool, typer.Option("--no-asr", help="Recognise no words: the voice alone answers.")] = False,
+    threshold: Threshold = 0.0,
+    bundle: Bundle = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Say what emotion is in audio files: wav, flac, ogg, mp3, of any rate and number of channels."""
+    if as_json + as_csv + (output is not None) > 1:
+        raise typer.BadParameter("--json, --csv and --output are three ways to answer; choose one")
+    # Imported here so that --help and usage errors need not wait for onnxruntime.
+    from edge_runtime.audio.input_files import STANDARD_INPUT, recordings  # noqa: PLC0415
+    from edge_runtime.cli.results_file import ResultsFile  # noqa: PLC0415
+    from edge_runtime.inference.session import thread_budget  # noqa: PLC0415
+    from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
+    from edge_runtime.system.parallel import each  # noqa: PLC0415
+
+    found: list[str] = []
+    failed = 0
+    for name in files:
+        try:
+            there = recordings(name)
+        except IEmoNetError as error:
+            complain(COMMAND, error)
+            failed += 1
+            continue
+        found += there.files
+        for closed in there.closed:
+            complain(COMMAND, closed)
+            failed += 1
+        if there.note:
+            complain(COMMAND, f"{name}: {there.note}")
+    if transcript is not None and len(files) > 1:
+        raise typer.BadParameter("--transcript belongs to one file, and several are given")
+    if transcript is not None and len(found) > 1:
+        raise typer.BadParameter(f"--transcript belongs to one file, and {files[0]} means {len(found)}")
+    with ExitStack() as stack:
+        results = stack.enter_context(ResultsFile(output)) if output else None
+        waiting = found if results is None else [name for name in dict.fromkeys(found) if name not in results.done]
+        failed += 0 if results is None else len(results.failed.intersection(found))
+        budget = thread_budget(threads)
+        # Several files: one thread each, as many at a time as the budget allows.
+        workers = min(budget, len(waiting)) or 1
+        model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=budget if workers == 1 else 1))
+
+        def answer(name: str) -> Prediction:
+            audio = standard_input().buffer if name == STANDARD_INPUT else Path(name)
+            return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold)
+
+        say = _Answers(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
+        for name, found_there in _with_progress(each(answer, waiting, workers=workers), len(waiting), output):
+            if isinstance(found_there, IEmoNetError):
+                failed += 1
+                complain(COMMAND, found_there)
+                say.error(name, found_there)
+            else:
+                say.answer(name, found_there)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+class _Answers:
+    """Where answers go: the terminal, JSON lines, a table, or a file."""
+
+    def __init__(self, *, as_json: bool, as_csv: bool, labels: tuple[str, ...], results: ResultsFile | None) -> None:
+        self._json, self._results, self._labels = as_json, results, labels
+        self._table = csv.writer(sys.stdout) if as_csv else None
+        if self._table is not None:
+            # Data, so the same on every terminal, and names keep their bytes, those that are no text as well.
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+            self._table.writerow(["file", "label", "confidence", *labels, "transcript", "used", "duration_s", "notes"])
+
+    def answer(self, name: str, answer: Prediction) -> None:
+        if self._results is not None:
+            self._results.add({"file": name, **answer.to_dict()})
+        elif self._json:
+            print_json({"file": name, **answer.to_dict()})
+        elif self._table is not None:
+            scores = [answer.scores.get(label) for label in self._labels]
+            used, notes = " ".join(answer.used), "; ".join(answer.notes)
+            self._table.writerow(
+                [name, answer.label, answer.confidence, *scores, answer.transcript, used, answer.duration_s, notes]
+            )
+            sys.stdout.flush()  # an answer that is there is not lost when the next is interrupted
+        else:
+            from edge_runtime.cli.display import render  # noqa: PLC0415
+
+            print(render(name, answer, colour=sys.stdout.isatty()), flush=True)
+
+    def error(self, name: str, error: IEmoNetError) -> None:
+        if self._results is not None:
+            self._results.add({"file": name, "error": str(error)})
+
+
+TEXT_EXAMPLES = f"""
+Examples:
+
+  edge-iemonet classify-text "I can't believe you did that"
+
+  edge-iemonet classify-text --json < lines.txt
+
+{EXIT_CODES}
+"""
+
+
+def classify_text(
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="What is said; without, each line of standard input.", metavar="TEXT…")
+    ] = None,
+    as_json: Json = False,
+    threshold: Threshold = 0.0,
+    bundle: Bundle = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Say what emotion is in words alone. Empty lines are left out."""
+    from edge_runtime.cli.display import render_words  # noqa: PLC0415
+    from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
+
+    if texts is not None and not any(text.strip() for text in texts):
+        raise typer.BadParameter("no words: give a text that is not empty")
+    with IEmoNet.load(bundle, device=device, threads=threads) as model:
+        for text in filter(None, (line.strip() for line in texts or standard_input())):
+            answer = model.classify_text(text, threshold=threshold)
+            if as_json:
+                plain = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
+                print_json({"text": text, **plain, "used": ["words"]})
+            else:
+                print(render_words(text, answer, colour=sys.stdout.isatty()), flush=True)
+
+
+def _with_progress(answers: Iterable[Any], count: int, output: Path | None) -> Iterator[Any]:
+    """Yield ``answers`` behind a bar, where somebody sees it and it does not run into the answers."""
+    seen = sys.stderr.isatty() and count > 1 and (output is not None or not sys.stdout.isatty())
+    bar = typer.progressbar(length=count, file=sys.stderr, show_pos=True) if seen else nullcontext()
+    with bar as shown:
+        for answer in answers:
+            yield answer
+            if shown is not None:
+                shown.update(1)

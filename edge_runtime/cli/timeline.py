@@ -1,0 +1,184 @@
+"""The command ``edge-iemonet timeline``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from edge_runtime.cli.command import complain, standard_input
+from edge_runtime.cli.interrupts import after_cleaning_up
+from edge_runtime.cli.json_output import print_json
+from edge_runtime.cli.printable import visible
+from edge_runtime.errors import AudioError, AudioNotFoundError
+from edge_runtime.system.writing import check_writable, write_text
+
+if TYPE_CHECKING:
+    from edge_runtime.audio.recording import Audio
+    from edge_runtime.prediction import Segment
+    from edge_runtime.timeline import Timeline
+
+FAILED = 1
+STDOUT = "-"
+IN_MEMORY = 32 << 20
+EXAMPLES = """
+Examples:
+
+  edge-iemonet timeline call.wav
+
+  edge-iemonet timeline call.wav --html report.html --embed-audio
+
+  edge-iemonet timeline call.wav --channels split --csv call.csv --vtt call.vtt --textgrid call.TextGrid
+
+  ffmpeg -i film.mkv -f wav - | edge-iemonet timeline - --json > film.jsonl
+
+Exit codes: 0 done, 1 the audio cannot be used, 2 wrong usage, or no bundle or device.
+"""
+
+
+def timeline(
+    file: Annotated[str, typer.Argument(help="An audio file of any length; - is standard input.", metavar="FILE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    csv: Annotated[str | None, typer.Option(help="Write a table of all scores.", metavar="FILE")] = None,
+    vtt: Annotated[str | None, typer.Option(help="Write subtitles (WebVTT).", metavar="FILE")] = None,
+    textgrid: Annotated[str | None, typer.Option(help="Write a TextGrid for Praat.", metavar="FILE")] = None,
+    html: Annotated[str | None, typer.Option(help="Write a page with curves and transcript.", metavar="FILE")] = None,
+    embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Put the sound into the page, as MP3.")] = False,
+    channels: Annotated[
+        Literal["mix", "split"], typer.Option(help="mix all channels, or take each for a speaker of its own.")
+    ] = "mix",
+    bundle: Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")] = None,
+) -> None:
+    """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
+    wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
+    _check(file, wanted, as_json=as_json, embed_audio=embed_audio)
+    # Imported here so that --help and usage errors need not wait for onnxruntime.
+    from edge_runtime.audio.recording import Recording  # noqa: PLC0415
+    from edge_runtime.formats import audio_preview, csv_table, report, webvtt  # noqa: PLC0415
+    from edge_runtime.formats import textgrid as praat  # noqa: PLC0415
+    from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
+
+    model = IEmoNet.load(bundle, device=device, threads=threads)
+    name = "standard input" if file == STDOUT else Path(file).name
+    segments: list[Segment] = []
+    with _source(file) as source:
+        try:
+            found = model.timeline(source, channels=channels)
+            taken = _taken(found, segments if wanted else None)
+            if STDOUT in wanted.values():
+                for _ in taken:
+                    pass
+            elif as_json:
+                for segment in taken:
+                    print_json({"file": file, **segment.to_dict()})
+            else:
+                _print_table(name, found, taken, model.labels, apart=channels == "split")
+            seen = None
+            if html is not None:
+                if not isinstance(source, Path):
+                    source.seek(0)  # type: ignore[union-attr]
+                seen = audio_preview.listen(Recording(source), split=channels == "split", keep=embed_audio)
+        except (AudioError, AudioNotFoundError) as error:
+            complain("edge-iemonet", error)
+            raise typer.Exit(FAILED) from error
+    ways: dict[str, Callable[[], str]] = {
+        "csv": lambda: csv_table.render(segments, model.labels),
+        "vtt": lambda: webvtt.render(segments),
+        "textgrid": lambda: praat.render(segments, found.duration_s),
+        "html": lambda: (
+            report.render(
+                name, segments, labels=model.labels, duration_s=found.duration_s, sound=seen, notes=found.notes
+            )
+            if seen
+            else ""
+        ),
+    }
+    with after_cleaning_up():
+        for way, to in wanted.items():
+            _write(to, ways[way]())
+
+
+def _check(file: str, wanted: dict[str, str], *, as_json: bool, embed_audio: bool) -> None:
+    printed = [way for way, to in wanted.items() if to == STDOUT] + (["json"] if as_json else [])
+    if len(printed) > 1:
+        raise typer.BadParameter(f"--{' and --'.join(printed)} would all be printed; give the others a FILE")
+    if embed_audio and "html" not in wanted:
+        raise typer.BadParameter("--embed-audio is for the page that --html writes")
+    named = [Path(to) for to in wanted.values() if to != STDOUT]
+    for place, times in Counter(os.path.realpath(to) for to in named).items():
+        if times > 1 and not Path(place).is_char_device():  # of /dev/null all may be written
+            raise typer.BadParameter(f"{place}: is named for more than one kind of file; name one file for each")
+    for to in named:
+        with suppress(OSError):  # neither has to be there
+            if to.samefile(file):
+                raise typer.BadParameter(f"{to}: is the recording itself; name another file to write")
+        try:
+            check_writable(to)
+        except OSError as error:  # said before an hour of work rather than after it
+            raise typer.BadParameter(f"{to}: cannot be written there ({error.strerror}); name another file") from error
+
+
+@contextmanager
+def _source(file: str) -> Iterator[Audio]:
+    """Yield what can be read twice."""
+    if file != STDOUT:
+        yield Path(file)
+        return
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as copy:
+        shutil.copyfileobj(standard_input().buffer, copy)
+        copy.seek(0)
+        yield copy  # type: ignore[misc]
+
+
+def _taken(timeline: Timeline, segments: list[Segment] | None) -> Iterator[Segment]:
+    """Yield the segments, keep them if wanted, and show how far it is, where nothing else does."""
+    length = round(timeline.promised_s or 0)
+    bar = None
+    if length and sys.stderr.isatty() and not sys.stdout.isatty():
+        bar = typer.progressbar(length=length, label=visible(timeline.name), file=sys.stderr)
+    with bar or nullcontext():
+        for segment in timeline:
+            if bar is not None:
+                bar.update(min(round(timeline.duration_s), length) - bar.pos)
+            if segments is not None:
+                segments.append(segment)
+            yield segment
+        if bar is not None:
+            bar.update(length - bar.pos)
+
+
+def _print_table(
+    name: str, timeline: Timeline, segments: Iterator[Segment], labels: Sequence[str], *, apart: bool
+) -> None:
+    from edge_runtime.formats.clock import clock  # noqa: PLC0415
+    from edge_runtime.formats.table import Table  # noqa: PLC0415
+
+    table = Table(labels, channels=apart, colour=sys.stdout.isatty())
+    count = 0
+    for count, segment in enumerate(segments, start=1):
+        if count == 1:
+            print(table.header())
+        print(table.row(segment), flush=True)
+    found = f"{count} utterance{'s' * (count != 1)}" if count else "no speech"
+    print("; ".join([f"{visible(name)}: {found} in {clock(timeline.duration_s)}", *timeline.notes]))
+
+
+def _write(to: str, text: str) -> None:
+    if to == STDOUT:
+        print(text, end="")
+        return
+    try:
+        write_text(Path(to), text)
+    except OSError as error:
+        complain("edge-iemonet", f"{to}: could not be written ({error.strerror})")
+        raise typer.Exit(FAILED) from error

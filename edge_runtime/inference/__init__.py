@@ -1,0 +1,1 @@
+"""Samples to tensors: the graphs of a bundle and what is done between them."""

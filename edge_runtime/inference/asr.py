@@ -1,0 +1,142 @@
+"""What is said: Whisper's encoder and decoder, greedy, on onnxruntime and numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from edge_runtime.inference.session import Arrays, Session
+
+Float = NDArray[np.float32]
+
+TOKENS_PER_SECOND = 12.0
+"""Nobody says more; whoever writes more is in a loop."""
+LONGEST_LOOP, REPEATS = 12, 4
+"""A phrase of up to so many tokens, so many times in a row, is a loop too."""
+
+
+SURE = -0.65
+"""Mean log-probability of a token below which words are doubtful; ``benchmarks.asr.doubt`` measures what it tells."""
+ADDED = 4
+"""So many sure tokens are added before the mean is taken, as little follows from two or three that are unsure."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was written, and how sure the recogniser was.
+
+    Attributes:
+        text: stripped; it may be empty.
+        log_probability: mean natural logarithm of the probability of each token that was chosen, the end and ``ADDED``
+            sure ones among them.
+        ended: whether it came to an end, rather than being cut off in a loop or at the longest that can be said.
+    """
+
+    text: str
+    log_probability: float
+    ended: bool
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the words are rather not what was said: speech in another language, or hardly to be understood."""
+        return bool(self.text) and (self.log_probability < SURE or not self.ended)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """The special tokens of a transcript decoder, from the bundle's manifest."""
+
+    prompt: Sequence[int]
+    end: int
+    suppress: Sequence[int]
+    begin_suppress: Sequence[int]
+    max_tokens: int
+
+
+class SpeechEncoder:
+    """Waveform → hidden states, and what the decoder attends to."""
+
+    def __init__(self, session: Session) -> None:
+        """Use the graph in ``session``."""
+        self._session = session
+
+    def __call__(self, waveform: Float) -> tuple[Float, Arrays]:
+        """Encode ``waveform`` (samples,) at 16 kHz, at most 30 s long.
+
+        Returns:
+            The hidden states (1, layers, states, width), 20 ms a state, and the decoder's cross inputs.
+        """
+        values = self._session(waveform=waveform[None])
+        return values.pop("hidden_states"), values
+
+
+class TranscriptDecoder:
+    """What the encoder heard → text."""
+
+    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding) -> None:
+        """Use the graph in ``session``; ``decoding`` names its special tokens."""
+        self._session, self._tokenizer, self._decoding = session, tokenizer, decoding
+        self._empty_past = {
+            name: np.zeros([1, shape[1], 0, shape[3]], np.float32)
+            for name, (_, shape) in session.inputs.items()
+            if name.startswith("past_")
+        }
+
+    def __call__(self, cross: Arrays, *, duration_s: float) -> str:
+        """Return the text of ``transcribe``."""
+        return self.transcribe(cross, duration_s=duration_s).text
+
+    def transcribe(self, cross: Arrays, *, duration_s: float) -> Transcript:
+        """Return the transcript.
+
+        Args:
+            cross: as ``SpeechEncoder`` returns it.
+            duration_s: length of what was encoded, which bounds the length of the transcript.
+        """
+        settings, past = self._decoding, self._empty_past
+        tokens = np.array([settings.prompt], np.int64)
+        written: list[int] = []
+        log_probabilities: list[float] = []
+        ended = False
+        limit = min(settings.max_tokens, int(8 + TOKENS_PER_SECOND * duration_s))
+        while len(written) < limit:
+            values = self._session(tokens=tokens, **cross, **past)
+            logits = values.pop("logits")[0]
+            past = {"past" + name.removeprefix("present"): value for name, value in values.items()}
+            logits[settings.suppress] = -np.inf
+            if not written:
+                logits[settings.begin_suppress] = -np.inf
+            token = int(logits.argmax())
+            log_probabilities.append(_log_probability(logits, token))
+            ended = token == settings.end
+            if ended:
+                break
+            written.append(token)
+            repeated = _loop(written)
+            if repeated:
+                written = written[:-repeated]
+                break
+            tokens = np.array([[token]], np.int64)
+        text: str = self._tokenizer.decode(written, skip_special_tokens=True)
+        return Transcript(text.strip(), sum(log_probabilities) / (len(log_probabilities) + ADDED), ended)
+
+
+def _log_probability(logits: Float, likeliest: int) -> float:
+    """Return the natural logarithm of the probability of the ``likeliest`` token; ``logits`` are used up."""
+    with np.errstate(all="ignore"):  # a strange bundle's may be no numbers
+        logits -= logits[likeliest]
+        return -float(np.log(np.exp(logits, out=logits).sum()))
+
+
+def _loop(tokens: Sequence[int]) -> int:
+    """Return how many tokens at the end only repeat those before them, if that is a loop; else 0."""
+    for length in range(1, LONGEST_LOOP + 1):
+        if len(tokens) >= length * REPEATS:
+            tail = tokens[-length * REPEATS :]
+            if all(tail[i] == tail[i % length] for i in range(len(tail))):
+                return length * (REPEATS - 1)
+    return 0

@@ -1,0 +1,1 @@
+"""The machine: processors, paths, and files that are written whole."""

@@ -1,0 +1,205 @@
+"""The command ``inspect``: what is inside a bundle, for a person or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from edge_runtime.bundle.locate import locate
+from edge_runtime.cli.json_output import print_json
+from trainer.console import Console
+
+if TYPE_CHECKING:
+    from export.inspect_bundle import Contents, Part
+
+PROBLEMS = 1
+SHOWN_OPERATORS = 3
+SHOWN_TENSORS = 4
+
+
+def inspect(
+    bundle: Annotated[str, typer.Argument(help="A bundle's folder, or the name of an installed one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON, every figure and all operators.")] = False,
+) -> None:
+    """Say what is inside a bundle, and what is wrong with it if something is."""
+    from export.inspect_bundle import look  # noqa: PLC0415 - so that --help need not wait for onnxruntime
+
+    found = look(locate(bundle))
+    if as_json:
+        print_json(found.to_dict(), indent=1)
+    else:
+        show(found, Console())
+    if found.problems:
+        raise typer.Exit(PROBLEMS)
+
+
+def show(found: Contents, console: Console) -> None:
+    """Print ``found`` as tables; what the manifest lacks is left out."""
+    manifest = found.manifest
+    console.print(_pairs(found))
+    console.print(_slots(found))
+    for title, rows in (
+        ("inputs → and outputs ←", _ends(found)),
+        ("tokenizers", _tokenizers(found)),
+        ("temperatures", [(k, _short(v)) for k, v in _items(manifest.get("calibration"))]),
+        ("metrics", list(_metrics(manifest.get("metrics"), ""))),
+        ("what the conversion changed", _verification(manifest.get("verification"))),
+        ("provenance", _provenance(manifest.get("provenance"))),
+    ):
+        if rows:
+            console.print(_table(title, rows))
+    credited = manifest.get("credits")
+    credited = [c for c in credited if isinstance(c, dict)] if isinstance(credited, list) else []
+    if credited:
+        table = Table("ingredient", "role", "licence", title="licences and credits", title_justify="left")
+        for credit in credited:
+            table.add_row(*(_text(credit.get(key)) for key in ("ingredient", "role", "licence")))
+        console.print(table)
+    for problem in found.problems:
+        console.print(Text(f"problem: {problem}", style="bold"), soft_wrap=True)
+    console.print("there are problems" if found.problems else "the bundle is whole")
+
+
+def _pairs(found: Contents) -> Table:
+    manifest = found.manifest
+    labels = manifest.get("labels")
+    table = Table(title=Text(str(found.folder)), title_justify="left", show_header=False)
+    table.add_row("name", _text(manifest.get("name")))
+    table.add_row("version", _text(manifest.get("version")))
+    table.add_row("schema", _text(manifest.get("schema")))
+    table.add_row("labels", _text(", ".join(map(str, labels)) if isinstance(labels, list) else labels))
+    table.add_row("size", f"{found.bytes / 1e6:.2f} MB in {len(found.files)} files")
+    table.add_row("made with", _text(", ".join(f"{k} {v}" for k, v in _items(manifest.get("toolchain"))) or None))
+    return table
+
+
+def _slots(found: Contents) -> Table:
+    table = Table(title="slots", title_justify="left")
+    for name in ("slot", "MB", "precision", "weights", "operators"):
+        table.add_column(name, justify="right" if name in {"MB", "weights"} else "left", no_wrap=name != "operators")
+    for name, part in found.slots.items():
+        graph = part.graph
+        table.add_row(
+            _text(name),
+            _megabytes(part),
+            _text(part.stated.get("precision")),
+            f"{graph.weights:,}" if graph else "?",
+            _operators(graph.operators) if graph else "?",
+        )
+    return table
+
+
+def _operators(counts: Mapping[str, int]) -> str:
+    first = ", ".join(f"{count} {name}" for name, count in list(counts.items())[:SHOWN_OPERATORS])
+    return f"{sum(counts.values())}: {first}" + (", …" if len(counts) > SHOWN_OPERATORS else "")
+
+
+def _ends(found: Contents) -> list[tuple[str, str]]:
+    """Return each slot's inputs and outputs, a line each."""
+    return [
+        (
+            name,
+            "\n".join(
+                f"{arrow} {tensor}"
+                for arrow, end in (("→", "inputs"), ("←", "outputs"))
+                for tensor in _tensors(part.stated.get(end))
+            ),
+        )
+        for name, part in found.slots.items()
+    ]
+
+
+def _tensors(stated: Any) -> Iterator[str]:
+    tensors = [t for t in stated if isinstance(t, dict)] if isinstance(stated, list) else []
+    for tensor in tensors[:SHOWN_TENSORS]:
+        shape = tensor.get("shape")
+        axes = ", ".join(str(a) if a is not None else "?" for a in shape) if isinstance(shape, list) else "?"
+        kind = str(tensor.get("dtype")).removeprefix("tensor(").removesuffix(")")
+        yield f"{tensor.get('name')} {kind} [{axes}]"
+    if len(tensors) > SHOWN_TENSORS:
+        yield f"and {len(tensors) - SHOWN_TENSORS} more"
+
+
+def _tokenizers(found: Contents) -> list[tuple[str, str]]:
+    return [
+        (name, f"{_megabytes(part)} MB, {part.vocabulary:,} tokens" if part.vocabulary else f"{_megabytes(part)} MB")
+        for name, part in found.tokenizers.items()
+    ]
+
+
+def _metrics(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield what was measured, a row for each place in the tree where there is an accuracy."""
+    if not isinstance(value, dict):
+        return
+    if "wa" in value:
+        figures = [("WA", "wa"), ("UA", "ua"), ("F1", "f1"), ("calibration error", "ece")]
+        shown = [f"n {_short(value['n'])}"] if "n" in value else []
+        shown += [f"{name} {_mean(value[key])}" for name, key in figures if key in value]
+        yield place, ", ".join(shown)
+        return
+    for key, inner in value.items():
+        yield from _metrics(inner, f"{place}, {key}".removeprefix(", ").replace("_", " "))
+
+
+def _verification(value: Any) -> list[tuple[str, str]]:
+    """Return how often the labels stayed the same, and where more was lost than was allowed."""
+    about = dict(_items(value))
+    views = [(k, dict(_items(v))) for k, v in _items(about.get("converted"))]
+    rows = [(k, f"same label {_short(v['same_label'])} of {v.get('n')}") for k, v in views if "same_label" in v]
+    short = about.get("shortfall")
+    return [*rows, *(("falls short", str(text)) for text in (short if isinstance(short, list) else []))]
+
+
+def _mean(score: Any) -> str:
+    return _short(score.get("mean")) if isinstance(score, dict) else _short(score)
+
+
+def _provenance(value: Any) -> list[tuple[str, str]]:
+    rows = []
+    for part, about in _items(value):
+        if not isinstance(about, dict):
+            continue
+        corpora = [
+            f"{name} ({sum(n for _, n in _items(c.get('labels')) if isinstance(n, int)):,} utterances)"
+            for name, c in _items(about.get("corpora"))
+            if isinstance(c, dict)
+        ]
+        settings = about.get("settings")
+        seed = about.get("seed", settings.get("seed") if isinstance(settings, dict) else None)
+        told = {
+            "corpora": ", ".join(corpora),
+            "pretrained": ", ".join(map(str, dict(_items(about.get("pretrained"))))),
+            "protocol": about.get("protocol"),
+            "seed": seed,
+            "weights": str(about.get("weights_sha256", ""))[:12],
+        }
+        rows.append((part, "\n".join(f"{k}: {v}" for k, v in told.items() if v not in (None, ""))))
+    return rows
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, show_lines=any("\n" in b for _, b in rows))
+    for name, value in rows:
+        table.add_row(_text(name), _text(value))
+    return table
+
+
+def _megabytes(part: Part) -> str:
+    return "missing" if part.bytes is None else f"{part.bytes / 1e6:.2f}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _text(value: Any) -> Text:
+    """Return ``value`` as it is; brackets in it are no markup."""
+    return Text("not given" if value is None else str(value))

@@ -1,0 +1,157 @@
+"""The trained parts of a bundle: checkpoints of voice, of words, or of both and their fusion, that belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from edge_runtime.errors import CheckpointError, ExportError
+from export import hf_classifier
+from export.hf_classifier import Classifier
+from trainer import checkpoints
+from trainer.fusion import blocks
+from trainer.fusion import fit as fusion_fit
+from trainer.speech import bilstm
+from trainer.speech import fit as speech_fit
+from trainer.speech.bilstm import AttentionBiLSTM
+from trainer.speech.network import SpeechEmotion
+from trainer.text import fit as text_fit
+
+PARTS = ("speech", "text", "fusion")
+IS09 = "speech-is09"
+BLOCKS = {"fusion-feed-forward": blocks.FeedForwardFusion, "fusion-attention": blocks.AttentionFusion}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Trained networks and each checkpoint's config; None where there is no such part.
+
+    Attributes:
+        labels: the emotions in order, which all parts share.
+        speech: reads the speech encoder's states, or (the paper's) the waveform.
+        text: a ``TextEmotion``, or a classifier that was fine-tuned elsewhere.
+        tokenizer: the words'.
+        fusion: None without one of the branches, or where they were never trained together.
+        configs: by part.
+        digests: sha256 of each part's weights.
+    """
+
+    labels: tuple[str, ...]
+    speech: SpeechEmotion | AttentionBiLSTM | None = None
+    text: nn.Module | None = None
+    tokenizer: PreTrainedTokenizerFast | None = None
+    fusion: nn.Module | None = None
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
+    """Return the checkpoints ``speech``, ``text`` and ``fusion`` in ``folder``, as many as there are.
+
+    The folder may also be a text classifier that was fine-tuned elsewhere, whose labels are ``renamed``.
+
+    Raises:
+        CheckpointError: there is none, or one is damaged.
+        ExportError: they do not belong together.
+    """
+    if hf_classifier.is_finetuned(folder):
+        found = hf_classifier.load(folder, None, renamed or {})
+        return Parts(
+            found.labels,
+            text=found.network,
+            tokenizer=found.tokenizer,
+            configs={"text": found.config},
+            digests={"text": found.digest},
+        )
+    there = [part for part in PARTS if (folder / part).is_dir()]
+    if not there:
+        nested = folder / "checkpoints"
+        hint = f"did you mean {nested}?" if nested.is_dir() else "`trainer fit` makes one"
+        raise CheckpointError(f"{folder}: no checkpoints here; {hint}")
+    speech, speech_config = load_speech(folder / "speech") if "speech" in there else (None, None)
+    text, tokenizer, text_config = load_text(folder / "text") if "text" in there else (None, None, None)
+    fusion, fusion_config = _load_fusion(folder / "fusion") if "fusion" in there else (None, None)
+    configs_of = {"speech": speech_config, "text": text_config, "fusion": fusion_config}
+    configs = {part: config for part, config in configs_of.items() if config is not None}
+    digests = {part: checkpoints.digest(folder / part) for part in configs}
+    first, labels = next((part, config["labels"]) for part, config in configs.items())
+    for part, config in configs.items():
+        if config["labels"] != labels:
+            raise ExportError(f"{folder / part}: labels {config['labels']} differ from {first}'s {labels}")
+    if fusion_config is not None:
+        _belong(folder, fusion_config, digests)
+    return Parts(tuple(labels), speech, text, tokenizer, fusion, configs, digests)
+
+
+def labels_of(folder: Path, renamed: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the labels of the checkpoints in ``folder``, as far as they can be told without loading them."""
+    if hf_classifier.is_finetuned(folder):
+        return hf_classifier.labels_of(folder, renamed)
+    for part in PARTS:
+        labels = _peek(folder / part).get("labels")
+        if isinstance(labels, list):
+            return tuple(str(label) for label in labels)
+    return ()
+
+
+def load_speech(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, Any]]:
+    """Return the network in a checkpoint of speech emotion, of either kind, and its config."""
+    return bilstm.restore(folder) if _kind(folder) == IS09 else speech_fit.restore(folder)
+
+
+def any_text(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str]) -> Classifier:
+    """Return a classifier of text: a checkpoint of text emotion, or one that was fine-tuned elsewhere.
+
+    Args:
+        folder: of either kind.
+        labels: that one fine-tuned elsewhere is brought to; None takes its own.
+        renamed: its labels → the bundle's; "" leaves one out.
+    """
+    if hf_classifier.is_finetuned(folder):
+        return hf_classifier.load(folder, labels, renamed)
+    network, tokenizer, config = load_text(folder)
+    return Classifier(network, tokenizer, tuple(config["labels"]), config, checkpoints.digest(folder))
+
+
+def load_text(folder: Path) -> tuple[nn.Module, PreTrainedTokenizerFast, dict[str, Any]]:
+    """Return the network in a checkpoint of text emotion, its tokenizer and its config."""
+    network, texts, config = text_fit.restore(folder)
+    return network, texts.tokenizer, config
+
+
+def _load_fusion(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    kind = _kind(folder)
+    return blocks.restore(folder, kind, BLOCKS[kind]) if kind in BLOCKS else fusion_fit.restore(folder)
+
+
+def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> None:
+    for part in ("speech", "text"):
+        if part not in digests:
+            raise CheckpointError(
+                f"{folder}: has fusion but no {part} checkpoint, which it was trained on; `trainer fit --only {part}` "
+                "makes one of the recipe, `trainer fit --resume` of a run"
+            )
+        if fusion["branches"][part] != digests[part]:
+            raise ExportError(
+                f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run, or "
+                "of the recipe run `trainer fit --only fusion` again"
+            )
+
+
+def _kind(folder: Path) -> str:
+    return str(_peek(folder).get("kind", ""))
+
+
+def _peek(folder: Path) -> dict[str, Any]:
+    """Return a checkpoint's config as far as it can be read; restoring it says what is wrong with it."""
+    try:
+        config = json.loads((folder / checkpoints.CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -1,0 +1,1 @@
+"""A trained network to an ONNX graph in fp32."""

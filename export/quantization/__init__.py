@@ -1,0 +1,1 @@
+"""An ONNX graph in fp32 to one of fewer bits."""

@@ -1,0 +1,179 @@
+"""One utterance through stand-ins for its graphs: what each is given, and what becomes of its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.errors import BundleError
+from edge_runtime.inference.asr import Transcript, TranscriptDecoder
+from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.inference.segmenter import Utterance
+from edge_runtime.inference.slot import Slot, Tensor
+from edge_runtime.inference.vad import WINDOW
+from edge_runtime.prediction import Scores
+
+LABELS = ("angry", "happy", "sad")
+TEMPERATURES = {"speech": 2.0, "text": 3.0, "fusion": 4.0, "fusion_speech_only": 5.0, "fusion_text_only": 6.0}
+VOICE, WORDS, JOINED = (np.array([row], np.float32) for row in ([12, 0, 0], [0, 12, 0], [0, 0, 12]))
+SPOKEN = np.array([False, True, True, False])
+UTTERANCE = Utterance(1.5, np.arange(1_280, dtype=np.float32), SPOKEN)
+HIDDEN = np.full((1, 1, 4, 2), 7, np.float32)
+
+
+class Graph:
+    """Gives what it was told to give, and keeps what it was given."""
+
+    def __init__(self, **outputs: np.ndarray) -> None:
+        self.outputs, self.given = outputs, dict[str, np.ndarray]()
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        self.given = inputs
+        return dict(self.outputs)
+
+
+def graphs() -> dict[str, Graph]:
+    return {
+        "speech_encoder": Graph(hidden_states=HIDDEN, cross=np.zeros(1, np.float32)),
+        "speech_emotion": Graph(logits=VOICE, embedding=np.full((1, 3), 8, np.float32)),
+        "text_emotion": Graph(logits=WORDS, embedding=np.full((1, 5), 9, np.float32)),
+        "fusion": Graph(logits=JOINED),
+    }
+
+
+def classify(
+    folder: Path, slots: Mapping[str, Graph], temperatures: Mapping[str, float] = TEMPERATURES
+) -> UtteranceClassifier:
+    """A bundle of these graphs, without a transcript's decoder."""
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0, "no": 1}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "text.json"))
+    widths = {"present": 2, "speech_embedding": 3, "text_embedding": 5, "text_logits": 3}
+    fused = tuple(Tensor(name, "tensor(float)", ("batch", width)) for name, width in widths.items())
+    stated = {slot: Slot(slot, folder / slot, "fp32", fused if slot == "fusion" else (), ()) for slot in slots}
+    bundle = Bundle(
+        folder, "stand-in", "1", LABELS, stated, {"text": folder / "text.json"}, None, dict(temperatures), {}
+    )
+    return UtteranceClassifier(bundle, slots)  # type: ignore[arg-type]
+
+
+def assert_is(scores: Scores | None, label: str, temperature: float) -> None:
+    """The logit of ``label`` is 12, the others' 0."""
+    assert scores is not None
+    odds = np.exp(12 / temperature)
+    expected = {name: (odds if name == label else 1) / (odds + 2) for name in LABELS}
+    assert scores.label == label
+    assert tuple(scores.scores) == LABELS
+    assert scores.scores == pytest.approx(expected)
+
+
+def test_each_answer_is_divided_by_its_own_temperature(tmp_path: Path) -> None:
+    found = classify(tmp_path, graphs())(UTTERANCE, "no", {})
+    assert_is(found.speech, "angry", TEMPERATURES["speech"])
+    assert_is(found.text, "happy", TEMPERATURES["text"])
+    assert_is(found.fused, "sad", TEMPERATURES["fusion"])
+
+
+def test_fusion_of_one_side_alone_has_a_temperature_of_its_own(tmp_path: Path) -> None:
+    slots = graphs()
+    alone = classify(tmp_path, slots)
+    assert_is(alone(UTTERANCE, "", {}).fused, "sad", TEMPERATURES["fusion_speech_only"])
+    np.testing.assert_array_equal(slots["fusion"].given["present"], [[1, 0]])
+    assert_is(alone.words("no"), "sad", TEMPERATURES["fusion_text_only"])
+    np.testing.assert_array_equal(slots["fusion"].given["present"], [[0, 1]])
+
+
+def test_fusion_that_cannot_do_without_a_side_leaves_the_answer_to_the_other(tmp_path: Path) -> None:
+    both = classify(tmp_path, graphs(), {name: TEMPERATURES[name] for name in ("speech", "text", "fusion")})
+    assert_is(both(UTTERANCE, "no", {}).fused, "sad", TEMPERATURES["fusion"])
+    assert_is(both(UTTERANCE, "", {}).fused, "angry", TEMPERATURES["speech"])
+    assert_is(both.words("no"), "happy", TEMPERATURES["text"])
+
+
+def test_without_fusion_the_voice_answers_before_the_words(tmp_path: Path) -> None:
+    slots = graphs()
+    del slots["fusion"]
+    assert_is(classify(tmp_path, slots)(UTTERANCE, "no", {}).fused, "angry", TEMPERATURES["speech"])
+    del slots["speech_emotion"]
+    assert_is(classify(tmp_path, slots)(UTTERANCE, "no", {}).fused, "happy", TEMPERATURES["text"])
+
+
+def test_fusion_gets_what_it_asks_for_by_name_and_zeros_of_a_side_that_is_missing(tmp_path: Path) -> None:
+    slots = graphs()
+    both = classify(tmp_path, slots)
+    both(UTTERANCE, "no", {})
+    given = slots["fusion"].given
+    np.testing.assert_array_equal(given["present"], [[1, 1]])
+    np.testing.assert_array_equal(given["speech_embedding"], [[8] * 3])
+    np.testing.assert_array_equal(given["text_embedding"], [[9] * 5])
+    np.testing.assert_array_equal(given["text_logits"], WORDS)
+    both(UTTERANCE, "", {})
+    np.testing.assert_array_equal(slots["fusion"].given["text_embedding"], [[0] * 5])
+    np.testing.assert_array_equal(slots["fusion"].given["text_logits"], [[0] * 3])
+
+
+def test_the_voice_is_read_from_the_encoder_s_states_where_it_speaks(tmp_path: Path) -> None:
+    slots = graphs()
+    found = classify(tmp_path, slots)(UTTERANCE, "no", {})
+    np.testing.assert_array_equal(slots["speech_encoder"].given["waveform"], [UTTERANCE.waveform])
+    np.testing.assert_array_equal(slots["speech_emotion"].given["hidden_states"], HIDDEN)
+    np.testing.assert_array_equal(slots["speech_emotion"].given["spoken"], [SPOKEN])
+    assert (found.start_s, found.end_s) == (1.5, 1.58)
+
+
+@pytest.mark.parametrize(("count", "read"), [(1, 1), (256, 256), (257, 256), (1_000, 256)])
+def test_no_more_than_256_tokens_of_a_text_are_read(tmp_path: Path, count: int, read: int) -> None:
+    slots = graphs()
+    found = classify(tmp_path, slots)(UTTERANCE, "no " * count, {})
+    assert slots["text_emotion"].given["input_ids"].shape == (1, read)
+    assert slots["text_emotion"].given["attention_mask"].sum() == read
+    assert found.transcript == ("no " * count).strip()
+
+
+def test_what_is_written_is_bounded_by_the_length_of_the_utterance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    heard = classify(tmp_path, graphs())
+
+    def transcribe(cross: Mapping[str, np.ndarray], *, duration_s: float) -> Transcript:
+        asked.append({"cross": list(cross), "duration_s": duration_s})
+        return Transcript("no", 0.0, ended=True)
+
+    monkeypatch.setattr(heard, "_transcribe", SimpleNamespace(transcribe=transcribe))
+    assert heard(UTTERANCE, None, {}).transcript == "no"
+    assert asked == [{"cross": ["cross"], "duration_s": pytest.approx(0.08)}]
+    heard(UTTERANCE, "given", {})
+    assert len(asked) == 1
+
+
+def test_logits_that_are_no_numbers_are_the_bundle_s_fault(tmp_path: Path) -> None:
+    slots = graphs()
+    slots["speech_emotion"].outputs["logits"] = np.array([[np.nan, 0, 0]], np.float32)
+    with pytest.raises(BundleError, match=r"\(speech\)"):
+        classify(tmp_path, slots)(UTTERANCE, "", {})
+
+
+def test_the_length_of_a_transcript_is_bound_by_the_samples_wherever_the_utterance_begins(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durations: list[float] = []
+    said = Transcript("ask", 0.0, ended=True)
+    monkeypatch.setattr(TranscriptDecoder, "transcribe", lambda *_, duration_s: durations.append(duration_s) or said)
+    bundle = Bundle.read(tiny_bundle)
+    classify = UtteranceClassifier(bundle, {s: bundle.open(s, device="cpu", threads=1) for s in bundle.slots})
+    samples, spoken = np.ones(125 * WINDOW, np.float32), np.ones(200, np.bool_)
+    utterances = [Utterance(window * WINDOW / 16_000, samples, spoken) for window in range(2_000)]
+    rounded = [utterance for utterance in utterances if utterance.end_s - utterance.start_s < 4]
+    for utterance in [utterances[0], *rounded[:2]]:
+        classify(utterance, None, {})
+    assert durations == [4.0, 4.0, 4.0]

@@ -1,0 +1,81 @@
+"""Whisper's graphs on onnxruntime against the modules they were traced from."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from export.graphs.torch_export import write
+from export.graphs.whisper import decoder_graph, encoder_graph, memory_names
+from trainer.pretrained.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
+
+TOLERANCE = {"atol": 1e-4, "rtol": 1e-3}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["stitched", "full"])
+def encoder(request, tmp_path_factory, tiny_whisper):
+    """Return the module and its graph."""
+    path = tmp_path_factory.mktemp("encoder") / "speech_encoder.onnx"
+    write(encoder_graph(tiny_whisper, stitched=request.param), path)
+    return SpeechEncoder(tiny_whisper, stitched=request.param).eval(), path
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory, tiny_whisper):
+    path = tmp_path_factory.mktemp("decoder") / "transcript_decoder.onnx"
+    write(decoder_graph(tiny_whisper), path)
+    return TranscriptDecoder(tiny_whisper).eval(), path
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("samples", [999, 3 * SAMPLE_RATE + 1, 29 * SAMPLE_RATE + 500, 30 * SAMPLE_RATE])
+def test_the_encoder_answers_alike_at_any_length(encoder, run, samples):
+    module, path = encoder
+    x = 0.1 * torch.randn(1, samples)
+    for found, expected in zip(run(path, x), module(x), strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected.numpy(), **TOLERANCE)
+
+
+@torch.no_grad()
+def test_the_encoder_takes_several_waveforms(encoder, run):
+    module, path = encoder
+    x = 0.1 * torch.randn(3, SAMPLE_RATE)
+    for found, expected in zip(run(path, x), module(x), strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), **TOLERANCE)
+
+
+def test_the_encoders_axes_are_named(encoder):
+    session = ort.InferenceSession(str(encoder[1]))
+    (waveform,) = session.get_inputs()
+    shapes = {o.name: o.shape for o in session.get_outputs()}
+    assert (waveform.name, waveform.shape) == ("waveform", ["batch", "samples"])
+    assert shapes["hidden_states"] == ["batch", 4, "states", 16]
+    assert shapes["cross_bias"] == ["positions"]
+    for name in memory_names("cross", 2):
+        assert shapes[name] == ["batch", 2, "positions", 8]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("new", "old"), [(2, 0), (1, 2), (1, 17), (3, 4)])
+@pytest.mark.parametrize("positions", [150, 1500])
+def test_the_decoder_answers_alike_with_and_without_a_past(decoder, run, new, old, positions):
+    module, path = decoder
+    tokens = torch.randint(0, 60, (1, new))
+    bias = torch.randn(positions)
+    past = [torch.randn(1, 2, old, 8) for _ in range(4)]
+    cross = [torch.randn(1, 2, positions, 8) for _ in range(4)]
+    found = run(path, tokens, bias, *past, *cross)
+    expected = module(tokens, bias, *past, *cross)
+    assert found[1].shape == (1, 2, old + new, 8)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), **TOLERANCE)
+
+
+def test_the_decoders_inputs_match_the_encoders_outputs(encoder, decoder):
+    given = {o.name: o.shape[1:] for o in ort.InferenceSession(str(encoder[1])).get_outputs()}
+    session = ort.InferenceSession(str(decoder[1]))
+    taken = {i.name: i.shape[1:] for i in session.get_inputs()}
+    present = [o.name.replace("present", "past") for o in session.get_outputs()][1:]
+    assert {k: v for k, v in given.items() if k != "hidden_states"}.items() <= taken.items()
+    assert set(taken) == {"tokens", *given, *present} - {"hidden_states"}

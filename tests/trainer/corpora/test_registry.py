@@ -1,0 +1,282 @@
+"""The catalogue: corpora told by their look, read in one way, and compared with what is published."""
+
+import csv
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import CorpusError
+from trainer.corpora import meld, registry, semeval, synthetic
+from trainer.corpora.registry import CORPORA, Reading, detect, expected, labels_of, named, protocol_of, read
+from trainer.corpora.utterance import LABELS, Utterance
+
+BLOCK = "[{start} - {end}]\t{id}\t{emotion}\t[2.5000, 2.5000, 2.5000]\n"
+
+
+def iemocap(folder: Path) -> Path:
+    path = folder / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
+    path.parent.mkdir(parents=True)
+    rows = [("neu", 2.0), ("exc", 4.0), ("hap", 20.0), ("fru", 5.0)]
+    path.write_text(
+        "".join(
+            BLOCK.format(start="1.0", end=f"{1 + seconds}", id=f"Ses01F_impro01_F{i:03}", emotion=emotion)
+            for i, (emotion, seconds) in enumerate(rows)
+        )
+    )
+    return folder
+
+
+def semeval_2017(folder: Path) -> Path:
+    (folder / "train").mkdir(parents=True)
+    (folder / "train" / "twitter-2013train-A.tsv").write_text("1\tneutral\tone\n2\tpositive\ttwo\n")
+    return folder
+
+
+def meld_folder(folder: Path) -> Path:
+    folder.mkdir()
+    for split in ("train", "dev"):
+        with (folder / meld.FILES[split]).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"))
+            writer.writerows(("Hm.", "Ross", "joy", i, 0) for i in range(meld.COUNTS[split]))
+    return folder
+
+
+def clips(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def ravdess(folder: Path) -> Path:
+    return clips(folder, *(f"Actor_07/03-01-0{emotion}-01-01-01-07.wav" for emotion in (1, 2, 3)))
+
+
+def emodb(folder: Path) -> Path:
+    return clips(folder, "wav/03a01Fa.wav", "wav/03a01La.wav")
+
+
+def own(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "calls.csv").write_text("transcript,label\na,furious\nb,calm\n")
+    return folder / "calls.csv"
+
+
+MAKERS = {
+    "iemocap": iemocap,
+    "semeval": semeval_2017,
+    "meld": meld_folder,
+    "ravdess": ravdess,
+    "emodb": emodb,
+    "manifest": own,
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_corpus_is_told_by_its_look_and_read(tmp_path, name):
+    path = MAKERS[name](tmp_path / "data")
+    assert detect(path) is named(name)
+    found = read(path)
+    assert {u.corpus for u in found} == {name}
+    known = {"furious", "calm"} if name == "manifest" else set(named(name).labels)
+    assert set() < set(labels_of(found)) <= known
+
+
+def test_every_kind_of_corpus_is_tried_here():
+    assert {corpus.name for corpus in CORPORA} == {*MAKERS, "synthetic"}
+
+
+def test_what_is_synthetic_never_passes_for_iemocap(tmp_path):
+    iemocap(tmp_path / "IEMOCAP_full_release")
+    assert not synthetic.made_here(tmp_path)
+    (tmp_path / "IEMOCAP_full_release" / synthetic.MARKER).write_text("")
+    for path in (tmp_path, tmp_path / "IEMOCAP_full_release"):
+        assert synthetic.made_here(path)
+        assert detect(path).name == "synthetic"
+        assert {(u.corpus, u.speaker) for u in read(path)} == {("synthetic", "synthetic-1F")}
+
+
+def test_flat_folders_are_told_too(tmp_path):
+    assert detect(clips(tmp_path / "r", "03-01-03-01-02-01-07.flac")).name == "ravdess"
+    assert detect(clips(tmp_path / "e", "16b10Wb.flac")).name == "emodb"
+    assert detect(clips(tmp_path / "s", "SemEval2017-task4-test.subtask-A.english.txt")).name == "semeval"
+
+
+def test_what_looks_like_nothing_or_like_two_is_refused(tmp_path):
+    MAKERS["ravdess"](tmp_path / "data" / "ravdess")
+    with pytest.raises(CorpusError, match="looks like none"):
+        detect(tmp_path / "data")
+    mixed = clips(ravdess(tmp_path / "mixed"), "wav/03a01Fa.wav")
+    with pytest.raises(CorpusError, match="looks like ravdess, emodb;"):
+        detect(mixed)
+    with pytest.raises(CorpusError, match="no such file"):
+        detect(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(("name", "folder"), [("ravdess", "."), ("emodb", "wav"), ("semeval", "test")])
+def test_a_corpus_with_a_folder_that_may_not_be_read_is_refused_and_not_read_in_part(as_ordinary_user, name, folder):
+    corpus = as_ordinary_user / name
+    MAKERS[name](corpus)
+    closed = corpus / folder / "closed"
+    closed.mkdir(parents=True)
+    closed.chmod(0)
+    with pytest.raises(CorpusError, match=rf"{closed}: cannot be read \(permission denied\)$"):
+        named(name).load(corpus, Reading())
+    corpus.chmod(0)
+    with pytest.raises(CorpusError, match=rf"{corpus}: cannot be read \(permission denied\)$"):
+        detect(corpus)
+    corpus.chmod(0o700)
+
+
+def test_labels_that_may_not_be_read_are_not_called_missing(as_ordinary_user):
+    closed = iemocap(as_ordinary_user / "iemocap") / "Session1" / "dialog" / "EmoEvaluation"
+    closed.chmod(0)
+    with pytest.raises(PermissionError, match="EmoEvaluation"):
+        named("iemocap").load(as_ordinary_user / "iemocap", Reading())
+
+
+def test_a_manifest_that_may_not_be_read_says_so(as_ordinary_user):
+    path = as_ordinary_user / "calls.csv"
+    path.write_text("audio,label\na.wav,sad\n")
+    path.chmod(0)
+    with pytest.raises(CorpusError, match=r"calls\.csv: cannot be read \(permission denied\)$"):
+        read(path)
+
+
+def test_recordings_of_any_suffix_that_is_read_are_found(tmp_path):
+    for number, suffix in enumerate(("wav", "FLAC", "mp3", "opus"), start=1):
+        (tmp_path / f"03-01-05-01-01-01-0{number}.{suffix}").touch()
+    assert len(named("ravdess").load(tmp_path, Reading())) == 4
+
+
+def test_the_corpus_may_be_named_instead(tmp_path):
+    (tmp_path / "tweets").mkdir()
+    (tmp_path / "tweets" / "mine.txt").write_text("1\tneutral\tone\n")
+    with pytest.raises(CorpusError, match="looks like none"):
+        read(tmp_path / "tweets")
+    assert len(read(tmp_path / "tweets", corpus=named("semeval"))) == 1
+    with pytest.raises(CorpusError, match="'semevil': no such corpus; there are iemocap"):
+        named("semevil")
+
+
+def test_labels_beyond_the_classes_are_left_out_unless_renamed(tmp_path):
+    path = ravdess(tmp_path / "data")
+    assert [u.label for u in read(path)] == ["neutral", "happy"]
+    mapped = read(path, options=Reading(label_map={"calm": "neutral", "happy": ""}))
+    assert [u.label for u in mapped] == ["neutral", "neutral"]
+
+
+def test_excited_is_merged_and_lengths_are_cut(tmp_path):
+    path = iemocap(tmp_path / "data")
+    assert [u.label for u in read(path)] == ["neutral", "happy"]
+    assert [u.label for u in read(path, options=Reading(merge_excited=True))] == ["neutral", "happy", "happy"]
+    cut = Reading(merge_excited=True, label_map={"frustrated": "angry"}, shortest_s=3.0, longest_s=15.0)
+    assert [u.label for u in read(path, options=cut)] == ["happy", "angry"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Reading(label_map={"calm": "neutrl"}), "'neutrl' is not a class"),
+        (Reading(label_map={"clam": "neutral"}), "'clam' is to be renamed but is not there"),
+        (Reading(merge_excited=True), "for iemocap alone"),
+        (Reading(shortest_s=3.0), "for iemocap alone"),
+        (Reading(label_map={"neutral": "", "happy": "", "calm": ""}), "none of its 3 utterances is left"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, options, said):
+    with pytest.raises(CorpusError, match=said):
+        read(ravdess(tmp_path / "data"), options=options)
+
+
+def test_a_manifest_keeps_all_its_labels(tmp_path):
+    path = own(tmp_path / "data")
+    assert [u.label for u in read(path)] == ["furious", "calm"]
+    assert [u.label for u in read(path, options=Reading(label_map={"furious": "hot"}))] == ["hot", "calm"]
+
+
+def test_melds_test_part_is_read_when_it_is_there_and_clips_too(tmp_path):
+    path = meld_folder(tmp_path / "data")
+    assert {u.split for u in read(path)} == {"train", "dev"}
+    rows = (path / meld.FILES["dev"]).read_text().splitlines()
+    (path / meld.FILES["test"]).write_text("\n".join(rows))
+    with pytest.raises(CorpusError, match="1109 rows where MELD's test split has 2610"):
+        read(path)
+    more = rows + [f"Hm.,Ross,joy,{i},1" for i in range(meld.COUNTS["test"] - meld.COUNTS["dev"])]
+    (path / meld.FILES["test"]).write_text("\n".join(more))
+    clips(path, "output_repeated_splits_test/dia0_utt0.mp4")
+    found = read(path)
+    assert {u.split for u in found if u.audio} == {"test"}
+
+
+def test_a_test_tweet_among_those_to_learn_from_is_refused(tmp_path):
+    path = semeval_2017(tmp_path / "data")
+    assert {u.split for u in read(path)} == {"train"}
+    (path / "test").mkdir()
+    lines = [f"{i}\tneutral\tone" for i in range(2, 2 + semeval.TEST_COUNT)]
+    (path / "test" / "x-A.txt").write_text("\n".join(lines))
+    with pytest.raises(CorpusError, match="train/ holds tweets of test/"):
+        read(path)
+    (path / "test" / "x-A.txt").write_text("\n".join([*lines[1:], "1234567\tneutral\tone"]))
+    assert len(read(path)) == 2 + semeval.TEST_COUNT
+
+
+def test_published_counts_are_counted_by_class():
+    total = {c.name: sum(sum(split.values()) for split in c.counts.values()) for c in CORPORA}
+    assert total["iemocap"] == 10_039
+    assert total["meld"] == sum(meld.COUNTS.values())
+    assert total["emodb"] == 535
+    assert sum(named("semeval").counts["test"].values()) == semeval.TEST_COUNT
+    assert expected(named("ravdess")) == {"": {"neutral": 96, "happy": 192, "sad": 192, "angry": 192}}
+    assert {split: sum(counts.values()) for split, counts in expected(named("meld")).items()} == {
+        "train": 8245,
+        "dev": 897,
+        "test": 2211,
+    }
+
+
+def test_published_counts_follow_the_options():
+    corpus = named("iemocap")
+    assert sum(expected(corpus)[""].values()) == 4490
+    assert sum(expected(corpus, Reading(merge_excited=True))[""].values()) == 5531
+    both = expected(corpus, Reading(merge_excited=True, label_map={"frustrated": "angry", "sad": ""}))[""]
+    assert both == {"neutral": 1708, "happy": 1636, "angry": 2952}
+    assert expected(corpus, Reading(shortest_s=3.0)) == {}
+    assert expected(named("manifest")) == {}
+
+
+def test_a_manifests_protocol_is_the_strictest_that_it_allows():
+    corpus = named("manifest")
+    plain = [Utterance(str(i), "manifest", "x", "") for i in range(4)]
+    spoken = [replace(u, speaker=f"s{i % 2}") for i, u in enumerate(plain)]
+    split = [replace(u, split="train") for u in spoken]
+    assert protocol_of(corpus, plain) == "shuffled"
+    assert protocol_of(corpus, spoken) == "speaker"
+    assert protocol_of(corpus, split) == "official"
+    assert protocol_of(corpus, [*spoken[:3], plain[3]]) == "speaker"
+    assert protocol_of(corpus, [*split[:3], plain[3]]) == "official"
+    assert protocol_of(corpus, [replace(u, speaker="one") for u in plain]) == "shuffled"
+    assert protocol_of(named("iemocap"), plain) == "session"
+
+
+def test_a_folder_with_a_manifest_in_it_names_that_file(tmp_path):
+    (tmp_path / "manifest.csv").write_text("audio,label\n")
+    with pytest.raises(CorpusError, match=r"did you mean the file .*manifest\.csv"):
+        registry.detect(tmp_path)
+
+
+def test_labels_are_in_the_projects_order_if_it_has_them_all():
+    def said(*labels: str) -> list[Utterance]:
+        return [Utterance(str(i), "manifest", label, "") for i, label in enumerate(labels)]
+
+    assert labels_of(said("angry", "neutral", "angry")) == ("neutral", "angry")
+    assert labels_of(said(*reversed(LABELS))) == LABELS
+    assert labels_of(said("neutral", "angry", "calm")) == ("angry", "calm", "neutral")
+    assert labels_of(said("positive", "neutral", "negative")) == ("negative", "neutral", "positive")
+
+
+def test_descriptions_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        registry.CORPORA[0].name = "other"

@@ -1,0 +1,81 @@
+"""A run's folder holds one run."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from edge_runtime.errors import ConfigError
+from trainer.experiment.run_dir import CONFIG, check_room, open_run, write_json
+
+RUN = {
+    "experiment": {"seed": 0, "text": {"rate": 1e-5}},
+    "corpus": {"checksum": "a"},
+    "division": "d",
+    "begun": "now",
+}
+
+
+def changed(**what: object) -> dict:
+    return {**RUN, **what}
+
+
+def test_a_new_run_says_what_it_is(tmp_path):
+    open_run(tmp_path / "run", RUN, resume=False)
+    assert json.loads((tmp_path / "run" / CONFIG).read_text()) == RUN
+
+
+def test_a_run_that_is_there_is_not_run_over(tmp_path):
+    open_run(tmp_path, RUN, resume=False)
+    with pytest.raises(ConfigError, match="--resume"):
+        open_run(tmp_path, RUN, resume=False)
+
+
+def test_the_same_run_goes_on_and_keeps_its_beginning(tmp_path):
+    open_run(tmp_path, RUN, resume=True)
+    open_run(tmp_path, changed(begun="later"), resume=True)
+    assert json.loads((tmp_path / CONFIG).read_text())["begun"] == "now"
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (changed(experiment={"seed": 1, "text": {"rate": 1e-5}}), "experiment.seed"),
+        (changed(experiment={"seed": 0, "text": {"rate": 2e-5}}), "experiment.text.rate"),
+        (changed(experiment={"seed": 0, "text": None}), "experiment.text"),
+        (changed(corpus={"checksum": "b"}), "corpus.checksum"),
+        (changed(division="e"), "division"),
+    ],
+)
+def test_another_run_does_not_go_on_with_this_one(tmp_path, other, named):
+    open_run(tmp_path, RUN, resume=False)
+    with pytest.raises(ConfigError, match=named):
+        open_run(tmp_path, other, resume=True)
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    (tmp_path / CONFIG).write_text("{")
+    with pytest.raises(ConfigError, match="damaged"):
+        open_run(tmp_path, RUN, resume=True)
+
+
+def test_a_full_disk_is_told_before_hours_are_spent(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e9))
+    check_room(tmp_path / "run", 1e9)
+    with pytest.raises(OSError, match=r"1\.0 GB free, 3\.3 GB needed"):
+        check_room(tmp_path / "run", 3.3e9)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        check_room(tmp_path / "file" / "run", 1)
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}

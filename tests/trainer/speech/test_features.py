@@ -1,0 +1,122 @@
+"""Pooled states: their shape, their seed, and what is computed again."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+from onnx import TensorProto, helper
+
+from edge_runtime.errors import WeightsError
+from trainer.corpora.utterance import Utterance
+from trainer.speech import features
+from trainer.speech.features import conditions, pooled_states, read
+
+
+def voice_activity(path: Path) -> None:
+    """Write a graph with the detector's inputs and outputs, to which everything is speech."""
+    state = (1, 1, 128)
+    ends = {"input": ["n", 576], "h": state, "c": state, "speech_probs": ["n"], "hn": state, "cn": state}
+    values = [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in ends.items()]
+    nodes = [
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Sub", ["mean", "mean"], ["zero"]),
+        helper.make_node("Cos", ["zero"], ["speech_probs"]),
+        helper.make_node("Identity", ["h"], ["hn"]),
+        helper.make_node("Identity", ["c"], ["cn"]),
+    ]
+    graph = helper.make_graph(nodes, "vad", values[:3], values[3:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+
+
+@pytest.fixture
+def pretrained(tmp_path, tiny_whisper) -> Path:
+    tiny_whisper.save_pretrained(tmp_path / "weights" / "whisper-tiny.en")
+    (tmp_path / "weights" / "silero-vad").mkdir()
+    voice_activity(tmp_path / "weights" / "silero-vad" / "vad.onnx")
+    for folder in (tmp_path / "weights").iterdir():
+        (folder / "source.json").write_text("{}")
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def voices(tmp_path, clip) -> list[Utterance]:
+    return [
+        Utterance(str(i), "emodb", "sad", f"s{i}", audio=clip(tmp_path / f"{i}.flac", seconds=0.4, seed=i))
+        for i in range(2)
+    ]
+
+
+@pytest.mark.parametrize("samples", [features.PIECE + 1, 31 * 16_000])
+def test_a_recording_longer_than_the_encoder_takes_is_heard_in_pieces(tmp_path, pretrained, samples):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, samples), 16_000)
+    long = [Utterance("a", "emodb", "sad", "s", audio=path)]
+    found = pooled_states(long, pretrained, copies=0, seed=0, cache=tmp_path / "cache", quiet=True)
+    assert found.shape == (1, 1, 3, 32)
+    assert np.isfinite(found).all()
+
+
+def test_each_recording_gives_itself_and_its_copies(tmp_path, pretrained, voices):
+    options = {"copies": 2, "cache": tmp_path / "cache", "quiet": True}
+    found = pooled_states(voices, pretrained, seed=0, **options)
+    other = pooled_states(voices, pretrained, seed=1, **options)
+    assert found.shape == (2, 3, 3, 32)
+    assert np.isfinite(found).all()
+    # A seed changes the altered copies, and never the recording as it is.
+    np.testing.assert_allclose(other[:, 0], found[:, 0], atol=1e-6)
+    assert not np.allclose(other[:, 1:], found[:, 1:])
+    assert not np.allclose(found[0, 0], found[1, 0])
+
+
+def test_the_crowd_is_the_speakers_own_other_recordings(tmp_path, clip, monkeypatch):
+    people = [("a", 0), ("a", 1), ("b", 2), ("a", 3)]
+    said = [
+        Utterance(str(i), "emodb", "sad", who, audio=clip(tmp_path / f"{i}.flac", seconds=0.4, seed=seed))
+        for i, (who, seed) in enumerate(people)
+    ]
+    heard = []
+    monkeypatch.setattr(features, "CROWDED", 1.0)
+    monkeypatch.setattr(features, "read", lambda path: heard.append(path.stem) or read(path))
+    clean, *copies = conditions(said, 0, 3, 0)
+    np.testing.assert_array_equal(clean, read(said[0].audio))
+    assert len(copies) == 3
+    assert set(heard) == {"0", "1", "3"}
+    heard.clear()
+    conditions(said, 2, 3, 0)  # nobody else is b
+    assert heard == ["2"]
+
+
+def test_a_share_of_the_copies_is_crowded(tmp_path, clip, monkeypatch):
+    said = [Utterance(str(i), "emodb", "sad", "a", audio=clip(tmp_path / f"{i}.flac", seconds=0.1)) for i in range(3)]
+    crowds = []
+    monkeypatch.setattr(features.augment, "random_condition", lambda x, _, crowd: crowds.append(crowd is not None) or x)
+    conditions(said, 0, 200, 0)
+    assert abs(np.mean(crowds) - features.CROWDED) < 0.1
+
+
+def test_what_was_computed_is_read_again_until_something_changes(tmp_path, pretrained, voices, clip):
+    options = {"copies": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
+    first = pooled_states(voices, pretrained, **options)
+    (kept,) = (tmp_path / "cache").iterdir()
+    np.save(kept, first + 1)
+    np.testing.assert_array_equal(pooled_states(voices, pretrained, **options), first + 1)
+    clip(voices[1].audio, seconds=0.4, seed=9)
+    again = pooled_states(voices, pretrained, **options)
+    np.testing.assert_allclose(again[0], first[0], atol=1e-6)
+    assert not np.allclose(again[1], first[1])
+
+
+@pytest.mark.parametrize("name", ["whisper-tiny.en", "silero-vad"])
+def test_weights_that_were_not_fetched_are_named(tmp_path, pretrained, voices, name):
+    (pretrained / name / "source.json").unlink()
+    with pytest.raises(WeightsError, match=f"{name}.*trainer fetch"):
+        pooled_states(voices, pretrained, copies=0, seed=0, cache=tmp_path / "cache", quiet=True)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_recording_is_read_as_the_runtime_reads_it(tmp_path, clip):
+    x = read(clip(tmp_path / "a.flac", seconds=0.5))
+    assert (x.dtype, x.shape) == (np.float32, (8000,))
+    assert 0.25 < np.abs(x).max() <= 0.31

@@ -1,0 +1,147 @@
+"""Run a whole table of the paper, line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import ConfigError
+from trainer.config import Experiment, check
+from trainer.corpora.utterance import checksum
+from trainer.experiment.cross_validation import Dataset, Place, run
+from trainer.experiment.run_dir import write_json
+from trainer.paper.tables import Row, Table, beside
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is not as in the paper.
+
+    Attributes:
+        stand_ins: encoders to use in place of others.
+        transcripts: "asr" for real ones in place of simulated ones.
+        repeats: trainings of each line.
+        folds: parts of the cross-validation.
+        epochs: of every branch.
+    """
+
+    stand_ins: Mapping[str, str]
+    transcripts: str | None = None
+    repeats: int | None = None
+    folds: int | None = None
+    epochs: int | None = None
+
+    def __call__(self, experiment: Experiment) -> Experiment:
+        """Return ``experiment`` with the changes made."""
+        changed = experiment
+        if self.transcripts == "asr" and changed.transcripts == "simulated":
+            changed = replace(changed, transcripts="asr")
+        changed = replace(
+            changed,
+            repeats=changed.repeats if self.repeats is None else self.repeats,
+            folds=changed.folds if self.folds is None else self.folds,
+        )
+        if changed.text is not None:
+            encoder = self.stand_ins.get(changed.text.encoder, changed.text.encoder)
+            changed = replace(changed, text=replace(changed.text, encoder=encoder))
+        for name in ("speech", "text", "fusion"):
+            part = getattr(changed, name)
+            if part is not None and self.epochs is not None:
+                changed = replace(changed, **{name: replace(part, epochs=self.epochs)})
+        check(changed, "the command line")
+        return changed
+
+
+def reproduce(
+    table: Table, dataset: Dataset, source: Path, place: Place, *, only: Sequence[str], changes: Changes
+) -> dict[str, Any]:
+    """Run the lines of ``table`` that are the paper's own; return them beside what the paper printed.
+
+    Lines that an earlier call has left in the folder, of the same corpus and with the same changes, stay.
+
+    Args:
+        table: which.
+        dataset: its corpus.
+        source: where that came from.
+        place: the folder gets one sub-folder for each line.
+        only: names of lines; all that are the paper's own when there are none.
+        changes: what is done otherwise than in the paper.
+
+    Raises:
+        ConfigError: no such line, or the folder has lines of another corpus or with other changes.
+    """
+    if dataset.name not in {table.corpus, "synthetic"}:
+        raise ConfigError(f"table {table.number} is about {table.corpus}, and {source} is {dataset.name}")
+    rows, path = _rows(table, only), place.folder / f"table{table.number}.json"
+    origin = {
+        "corpus": {
+            "name": dataset.name,
+            "utterances": len(dataset.utterances),
+            "checksum": checksum(dataset.utterances),
+        },
+        "changes": asdict(changes),
+    }
+    ours = _earlier(path, origin)
+    for row in rows:
+        experiment = changes(row.experiment())
+        place.say(f"table {table.number}, {row.name}")
+        folder = place.folder / row.name.replace("/", "-").replace(" ", "-")
+        found = run(experiment, dataset, replace(place, folder=folder), export=False)
+        ours[row.name] = found["branches"][row.branch] | {"changed": _changed(row, experiment)}
+    result = {
+        "table": table.number,
+        "title": table.title,
+        **origin,
+        "path_check": dataset.name == "synthetic" or bool(changes.stand_ins),
+        "rows": beside(table, ours),
+    }
+    write_json(path, result)
+    return result
+
+
+def _earlier(path: Path, wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what was measured for the lines in the file at ``path``; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        same = all(stored.get(key) == value for key, value in wanted.items())
+        ours = {row["name"]: row["ours"] for row in stored["rows"] if row["ours"]}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
+    if not same:
+        raise ConfigError(f"{path}: has lines of another corpus, or with other changes; use another --out")
+    return ours
+
+
+def _rows(table: Table, only: Sequence[str]) -> list[Row]:
+    own = [row for row in table.rows if row.config]
+    if not only:
+        return own
+    missing = set(only) - {row.name for row in own}
+    if missing:
+        names = ", ".join(row.name for row in own)
+        raise ConfigError(f"table {table.number} has no line {sorted(missing)[0]!r} that can be run; it has {names}")
+    return [row for row in own if row.name in only]
+
+
+def _changed(row: Row, experiment: Experiment) -> list[str]:
+    """Return the settings that differ from the paper's."""
+    paper = row.experiment()
+    changed = [
+        f"{name} {getattr(experiment, name)}"
+        for name in ("transcripts", "repeats", "folds")
+        if getattr(experiment, name) != getattr(paper, name)
+    ]
+    for part in ("speech", "text", "fusion"):
+        mine, theirs = getattr(experiment, part), getattr(paper, part)
+        if mine != theirs:
+            changed += [
+                f"{part}.{name} {getattr(mine, name)}"
+                for name in mine.__dataclass_fields__
+                if getattr(mine, name) != getattr(theirs, name)
+            ]
+    return changed

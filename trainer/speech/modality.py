@@ -1,0 +1,116 @@
+"""Both ways of recognising speech emotion, behind one interface: see ``trainer.modality``."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import nn
+
+from edge_runtime.system.writing import writing
+from trainer import training_loop
+from trainer.config import Speech
+from trainer.corpora.utterance import Utterance, checksum
+from trainer.modality import Branch
+from trainer.speech import is09
+from trainer.speech.bilstm import AttentionBiLSTM, collate
+from trainer.speech.features import pooled_states, read
+from trainer.speech.network import SpeechEmotion
+
+WINDOWS = 384
+"""Windows that are read of each recording: 11.8 s (section 5.3.2)."""
+Float = NDArray[np.float32]
+
+
+def speech_branch(
+    utterances: Sequence[Utterance],
+    labels: Sequence[str],
+    settings: Speech,
+    *,
+    weights: Path,
+    cache: Path,
+    seed: int,
+    quiet: bool = False,
+) -> Branch:
+    """Return the branch that ``settings`` describe, its features computed or read from ``cache``.
+
+    Args:
+        utterances: all with audio.
+        labels: their labels in order.
+        settings: see ``trainer.config.Speech``.
+        weights: folder of pretrained weights, for "encoder-states".
+        cache: where features are kept.
+        seed: of altered copies.
+        quiet: no progress bar.
+    """
+    schedule = training_loop.Schedule(
+        epochs=settings.epochs, batch=settings.batch, rate=settings.rate, decay=settings.decay, save_minutes=5.0
+    )
+    common: dict[str, Any] = {
+        "name": "speech",
+        "schedule": schedule,
+        "class_power": settings.class_power,
+        "smoothing": settings.smoothing,
+    }
+    if settings.features == "encoder-states":
+        pooled = pooled_states(utterances, weights, copies=settings.copies, seed=seed, cache=cache, quiet=quiet)
+
+        def fresh_head(rows: NDArray[np.intp], initial: int) -> nn.Module:
+            torch.manual_seed(initial)
+            network = SpeechEmotion(len(labels), width=pooled.shape[3] // 2)
+            network.standardise(torch.from_numpy(pooled[rows]).flatten(0, 1))
+            return network
+
+        copies = [[{"pooled": copy} for copy in states] for states in pooled]
+        return Branch(
+            examples=[c[0] for c in copies], copies=copies, collate=training_loop.stack, fresh=fresh_head, **common
+        )  # fmt: skip
+
+    windows = is09_windows(utterances, cache, quiet=quiet)
+
+    def fresh_bilstm(rows: NDArray[np.intp], initial: int) -> nn.Module:
+        torch.manual_seed(initial)
+        network = AttentionBiLSTM(
+            len(labels), attention=settings.attention, dropout=settings.dropout, masked=settings.masked
+        )
+        network.standardise([torch.from_numpy(windows[row]) for row in rows])
+        return network
+
+    examples = [{"windows": w} for w in windows]
+    return Branch(
+        examples=examples,
+        copies=[[e] for e in examples],
+        collate=collate if settings.masked else functools.partial(collate, length=WINDOWS),
+        fresh=fresh_bilstm,
+        length="windows",
+        **common,
+    )
+
+
+def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = False) -> list[Float]:
+    """Return the IS09 functionals of each utterance, (windows, 384), at most ``WINDOWS``; computed once and kept."""
+    code = inspect.getsource(is09)
+    order = [u.id for u in utterances]  # which the checksum leaves out
+    key = hashlib.sha256(f"{checksum(utterances)} {order} {WINDOWS} {code}".encode()).hexdigest()[:16]
+    path = cache / f"is09-{key}.npz"
+    if not path.is_file():
+        front_end = is09.IS09(max_windows=WINDOWS).eval()
+        rows = []
+        with torch.no_grad():
+            for utterance in track(utterances, "IS09 features", disable=quiet, console=Console(stderr=True)):
+                assert utterance.audio is not None
+                rows.append(front_end(torch.from_numpy(read(utterance.audio))[None])[0].numpy())
+        cache.mkdir(parents=True, exist_ok=True)
+        with writing(path) as file:
+            np.savez(file, windows=np.concatenate(rows), counts=[len(row) for row in rows])
+    stored = np.load(path)
+    return np.split(stored["windows"].astype(np.float32), np.cumsum(stored["counts"])[:-1])

@@ -7,6 +7,7 @@
 """
 
 import os
+import sys
 from importlib import import_module
 
 # From version 1.29 on onnxruntime keeps an identifier and a queue of events in the user's home, and sends them to its
@@ -86,6 +87,19 @@ if not TYPE_CHECKING:  # to a type checker other names are errors
         found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
         globals()[name] = found
         return found
+
+
+class _OldPaths:
+    """Asked for a module that no other importer finds."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> object:
+        if not name.startswith(f"{__name__}."):
+            return None
+        return import_module(f"{__name__}.deprecated").spec(name)
+
+
+sys.meta_path.append(_OldPaths)  # type: ignore[arg-type]
 
 
 def __dir__() -> list[str]:

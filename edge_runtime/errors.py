@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 
 class IEmoNetError(Exception):
     """Base of every error raised on purpose by this package and its toolchain."""
@@ -47,21 +50,7 @@ class MissingExtraError(IEmoNetError, ImportError):
     """Something optional is not installed; the message names the extra."""
 
 
-class CorpusError(IEmoNetError, ValueError):
-    """A corpus is missing, damaged, or not what its name says."""
+if not TYPE_CHECKING:  # to a type checker the old names are errors
 
-
-class ConfigError(IEmoNetError, ValueError):
-    """An experiment's settings do not exist, or do not fit together or to the corpus."""
-
-
-class WeightsError(IEmoNetError, RuntimeError):
-    """Pretrained weights could not be fetched, or are not the pinned ones."""
-
-
-class CheckpointError(IEmoNetError, ValueError):
-    """A checkpoint is missing, damaged, or of another kind than the one needed."""
-
-
-class ExportError(IEmoNetError, RuntimeError):
-    """A graph could not be exported, or did not verify."""
+    def __getattr__(name):
+        return import_module("edge_runtime.deprecated").attribute(__name__, name)

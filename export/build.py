@@ -12,7 +12,6 @@ import torch
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import MANIFEST, SCHEMA
-from edge_runtime.errors import ExportError, WeightsError
 from export import components, model_card
 from export.assemble import Composition, compose
 from export.bundle_writer import Writer
@@ -26,6 +25,7 @@ from export.quantization import calibration as feeds
 from export.quantization.config import Recipe
 from export.quantization.eight_bits import Feed
 from trainer import checkpoints
+from trainer.errors import ExportError, WeightsError
 from trainer.folders import replacing
 from trainer.pretrained import download
 from trainer.speech.bilstm import AttentionBiLSTM

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundle.bundle import MANIFEST, Bundle
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.pipeline import IEmoNet
 from export import torch_parity
@@ -26,6 +25,7 @@ from export.quantization.config import Recipe
 from export.quantization.eight_bits import Feed as NamedFeed
 from export.quantization.mixed_precision import convert_within
 from export.quantization.quantize import convert
+from trainer.errors import ExportError
 
 KEPT_FP32 = ("vad", "fusion")
 """Slots that a lower precision neither shrinks nor speeds up by anything that matters."""

@@ -11,10 +11,10 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from edge_runtime.errors import CheckpointError, ExportError
 from export import hf_classifier
 from export.hf_classifier import Classifier
 from trainer import checkpoints
+from trainer.errors import CheckpointError, ExportError
 from trainer.fusion import blocks
 from trainer.fusion import fit as fusion_fit
 from trainer.speech import bilstm

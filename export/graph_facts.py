@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnx
 
-from edge_runtime.errors import ExportError
+from trainer.errors import ExportError
 
 
 @dataclass(frozen=True)

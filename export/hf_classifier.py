@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 from transformers import XLNetForSequenceClassification as XLNetClassifier
 
-from edge_runtime.errors import CheckpointError, ExportError
 from export.graphs.xlnet import XLNetEncoder
+from trainer.errors import CheckpointError, ExportError
 
 LOADING = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 """What transformers raises for folders that lack a file, or hold another's weights."""

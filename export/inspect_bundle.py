@@ -13,9 +13,10 @@ from tokenizers import Tokenizer
 
 from edge_runtime.bundle.bundle import MANIFEST, Bundle
 from edge_runtime.bundle.files import is_file
-from edge_runtime.errors import BundleNotFoundError, ExportError, IEmoNetError
+from edge_runtime.errors import BundleNotFoundError, IEmoNetError
 from export.graph_facts import GraphFacts, facts
 from export.schema import faults
+from trainer.errors import ExportError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from edge_runtime.bundle.bundle import SCHEMA, Bundle
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.session import Session
 from export import components, model_card
 from export.assemble import Composition, Heard, add_product, add_recogniser, add_speech, add_text
@@ -24,6 +23,7 @@ from export.evaluation.limits import STRICT, Limits
 from export.graphs import recogniser
 from export.quantization.config import Recipe
 from trainer import checkpoints
+from trainer.errors import ExportError
 from trainer.folders import replacing
 from trainer.speech.network import SpeechEmotion
 

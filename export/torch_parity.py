@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.segmenter import LONGEST_S
 from export.assemble import TRIED, Composition
 from export.evaluation.compare import Answers
 from export.evaluation.data import Samples
 from export.graphs.torch_export import Graph
+from trainer.errors import ExportError
 from trainer.pretrained.whisper import SAMPLE_RATE
 
 TOLERANCE = 1e-3

@@ -14,7 +14,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import nn
 
-from edge_runtime.errors import CheckpointError
+from trainer.errors import CheckpointError
 from trainer.folders import replacing
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"

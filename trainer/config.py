@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import dacite
 
-from edge_runtime.errors import ConfigError
+from trainer.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 FOLDS = 6
 PROTOCOLS = ("shuffled", "session", "speaker", "official")

@@ -16,12 +16,12 @@ import typer
 from benchmarks.common import results_file
 from benchmarks.precision.fusions import fuse
 from benchmarks.precision.models import RANDOM, SUBJECTS, Feed, Place, Subject
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.onnx_runtime import ort
 from export.graphs.torch_export import write
 from export.quantization.config import Recipe
 from export.quantization.error import Agreement, accuracy
 from export.quantization.quantize import convert
+from trainer.errors import ExportError
 
 THREADS = (1, 2)
 TORCH = "torch fp32"

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
-from edge_runtime.errors import AudioError, ExportError
+from edge_runtime.errors import AudioError
 from trainer.corpora import registry
 from trainer.corpora.registry import Reading
 from trainer.corpora.utterance import Utterance
+from trainer.errors import ExportError
 from trainer.experiment.source import stored
 from trainer.text.tweets import plain
 

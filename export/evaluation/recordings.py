@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
 from edge_runtime.system.paths import refused
 from trainer.corpora import manifest, registry
+from trainer.errors import CorpusError
 from trainer.text.tweets import plain
 
 EXAMPLE = Path("examples/jfk.wav")

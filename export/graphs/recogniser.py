@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, WhisperForConditionalGeneration
 
-from edge_runtime.errors import CheckpointError, ExportError
+from trainer.errors import CheckpointError, ExportError
 
 
 @dataclass(frozen=True)

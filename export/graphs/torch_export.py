@@ -14,8 +14,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.onnx_runtime import ort
+from trainer.errors import ExportError
 
 OPSET = 17
 TOLERANCE = 1e-4

@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import ExportError
+from trainer.errors import ExportError
 
 PRECISIONS = ("fp32", "int8", "fp16", "int4")
 MACHINES = ("avx2", "avx512_vnni", "arm64")

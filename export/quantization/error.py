@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import ExportError
 from edge_runtime.inference.onnx_runtime import ort
 from export.graphs.torch_export import OUTPUTS
 from export.quantization.eight_bits import Feed
+from trainer.errors import ExportError
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
 
 

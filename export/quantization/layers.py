@@ -11,7 +11,7 @@ from onnx import TensorProto
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_runtime.errors import ExportError
+from trainer.errors import ExportError
 
 LARGEST_BYTES = 2 << 30
 LEAST_TABLE = 100_000

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import onnx
 
-from edge_runtime.errors import ExportError
 from edge_runtime.system.writing import writing
 from export.quantization.config import Recipe, within
 from export.quantization.eight_bits import Feed, eight_bits
 from export.quantization.embeddings import share_tables
 from export.quantization.half import half
 from export.quantization.layers import lookups, prepare, products
+from trainer.errors import ExportError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import safetensors.torch
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import SLOTS, Bundle
-from edge_runtime.errors import CheckpointError, ExportError, IEmoNetError, WeightsError
+from edge_runtime.errors import IEmoNetError
 from export import report
 from export.build import Sources, build
 from export.evaluation import compare, data
@@ -20,6 +20,7 @@ from export.evaluation.limits import Limits
 from export.inspect_bundle import look
 from export.quantization.config import Recipe
 from trainer import checkpoints
+from trainer.errors import CheckpointError, ExportError, WeightsError
 
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 LABELS = ("neutral", "happy", "sad", "angry")

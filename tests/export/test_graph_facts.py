@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_runtime.errors import ExportError
 from export.graph_facts import facts
+from trainer.errors import ExportError
 
 
 def test_operators_and_weights_are_counted_in_branches_too(tmp_path: Path) -> None:

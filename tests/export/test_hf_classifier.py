@@ -8,12 +8,12 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from edge_runtime.errors import CheckpointError, ExportError
 from export import hf_classifier
 from export.graphs.text import text_graph
 from export.graphs.torch_export import write
 from tests.export.conftest import word_tokenizer
 from tests.export.graphs.test_text import SMALL
+from trainer.errors import CheckpointError, ExportError
 
 THEIRS = ["joy", "anger", "neutral", "annoyance"]
 RENAMED = {"joy": "happy", "anger": "angry", "annoyance": "angry"}

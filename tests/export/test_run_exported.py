@@ -17,11 +17,12 @@ import torch
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.errors import CheckpointError, ExportError, IEmoNetError
+from edge_runtime.errors import IEmoNetError
 from export.build import Sources, build
 from export.quantization.config import Recipe
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints
+from trainer.errors import CheckpointError, ExportError
 from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
 from trainer.speech import bilstm
 from trainer.speech.bilstm import AttentionBiLSTM

@@ -8,13 +8,14 @@ import pytest
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.errors import BundleNotFoundError, CheckpointError, ExportError
+from edge_runtime.errors import BundleNotFoundError
 from export.build import VERSION, Sources, build
 from export.quantization.config import Recipe
 from export.swap import Replacement, swap
 from tests.export.conftest import write_checkpoints
 from tests.export.test_hf_classifier import write_classifier
 from trainer import checkpoints
+from trainer.errors import CheckpointError, ExportError
 from trainer.speech import bilstm
 from trainer.speech.bilstm import AttentionBiLSTM
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edge_runtime.errors import CheckpointError
 from trainer import checkpoints
+from trainer.errors import CheckpointError
 
 CONFIG = {"kind": "speech", "labels": ["neutral", "fröhlich"], "metrics": {"ua": 0.5}}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_runtime.errors import ConfigError
 from trainer import config
+from trainer.errors import ConfigError
 from trainer.paper.tables import TABLES
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 from trainer.protocols import FOLDS, MANY_SESSIONS, Fold, held_out, plan, session_fold, speaker_folds
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import track
 
 from edge_runtime.audio.recording import Recording
-from edge_runtime.errors import AudioError, AudioNotFoundError, CorpusError
+from edge_runtime.errors import AudioError, AudioNotFoundError
 from trainer.corpora.trainable import places
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 NAMED = 3
 """So many bad files are named in an error; the rest are counted."""

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from edge_runtime.audio.input_files import SUFFIXES
-from edge_runtime.errors import CorpusError
 from trainer.corpora.files import files_below
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 EMOTIONS = {
     "N": "neutral",

@@ -6,8 +6,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
 from edge_runtime.system.paths import is_missing, why
+from trainer.errors import CorpusError
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.utterance import LABELS, Utterance
+from trainer.errors import CorpusError
 
 RELEASE = "IEMOCAP_full_release"
 EMOTIONS = {

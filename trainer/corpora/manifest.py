@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.errors import CorpusError
 from edge_runtime.system.paths import why
 from trainer.corpora.utterance import Utterance, relabel
+from trainer.errors import CorpusError
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t;,"}
 """The usual one first; spreadsheets write the others, by country and by format."""

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 EMOTIONS = {"neutral": "neutral", "joy": "happy", "sadness": "sad", "anger": "angry"}
 FILES = {"train": "train_sent_emo.csv", "dev": "dev_sent_emo.csv", "test": "test_sent_emo.csv"}

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from edge_runtime.audio.input_files import SUFFIXES
-from edge_runtime.errors import CorpusError
 from trainer.corpora.files import files_below
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry"}
 NAME = re.compile(r"\d\d-\d\d-\d\d-\d\d-0[12]-\d\d-\d\d")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
 from trainer.corpora.files import check_searchable
 from trainer.corpora.utterance import LABELS, Utterance, relabel
+from trainer.errors import CorpusError
 
 Protocol = Literal["shuffled", "session", "speaker", "official"]
 MELD = (*meld.EMOTIONS.values(), "surprise", "fear", "disgust")

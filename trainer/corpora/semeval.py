@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.files import files_below
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 SENTIMENTS = ("positive", "neutral", "negative")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import track
 
 from edge_runtime.audio.recording import SAMPLE_RATE
-from edge_runtime.errors import CorpusError
 from trainer.corpora.iemocap import RELEASE
+from trainer.errors import CorpusError
 from trainer.folders import replacing
 
 NOTICE = "Synthetic: spoken by espeak-ng in the shape of IEMOCAP; no part of IEMOCAP, and nobody's feelings."

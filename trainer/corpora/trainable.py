@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import registry
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 from trainer.protocols import Fold, plan
 
 LEAST = 5

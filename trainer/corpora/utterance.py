@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_runtime.errors import CorpusError
+from trainer.errors import CorpusError
 
 LABELS = ("neutral", "happy", "sad", "angry")
 """The four classes of the paper (section 5.3), in the order of every output."""

@@ -14,12 +14,12 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from edge_runtime.errors import ConfigError, CorpusError
 from trainer.config import Experiment, build
 from trainer.corpora import check, registry, trainable
 from trainer.corpora.registry import Reading
 from trainer.corpora.trainable import Use
 from trainer.corpora.utterance import Utterance
+from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import defaults
 from trainer.experiment.cross_validation import Dataset
 from trainer.experiment.fold import Say

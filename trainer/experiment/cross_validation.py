@@ -15,12 +15,12 @@ import numpy as np
 import safetensors.torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import ConfigError, CorpusError
 from edge_runtime.system.writing import writing
 from trainer import checkpoints
 from trainer.config import Experiment, Text
 from trainer.corpora import registry, trainable
 from trainer.corpora.utterance import Utterance, checksum, label_ids, summary
+from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import defaults, plots, refit, report
 from trainer.experiment.fold import Material, Say, Unit
 from trainer.experiment.fold import run as run_unit

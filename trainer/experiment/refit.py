@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from edge_runtime.errors import WeightsError
 from trainer import checkpoints
 from trainer.config import Experiment
 from trainer.corpora import registry
+from trainer.errors import WeightsError
 from trainer.experiment.fold import Material, Unit, run
 from trainer.experiment.run_dir import CONFIG as RUN_CONFIG
 from trainer.fusion.network import FusionEmotion

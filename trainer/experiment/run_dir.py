@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.errors import ConfigError
 from edge_runtime.system.writing import write_text
+from trainer.errors import ConfigError
 
 CONFIG = "config.json"
 

@@ -9,8 +9,8 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import CheckpointError
 from trainer import checkpoints
+from trainer.errors import CheckpointError
 
 
 class FeedForwardFusion(nn.Module):

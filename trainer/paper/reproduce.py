@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.errors import ConfigError
 from trainer.config import Experiment, check
 from trainer.corpora.utterance import checksum
+from trainer.errors import ConfigError
 from trainer.experiment.cross_validation import Dataset, Place, run
 from trainer.experiment.run_dir import write_json
 from trainer.paper.tables import Row, Table, beside

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 
 DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 NO_TIMESTAMPS, START, END = "<|notimestamps|>", "<|startoftranscript|>", "<|endoftext|>"

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 from trainer.folders import replacing
 from trainer.pretrained import ctranslate2
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_runtime.errors import ConfigError, WeightsError
 from trainer import training_loop
 from trainer.config import Text
+from trainer.errors import ConfigError, WeightsError
 from trainer.modality import Branch
 from trainer.text.fit import Texts
 from trainer.text.network import TextEmotion, load_encoder, load_tokenizer

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 from trainer.pretrained.download import provenance
 
 FILE = "cmudict.dict"

@@ -18,10 +18,11 @@ from tokenizers import Tokenizer
 from edge_runtime.audio.recording import Recording
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
-from edge_runtime.errors import BundleError, CorpusError
+from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.segmenter import utterances as pieces_of
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_runtime.errors import AudioError, CorpusError, ExportError
+from edge_runtime.errors import AudioError
 from export.evaluation import data
 from trainer.corpora.registry import Reading
+from trainer.errors import CorpusError, ExportError
 from trainer.experiment.source import Source
 
 RATE = 16_000

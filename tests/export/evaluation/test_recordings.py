@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import AudioNotFoundError, CorpusError
+from edge_runtime.errors import AudioNotFoundError
 from export.evaluation.recordings import gather
+from trainer.errors import CorpusError
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 from transformers import GenerationConfig
 
-from edge_runtime.errors import CheckpointError, ExportError
 from export.graphs import recogniser
+from trainer.errors import CheckpointError, ExportError
 
 
 def generation(**more) -> GenerationConfig:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import ExportError
 from export.graphs.torch_export import Graph, check
 from export.graphs.torch_export import write as write_graph
+from trainer.errors import ExportError
 
 AXES = {"x": {0: "batch", 1: "time"}, "y": {0: "batch", 1: "time"}}
 

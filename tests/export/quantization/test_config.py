@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.errors import ExportError
 from export.quantization.config import Recipe, machine_at_hand
+from trainer.errors import ExportError
 
 
 def sum_of_pairs(activations: np.ndarray, weights: np.ndarray) -> int:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import ExportError
 from export.graphs.torch_export import Graph, write
 from export.quantization.config import Recipe
 from export.quantization.error import Agreement, Loss
 from export.quantization.layers import blocks
 from export.quantization.mixed_precision import convert_within
+from trainer.errors import ExportError
 
 WIDTH, RUINED = 64, 2
 

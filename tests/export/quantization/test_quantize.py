@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import ExportError
 from export.graphs.torch_export import Graph, write
 from export.quantization import layers
 from export.quantization.config import Recipe, machine_at_hand
 from export.quantization.quantize import convert
+from trainer.errors import ExportError
 
 WIDTH = 128
 RECIPES = {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.check import examine, usable
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 
 
 def spoken(path: Path | None, name: str = "a", **changes) -> Utterance:

@@ -9,10 +9,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from edge_runtime.errors import CorpusError
 from trainer.cli import app as trainer_app
 from trainer.corpora import registry, synthetic
 from trainer.corpora.commands import app
+from trainer.errors import CorpusError
 
 HAPPY, CALM = "03-01-03-01-02-01-07", "03-01-02-01-02-01-07"
 

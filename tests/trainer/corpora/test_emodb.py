@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import emodb
+from trainer.errors import CorpusError
 
 
 def test_a_name_tells_label_and_speaker_and_there_are_no_words(tmp_path, clip):

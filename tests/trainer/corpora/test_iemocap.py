@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import iemocap, registry
 from trainer.corpora.check import examine
+from trainer.errors import CorpusError
 
 HEAD = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 ANNOTATORS = "C-E2:\tNeutral;\t()\nC-F1:\tHappiness; Excited;\t()\nA-E3:\tval 3; act 2; dom  2;\t(calm)\n\n"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import manifest
+from trainer.errors import CorpusError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import meld
+from trainer.errors import CorpusError
 
 COLUMNS = ("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
 FIRST = ("1", "It\u2019s, well, \u201cfine\u201d.\nReally.", "Chandler", "joy", "positive", "7", "3")

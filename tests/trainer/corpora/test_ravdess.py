@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import ravdess
+from trainer.errors import CorpusError
 
 HAPPY = "03-01-03-01-02-01-07"
 

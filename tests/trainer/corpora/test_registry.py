@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import meld, registry, semeval, synthetic
 from trainer.corpora.registry import CORPORA, Reading, detect, expected, labels_of, named, protocol_of, read
 from trainer.corpora.utterance import LABELS, Utterance
+from trainer.errors import CorpusError
 
 BLOCK = "[{start} - {end}]\t{id}\t{emotion}\t[2.5000, 2.5000, 2.5000]\n"
 

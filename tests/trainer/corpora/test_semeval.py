@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import semeval
+from trainer.errors import CorpusError
 
 
 def tweets(folder: Path, content: str | bytes, name: str = "twitter-2016train-A.txt"):

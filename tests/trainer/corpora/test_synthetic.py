@@ -11,10 +11,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora import iemocap, registry, synthetic
 from trainer.corpora.check import examine
 from trainer.corpora.utterance import LABELS
+from trainer.errors import CorpusError
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 

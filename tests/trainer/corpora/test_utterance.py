@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.errors import CorpusError
 from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, relabel, summary
+from trainer.errors import CorpusError
 
 ONE = Utterance("a", "meld", "sad", "meld-Ross", transcript="No.")
 TWO = Utterance("b", "meld", "happy", "meld-Joey", transcript="Yes.")

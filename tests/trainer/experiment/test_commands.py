@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from edge_runtime.errors import ConfigError, CorpusError
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
 from trainer.corpora.registry import Reading
+from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import commands, defaults
 
 ALL = Experiment(speech=Speech(), text=Text(), fusion=Fusion())

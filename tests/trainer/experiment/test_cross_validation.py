@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.errors import CheckpointError, ConfigError, CorpusError
 from tests.trainer.encoders import write_bert, write_xlnet
 from trainer import modality as branches
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
 from trainer.corpora.utterance import checksum
+from trainer.errors import CheckpointError, ConfigError, CorpusError
 from trainer.experiment import cross_validation, fold, refit
 from trainer.experiment.cross_validation import Dataset, Place
 from trainer.speech.bilstm import AttentionBiLSTM

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import WeightsError
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints, training_loop
 from trainer.config import Experiment, Fusion, Speech, Text
+from trainer.errors import WeightsError
 from trainer.experiment import refit, report
 from trainer.experiment.fold import Material, Unit, run
 from trainer.fusion import fit as fusion_fit

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_runtime.errors import ConfigError
+from trainer.errors import ConfigError
 from trainer.experiment.run_dir import CONFIG, check_room, open_run, write_json
 
 RUN = {

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge_runtime.errors import ConfigError
 from tests.trainer.encoders import write_bert
 from trainer.corpora import registry
+from trainer.errors import ConfigError
 from trainer.experiment.commands import paper_table
 from trainer.experiment.cross_validation import Dataset, Place
 from trainer.paper.reproduce import Changes, reproduce

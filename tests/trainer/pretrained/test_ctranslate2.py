@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import WhisperForConditionalGeneration
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 from trainer.pretrained import ctranslate2
 
 HEADER = struct.pack("<I", 6) + struct.pack("<H", 12) + b"WhisperSpec\0" + struct.pack("<I", 3)

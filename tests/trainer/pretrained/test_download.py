@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 from trainer.pretrained import download as weights
 
 NAME = "silero-vad"

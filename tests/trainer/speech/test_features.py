@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from onnx import TensorProto, helper
 
-from edge_runtime.errors import WeightsError
 from trainer.corpora.utterance import Utterance
+from trainer.errors import WeightsError
 from trainer.speech import features
 from trainer.speech.features import conditions, pooled_states, read
 

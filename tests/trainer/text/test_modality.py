@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import ConfigError, WeightsError
 from tests.trainer.encoders import write_bert, write_xlnet
 from trainer.config import Text
+from trainer.errors import ConfigError, WeightsError
 from trainer.modality import predict, train
 from trainer.text.modality import locate, text_branch
 

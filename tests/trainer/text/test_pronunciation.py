@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from edge_runtime.errors import WeightsError
+from trainer.errors import WeightsError
 from trainer.text import pronunciation
 from trainer.text.pronunciation import FEATURES, Nearest, distance
 

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.errors import BundleNotFoundError, CorpusError
+from edge_runtime.errors import BundleNotFoundError
 from trainer.corpora.utterance import Utterance
+from trainer.errors import CorpusError
 from trainer.text import transcripts
 from trainer.text.recognition_errors import word_error_rate
 from trainer.text.transcripts import Recogniser

@@ -1,0 +1,63 @@
+"""Import paths of version 0.1 that changed: each works for one version more, with a DeprecationWarning.
+
+``edge_runtime/__init__.py`` asks this module only for a path that no other importer finds, so importing the package
+costs no more.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+MOVED = {
+    "edge_runtime.dialogue_env": "edge_runtime.rewards.dialogue_env",
+    "edge_runtime.dialogue_reward": "edge_runtime.rewards.dialogue_reward",
+    "edge_runtime.interlocutor": "edge_runtime.rewards.user_simulator",
+    "edge_runtime.processors": "edge_runtime.system.processors",
+    "edge_runtime.reward": "edge_runtime.rewards.reward",
+    "edge_runtime.audio.Audio": "edge_runtime.Audio",
+    "edge_runtime.audio.Recording": "edge_runtime.audio.recording.Recording",
+    "edge_runtime.audio.SAMPLE_RATE": "edge_runtime.audio.recording.SAMPLE_RATE",
+    "edge_runtime.bundle.Bundle": "edge_runtime.Bundle",
+    "edge_runtime.errors.CheckpointError": "trainer.errors.CheckpointError",
+    "edge_runtime.errors.ConfigError": "trainer.errors.ConfigError",
+    "edge_runtime.errors.CorpusError": "trainer.errors.CorpusError",
+    "edge_runtime.errors.ExportError": "trainer.errors.ExportError",
+    "edge_runtime.errors.WeightsError": "trainer.errors.WeightsError",
+}
+"""Where a module or a name was → where it is. The names in a module that moved need no row, unless they changed."""
+
+
+def attribute(module: str, name: str) -> object:
+    """Return the object that was ``name`` in ``module``, for a module's ``__getattr__``.
+
+    Raises:
+        AttributeError: there was no such name.
+    """
+    old = f"{module}.{name}"
+    new = MOVED.get(old) or (f"{MOVED[module]}.{name}" if module in MOVED and not name.startswith("__") else None)
+    if new is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    place, _, name = new.rpartition(".")
+    found = getattr(import_module(place), name)
+    warnings.warn(f"{old} is now {new}; the old path goes with the next version", DeprecationWarning, stacklevel=3)
+    return found
+
+
+def spec(module: str) -> ModuleSpec | None:
+    """Return how to import a module that moved, or None."""
+    return ModuleSpec(module, _OldPath()) if module in MOVED else None
+
+
+class _OldPath(Loader):
+    """Makes a module whose names are found at their new places."""
+
+    def create_module(self, _: ModuleSpec) -> None:
+        """Leave the making of an empty module to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Let each name be looked up when it is asked for."""
+        module.__getattr__ = lambda name: attribute(module.__name__, name)  # type: ignore[method-assign]

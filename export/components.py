@@ -15,17 +15,13 @@ from export import hf_classifier
 from export.hf_classifier import Classifier
 from trainer import checkpoints
 from trainer.errors import CheckpointError, ExportError
-from trainer.fusion import blocks
-from trainer.fusion import fit as fusion_fit
-from trainer.speech import bilstm
-from trainer.speech import fit as speech_fit
+from trainer.fusion import checkpoint as fusion_checkpoint
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion
-from trainer.text import fit as text_fit
+from trainer.text import checkpoint as text_checkpoint
 
 PARTS = ("speech", "text", "fusion")
-IS09 = "speech-is09"
-BLOCKS = {"fusion-feed-forward": blocks.FeedForwardFusion, "fusion-attention": blocks.AttentionFusion}
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,9 @@ def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
         nested = folder / "checkpoints"
         hint = f"did you mean {nested}?" if nested.is_dir() else "`trainer fit` makes one"
         raise CheckpointError(f"{folder}: no checkpoints here; {hint}")
-    speech, speech_config = load_speech(folder / "speech") if "speech" in there else (None, None)
+    speech, speech_config = speech_checkpoint.restore(folder / "speech") if "speech" in there else (None, None)
     text, tokenizer, text_config = load_text(folder / "text") if "text" in there else (None, None, None)
-    fusion, fusion_config = _load_fusion(folder / "fusion") if "fusion" in there else (None, None)
+    fusion, fusion_config = fusion_checkpoint.restore(folder / "fusion") if "fusion" in there else (None, None)
     configs_of = {"speech": speech_config, "text": text_config, "fusion": fusion_config}
     configs = {part: config for part, config in configs_of.items() if config is not None}
     digests = {part: checkpoints.digest(folder / part) for part in configs}
@@ -100,11 +96,6 @@ def labels_of(folder: Path, renamed: Mapping[str, str]) -> tuple[str, ...]:
     return ()
 
 
-def load_speech(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, Any]]:
-    """Return the network in a checkpoint of speech emotion, of either kind, and its config."""
-    return bilstm.restore(folder) if _kind(folder) == IS09 else speech_fit.restore(folder)
-
-
 def any_text(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str]) -> Classifier:
     """Return a classifier of text: a checkpoint of text emotion, or one that was fine-tuned elsewhere.
 
@@ -121,13 +112,8 @@ def any_text(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, s
 
 def load_text(folder: Path) -> tuple[nn.Module, PreTrainedTokenizerFast, dict[str, Any]]:
     """Return the network in a checkpoint of text emotion, its tokenizer and its config."""
-    network, texts, config = text_fit.restore(folder)
+    network, texts, config = text_checkpoint.restore(folder)
     return network, texts.tokenizer, config
-
-
-def _load_fusion(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    kind = _kind(folder)
-    return blocks.restore(folder, kind, BLOCKS[kind]) if kind in BLOCKS else fusion_fit.restore(folder)
 
 
 def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> None:
@@ -142,10 +128,6 @@ def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> No
                 f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run, or "
                 "of the recipe run `trainer fit --only fusion` again"
             )
-
-
-def _kind(folder: Path) -> str:
-    return str(_peek(folder).get("kind", ""))
 
 
 def _peek(folder: Path) -> dict[str, Any]:

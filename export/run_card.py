@@ -11,9 +11,28 @@ from trainer.corpora import registry
 
 UNKNOWN = "unknown"
 ROLES = {"speech": "the voice branch", "text": "the words branch", "fusion": "fusion"}
-VOICE = ("copies", "epochs", "batch", "rate", "decay", "class_power", "smoothing")
-WORDS = ("max_tokens", "hidden", "dropout", "l2", "epochs", "batch", "rate", "class_power", "frozen", "misheard")
-FUSION = ("epochs", "batch", "rate", "class_power", "apart")
+VOICE = (
+    "augmentations",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "class_weight_power",
+    "label_smoothing",
+)
+WORDS = (
+    "max_tokens",
+    "hidden_size",
+    "dropout",
+    "l2",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "class_weight_power",
+    "frozen_layers",
+    "asr_error_rate",
+)
+FUSION = ("epochs", "batch_size", "learning_rate", "class_weight_power", "fusion_holdout")
 FUSED = {
     "fusion": "fused",
     "fusion_speech_only": "fused, no words",

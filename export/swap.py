@@ -25,6 +25,7 @@ from export.quantization.config import Recipe
 from trainer import checkpoints
 from trainer.errors import ExportError
 from trainer.folders import replacing
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.network import SpeechEmotion
 
 SHAPES = {"voice branch": "speech", "words branch": "text", "text encoder": "text", "fusion": "fusion"}
@@ -136,7 +137,7 @@ def _composed(bundle: Bundle, new: Replacement, items: Samples) -> tuple[Composi
         _add_whisper(made, bundle, new, Heard(items, vad))
         origins[Path(new.whisper).name] = provenance(new.whisper)
     if new.speech is not None and vad is not None:
-        network, configs["speech"] = components.load_speech(new.speech)
+        network, configs["speech"] = speech_checkpoint.restore(new.speech)
         digests["speech"] = checkpoints.digest(new.speech)
         states = _states(bundle, Heard(items, vad)) if isinstance(network, SpeechEmotion) else None
         add_speech(made, network, Heard(items, vad), states)

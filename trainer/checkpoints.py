@@ -44,7 +44,7 @@ def write(folder: Path, network: nn.Module, config: dict[str, Any], extra: dict[
             shutil.copyfile(source, scratch / name)
 
 
-def read(folder: Path, kind: str) -> dict[str, Any]:
+def read(folder: Path, expected: str) -> dict[str, Any]:
     """Return the config of the checkpoint in ``folder``.
 
     Raises:
@@ -52,16 +52,24 @@ def read(folder: Path, kind: str) -> dict[str, Any]:
     """
     path = folder / CONFIG
     if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise CheckpointError(f"{folder}: no checkpoint here; `trainer fit --only {kind}` makes one")
+        raise CheckpointError(f"{folder}: no checkpoint here; `trainer fit --only {expected}` makes one")
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path}: damaged: {error}") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: damaged: not a set of settings")
-    if config.get("kind") != kind:
-        raise CheckpointError(f"{folder}: a checkpoint of kind {config.get('kind')!r}, not {kind!r}")
+    if config.get("kind") != expected:
+        raise CheckpointError(f"{folder}: a checkpoint of kind {config.get('kind')!r}, not {expected!r}")
     return config
+
+
+def kind(folder: Path) -> str:
+    """Return the kind of the checkpoint in ``folder`` as far as that can be told; "" where it cannot."""
+    try:
+        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def digest(folder: Path) -> str:

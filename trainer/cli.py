@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from edge_runtime.cli.command import FAILED, complain
 from edge_runtime.cli.interrupts import after_cleaning_up, exit_code
@@ -17,6 +18,9 @@ from edge_runtime.cli.json_output import print_json
 from trainer.__main__ import main
 from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
+
+if TYPE_CHECKING:
+    from trainer.experiment.run_dir import RunPaths
 
 __all__ = ["app", "main"]
 
@@ -58,7 +62,7 @@ def fetch(
 
 
 @app.command(
-    epilog="Examples:\n\n  trainer fit                                   the committed bundle's recipe, from data/\n\n"
+    epilog="Examples:\n\n  trainer fit                                   the committed bundle, from data/\n\n"
     "  trainer fit calls.csv                         your own recordings\n\n"
     "  trainer fit IEMOCAP_full_release --config paper-table4-bert\n\n"
     "  trainer fit calls.csv --only speech --resume\n\n"
@@ -66,15 +70,17 @@ def fetch(
 )
 def fit(
     corpus: Annotated[
-        Path, typer.Argument(help="A corpus' folder, a manifest (csv, jsonl), or a folder of ravdess/, emodb/, meld/.")
+        Path,
+        typer.Argument(help="A corpus' folder, a manifest (csv, jsonl), or a folder of the corpora in --config."),
     ] = Path("data"),
     config: Annotated[str | None, typer.Option(help="TOML file, or the name of an example in trainer/configs.")] = None,
-    only: Annotated[str | None, typer.Option(help="Train speech or text alone (of the recipe: or fusion).")] = None,
-    protocol: Annotated[str | None, typer.Option(help="shuffled, session, speaker or official.")] = None,
+    only: Annotated[str | None, typer.Option(help="Train speech or text alone.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="shuffled, session, speaker, corpus or official.")] = None,
     folds: Annotated[int | None, typer.Option(help="Parts of a cross-validation.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Trainings with different initial weights.")] = None,
     transcripts: Annotated[str | None, typer.Option(help="provided, simulated or asr.")] = None,
-    error_rate: Annotated[float | None, typer.Option(help="Word error rate of simulated transcripts.")] = None,
+    asr_error_rate: Annotated[float | None, typer.Option(help="Word error rate of simulated transcripts.")] = None,
+    error_rate: Annotated[float | None, typer.Option(hidden=True)] = None,
     features: Annotated[str | None, typer.Option(help="Of speech: encoder-states, or the paper's is09.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Of text: name below --weights, folder, or hub id.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Of text: corpus or checkpoint to start from.")] = None,
@@ -84,76 +90,86 @@ def fit(
     longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer (the paper: 15 s).")] = None,
     skip_bad: SkipBad = False,
     weights: Weights = Path("weights"),
-    out: Annotated[
-        Path | None, typer.Option(help="The run's folder [default: runs/NAME; of the recipe: checkpoints].")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder [default: runs/NAME].")] = None,
     cache: Cache = Path("cache"),
     seed: Annotated[int | None, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = None,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Train speech and text emotion on a corpus, and their fusion; measure, and report in a folder."""
-    if only not in {None, "speech", "text", "fusion"}:
-        raise typer.BadParameter(f"--only {only!r}: use speech or text")
-    from trainer import recipe  # noqa: PLC0415 - torch is slow to import
-
-    if recipe.is_here(corpus):
-        fixed = (config, protocol, folds, repeats, transcripts, error_rate, features, encoder, warm_start, relabel)
-        if any(value is not None for value in fixed):
-            raise typer.BadParameter(
-                f"{corpus} holds the recipe of the committed bundle, whose settings are fixed; "
-                f"name one corpus in it, such as {corpus / 'ravdess'}"
-            )
-        _fit_recipe(corpus, only, weights, out or Path("checkpoints"), cache, seed or 0, resume, as_json)
-        return
     if only == "fusion":
-        raise typer.BadParameter("fusion is trained together with its branches; leave --only out")
-    from trainer import config as settings  # noqa: PLC0415
-    from trainer.corpora import registry, trainable  # noqa: PLC0415
-    from trainer.experiment import commands, defaults, refit  # noqa: PLC0415
-    from trainer.experiment.cross_validation import run  # noqa: PLC0415
+        raise typer.BadParameter("fusion is trained together with its branches; --resume trains what is missing")
+    if only not in {None, "speech", "text"}:
+        raise typer.BadParameter(f"--only {only!r}: use speech or text")
+    from trainer import config as configuration  # noqa: PLC0415 - torch is slow to import
+    from trainer.corpora import dataset, registry, trainable  # noqa: PLC0415
+    from trainer.experiment import commands, cross_validation, separate_corpora  # noqa: PLC0415
     from trainer.experiment.source import Source  # noqa: PLC0415
 
-    with _interruptible("--resume goes on from here"):
-        chosen = commands.only(settings.read(config), only) if config else None
-        asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
-        kind = registry.detect(corpus).name
-        target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
-        _check_writable(target)
-        wanted = protocol or (chosen.protocol if chosen else None)
+    with _interruptible("--resume goes on from here"), _progress_said():
+        chosen = configuration.read(config).only(only) if config else configuration.of_bundle(corpus, only)
         reading = registry.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
-        found = commands.dataset(
-            corpus,
-            reading,
-            voice=asr or (only != "text" if chosen is None else chosen.speech is not None),
-            words=not asr and (only != "speech" if chosen is None else chosen.text is not None),
-            skip_bad=skip_bad,
-            quiet=_quiet(),
-            say=_say,
-            protocol=wanted,
-        )
-        experiment = commands.changed(
-            chosen or commands.only(defaults.experiment(found.name, found.utterances, asr=asr), only),
-            {
-                "protocol": protocol,
-                "folds": folds,
-                "repeats": repeats,
-                "seed": seed,
-                "transcripts": transcripts,
-                "error_rate": error_rate,
-            },
-            {"speech": {"features": features}, "text": {"encoder": encoder, "warm_start": warm_start}},
-        )
-        _say(f"division: {trainable.how_divided(found.name, found.utterances, defaults.use(experiment))}")
-        source = Source(corpus.resolve(), reading, skip_bad)
-        metrics = run(experiment, found, _place(target, weights, cache, resume), source=source)
+        top = {
+            "protocol": protocol,
+            "folds": folds,
+            "repeats": repeats,
+            "seed": seed,
+            "transcripts": transcripts,
+            "asr_error_rate": _renamed("--error-rate", error_rate, "--asr-error-rate", asr_error_rate),
+        }
+        parts = {"speech": {"features": features}, "text": {"encoder": encoder, "warm_start": warm_start}}
+        if chosen is not None and chosen.corpora:
+            target = out or Path("runs") / Path(config or configuration.BUNDLE).stem
+            _check_writable(target)
+            experiment = configuration.changed(chosen, top, parts)
+
+            def load(branch: str, data: configuration.Data) -> dataset.Dataset:
+                return dataset.join(
+                    [
+                        dataset.load(
+                            corpus / name,
+                            reading,
+                            voice=branch == "speech",
+                            words=branch == "text",
+                            skip_bad=skip_bad,
+                            quiet=_quiet(),
+                            protocol=data.protocol,
+                        )
+                        for name in data.corpora
+                    ]
+                )
+
+            metrics = separate_corpora.run_all(experiment, load, _paths(target, weights, cache, resume))
+        else:
+            asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
+            kind = registry.detect(corpus).name
+            target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
+            _check_writable(target)
+            found = dataset.load(
+                corpus,
+                reading,
+                voice=asr or (only != "text" if chosen is None else chosen.speech is not None),
+                words=not asr and (only != "speech" if chosen is None else chosen.text is not None),
+                protocol=protocol or (chosen.protocol if chosen else None),
+                skip_bad=skip_bad,
+                quiet=_quiet(),
+            )
+            if chosen is None:
+                speech, text = trainable.modalities(found.name, found.utterances)
+                chosen = configuration.default(speech=speech, text=text or asr).only(only)
+            experiment = configuration.changed(chosen, top, parts)
+            _say(f"division: {trainable.how_divided(found.name, found.utterances, experiment.use)}")
+            source = Source(corpus.resolve(), reading, skip_bad)
+            metrics = cross_validation.run(
+                experiment, found, _paths(target, weights, cache, resume), source=source
+            ).metrics
     if as_json:
         print_json(metrics)
     else:
         Console().print(commands.metrics_table(metrics))
-    made = target / refit.CHECKPOINTS
-    apart = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
-    _say(f"the report is in {target}; next: {commands.export_command(made, weights, untrained_fusion=apart)}")
+    unfused = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
+    made = _paths(target, weights, cache, resume).checkpoints
+    _say(f"the report is in {target}; next: {commands.export_command(made, weights, untrained_fusion=unfused)}")
 
 
 @app.command(
@@ -183,7 +199,7 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Run a table of the paper, and print it beside the paper's numbers."""
-    from trainer.corpora import registry  # noqa: PLC0415 - torch is slow to import
+    from trainer.corpora import dataset, registry  # noqa: PLC0415 - torch is slow to import
     from trainer.experiment import commands  # noqa: PLC0415
     from trainer.paper import reproduce as tables  # noqa: PLC0415
     from trainer.paper.tables import TABLES  # noqa: PLC0415
@@ -192,21 +208,20 @@ def reproduce(
         raise typer.BadParameter(f"{table!r}: use {', '.join(TABLES)}")
     if transcripts not in {None, "asr"}:
         raise typer.BadParameter(f"--transcripts {transcripts!r}: a table names its own; asr replaces simulated ones")
-    with _interruptible("--resume goes on from here"):
+    with _interruptible("--resume goes on from here"), _progress_said():
         target = out or Path("runs") / table
         _check_writable(target)
-        found = commands.dataset(
+        found = dataset.load(
             corpus,
             registry.Reading({}, merge_excited, shortest, longest),
             voice=table in {"table3", "table4"} or transcripts == "asr",
             words=table != "table3",
             skip_bad=skip_bad,
             quiet=_quiet(),
-            say=_say,
         )
         changes = tables.Changes(corpora_commands.label_map(stand_in or []), transcripts, repeats, folds, epochs)
         result = tables.reproduce(
-            TABLES[table], found, corpus, _place(target, weights, cache, resume), only=row or [], changes=changes
+            TABLES[table], found, corpus, _paths(target, weights, cache, resume), only=row or [], changes=changes
         )
     if as_json:
         print_json(result)
@@ -214,10 +229,10 @@ def reproduce(
         Console().print(commands.paper_table(result))
 
 
-def _place(target: Path, weights: Path, cache: Path, resume: bool) -> Any:
-    from trainer.experiment.cross_validation import Place  # noqa: PLC0415 - torch is slow to import
+def _paths(target: Path, weights: Path, cache: Path, resume: bool) -> RunPaths:
+    from trainer.experiment.run_dir import RunPaths  # noqa: PLC0415
 
-    return Place(target, weights, cache, resume=resume, quiet=_quiet(), say=_say)
+    return RunPaths(target, weights, cache, resume=resume, quiet=_quiet())
 
 
 def _say(what: str) -> None:
@@ -228,25 +243,35 @@ def _quiet() -> bool:
     return not sys.stderr.isatty()
 
 
-def _fit_recipe(
-    data: Path, only: str | None, weights: Path, out: Path, cache: Path, seed: int, resume: bool, as_json: bool
-) -> None:
-    from trainer import recipe  # noqa: PLC0415 - torch is slow to import
-    from trainer.experiment import commands  # noqa: PLC0415
+def _renamed(old: str, old_value: float | None, new: str, new_value: float | None) -> float | None:
+    """Return the value of an option that had another name in version 0.1, and say so where that is used."""
+    if old_value is not None:
+        _say(f"note: {old} is now {new}; the old name works until version 0.3")
+    return old_value if new_value is None else new_value
 
-    _check_writable(out)
-    for part in recipe.PARTS if only is None else (only,):
-        console.print(f"training {part}")
-        with _interruptible("--resume goes on from text training's last checkpoint"):
-            metrics = recipe.fit(
-                data, part, weights=weights, out=out, cache=cache, seed=seed, resume=resume, quiet=_quiet()
-            )
-        if as_json:
-            print_json({"part": part, "metrics": metrics})
-        else:
-            _print_metrics(part, metrics)
-    if all((out / part).is_dir() for part in recipe.PARTS):
-        _say(f"checkpoints are in {out}; next: {commands.export_command(out, weights)}")
+
+class _Console(logging.Handler):
+    """Shows what the trainer logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(record.getMessage())
+
+
+@contextmanager
+def _progress_said() -> Iterator[None]:
+    """Show what the trainer logs, and which settings have other names now."""
+    logger, handler = logging.getLogger("trainer"), _Console()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DeprecationWarning)
+            yield
+            for warning in caught:
+                if issubclass(warning.category, DeprecationWarning) and "trainer" in warning.filename:
+                    _say(f"note: {warning.message}")
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager
@@ -280,21 +305,3 @@ def _check_writable(folder: Path) -> None:
             place.rmdir()
     except OSError as error:
         raise typer.BadParameter(f"{folder}: cannot write there ({error.strerror})") from error
-
-
-def _print_metrics(part: str, metrics: dict[str, Any]) -> None:
-    table = Table(title=part)
-    for column in ("measured on", "n", "WA", "UA", "UA 95 %", "ECE"):
-        table.add_column(column, justify="left" if column == "measured on" else "right")
-
-    def walk(name: str, value: Any) -> None:
-        if isinstance(value, dict) and "ua" in value:
-            low, high = value["ua_interval"]
-            cells = (f"{value[k]:.3f}" for k in ("wa", "ua"))
-            table.add_row(name, str(value["n"]), *cells, f"{low:.3f} to {high:.3f}", f"{value['ece']:.3f}")
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                walk(f"{name} / {key}" if name else key, inner)
-
-    walk("", metrics)
-    Console().print(table)

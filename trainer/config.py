@@ -1,15 +1,22 @@
-"""What can be set about an experiment, with the defaults, and the TOML files that set it."""
+"""The settings of a training, with their defaults and bounds, and the TOML files that hold them.
+
+Settings are nested as the file is: ``[speech]``, ``[text]`` and ``[fusion]`` lie in one ``Experiment``.
+"""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import dacite
 
+from trainer.corpora.trainable import Use
 from trainer.errors import ConfigError
+from trainer.protocols import Protocol
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,140 +24,278 @@ else:
     import tomli as tomllib
 
 EXAMPLES = Path(__file__).parent / "configs"
-POSITIVE = ("repeats", "folds", "epochs", "batch", "rate", "attention", "max_tokens", "hidden", "warm_epochs")
-SHARES = ("error_rate", "dropout", "smoothing", "misheard", "apart")
-NOT_NEGATIVE = ("seed", "held_percent", "copies", "decay", "class_power", "l2", "frozen", "joint_epochs")
+BUNDLE = "en-tiny"
+"""The configuration of the committed bundle."""
+BRANCHES = ("speech", "text", "fusion")
+BOUND = "bound"
+
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "": {"held_percent": "validation_percent", "error_rate": "asr_error_rate"},
+    "speech": {
+        "attention": "attention_size",
+        "copies": "augmentations",
+        "batch": "batch_size",
+        "rate": "learning_rate",
+        "decay": "weight_decay",
+        "class_power": "class_weight_power",
+        "smoothing": "label_smoothing",
+    },
+    "text": {
+        "hidden": "hidden_size",
+        "batch": "batch_size",
+        "rate": "learning_rate",
+        "class_power": "class_weight_power",
+        "frozen": "frozen_layers",
+        "plain_tweets": "normalize_tweets",
+        "misheard": "asr_error_rate",
+    },
+    "fusion": {
+        "batch": "batch_size",
+        "rate": "learning_rate",
+        "class_power": "class_weight_power",
+        "apart": "fusion_holdout",
+    },
+}
+"""Names of version 0.1, by section; they are read until version 0.3."""
+_RENAMED_BLOCK = {"evidence": "product-of-experts"}
+
+
+def _bounded(default: Any, holds: Callable[[float], bool], words: str) -> Any:
+    return field(default=default, metadata={BOUND: (holds, words)})
+
+
+def _positive(default: Any) -> Any:
+    return _bounded(default, lambda value: value > 0, "must be above 0")
+
+
+def _not_negative(default: Any) -> Any:
+    return _bounded(default, lambda value: value >= 0, "must not be below 0")
+
+
+def _share(default: Any) -> Any:
+    return _bounded(default, lambda value: 0 <= value < 1, "must lie in [0, 1)")
+
+
+def _percent(default: Any) -> Any:
+    return _bounded(default, lambda value: 0 <= value < 100, "must lie in [0, 100)")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The corpora that one branch learns from, where speech and text have corpora of their own.
+
+    Attributes:
+        corpora: folders below the folder of all corpora; several are learned together.
+        protocol: as of ``Experiment``.
+        folds: as of ``Experiment``.
+        validation_percent: as of ``Experiment``.
+    """
+
+    corpora: tuple[str, ...]
+    protocol: Protocol
+    folds: int | None = _positive(None)
+    validation_percent: int = _percent(10)
 
 
 @dataclass(frozen=True)
 class Speech:
-    """How speech emotion is recognised.
+    """Speech emotion recognition.
 
     Attributes:
         features: "encoder-states", of the speech encoder that the transcript needs anyway, or "is09", the paper's.
-        attention: dimension of the paper's self-attention, 64 or 128; for "is09".
+        attention_size: dimension of the paper's self-attention, 64 or 128; for "is09".
         masked: False pads to 384 windows without a mask, as the paper does; for "is09".
         dropout: of the paper's network; for "is09".
-        copies: altered copies of each recording to train on beside it; for "encoder-states".
+        augmentations: augmented copies of each recording to train on as well; for "encoder-states".
         epochs: passes over the data.
-        batch: recordings a step.
-        rate: peak learning rate.
-        decay: weight decay.
-        class_power: 1 weighs classes inversely to their frequency, 0 not at all.
-        smoothing: share of each target that is spread over all labels.
+        batch_size: recordings a step.
+        learning_rate: peak of the schedule.
+        weight_decay: decoupled, as AdamW has it.
+        class_weight_power: 1 weighs classes inversely to their frequency in their corpus, 0 not at all.
+        label_smoothing: share of each target that is spread over all labels.
+        data: the corpora of this branch; None where one corpus serves speech and text.
     """
 
     features: Literal["encoder-states", "is09"] = "encoder-states"
-    attention: int = 128
+    attention_size: int = _positive(128)
     masked: bool = True
-    dropout: float = 0.2
-    copies: int = 5
-    epochs: int = 8
-    batch: int = 64
-    rate: float = 7e-4
-    decay: float = 1e-2
-    class_power: float = 1.0
-    smoothing: float = 0.1
+    dropout: float = _share(0.2)
+    augmentations: int = _not_negative(5)
+    epochs: int = _positive(8)
+    batch_size: int = _positive(64)
+    learning_rate: float = _positive(7e-4)
+    weight_decay: float = _not_negative(1e-2)
+    class_weight_power: float = _not_negative(1.0)
+    label_smoothing: float = _share(0.1)
+    data: Data | None = None
 
 
 @dataclass(frozen=True)
 class Text:
-    """How text emotion is recognised; the defaults that the paper names (section 5.1) are the paper's.
+    """Text emotion recognition; the defaults that the paper names (section 5.1) are the paper's.
 
     Attributes:
         encoder: a folder below the weights' folder, any other folder, or a hub id.
         max_tokens: longer texts are cut.
-        hidden: units of the added layer.
+        hidden_size: units of the added layer.
         dropout: on that layer.
         l2: regularisation of that layer.
         epochs: passes over the data; the paper's seven for IEMOCAP, one for SemEval.
-        batch: texts a step.
-        rate: peak learning rate.
-        class_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
-        frozen: how many of the encoder's blocks, and the embeddings, stay as they are.
-        plain_tweets: make user names and web addresses alike.
-        misheard: train on a second copy of each text with simulated recognition errors at this word error rate.
+        batch_size: texts a step.
+        learning_rate: peak of the schedule.
+        class_weight_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
+        frozen_layers: how many of the encoder's blocks, and the embeddings, stay as they are.
+        normalize_tweets: make user names and web addresses alike.
+        asr_error_rate: train on a second copy of each text with simulated recognition errors at this word error rate.
         precision: "fp32" or "bf16".
         warm_start: a corpus to train on first (the paper's future work), for ``warm_epochs``.
         warm_epochs: passes over that one.
+        data: the corpora of this branch; None where one corpus serves speech and text.
     """
 
     encoder: str = "minilm-l6"
-    max_tokens: int = 48
-    hidden: int = 768
-    dropout: float = 0.2
-    l2: float = 0.03
-    epochs: int = 7
-    batch: int = 32
-    rate: float = 3e-5
-    class_power: float = 1.0
-    frozen: int = 0
-    plain_tweets: bool = False
-    misheard: float = 0.0
+    max_tokens: int = _positive(48)
+    hidden_size: int = _positive(768)
+    dropout: float = _share(0.2)
+    l2: float = _not_negative(0.03)
+    epochs: int = _positive(7)
+    batch_size: int = _positive(32)
+    learning_rate: float = _positive(3e-5)
+    class_weight_power: float = _not_negative(1.0)
+    frozen_layers: int = _not_negative(0)
+    normalize_tweets: bool = False
+    asr_error_rate: float = _share(0.0)
     precision: Literal["fp32", "bf16"] = "fp32"
     warm_start: str | None = None
-    warm_epochs: int = 1
+    warm_epochs: int = _positive(1)
+    data: Data | None = None
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """How both are fused.
+    """Fusion of speech and text.
 
     Attributes:
-        block: "feed-forward" (the paper's), "attention" (the alternative that it names), or "evidence", what the
-            runtime ships: it works with either branch alone.
+        block: "feed-forward" (the paper's), "attention" (the alternative that the paper names), or
+            "product-of-experts", the runtime's default: either branch may be missing.
         epochs: passes over the data; the paper's seven.
-        batch: utterances a step.
-        rate: peak learning rate, which the paper leaves open for this block.
-        class_power: 1 weighs classes inversely to their frequency, 0 not at all.
-        apart: share of the training utterances that the branches are not trained on, so that the block learns
-            how far to trust them; 0 as in the paper.
-        joint_epochs: afterwards fine-tune everything together for so long: the paper's ablation.
+        batch_size: utterances a step.
+        learning_rate: peak of the schedule, which the paper leaves open for this block.
+        weight_decay: decoupled, as AdamW has it.
+        class_weight_power: 1 weighs classes inversely to their frequency, 0 not at all.
+        label_smoothing: share of each target that is spread over all labels.
+        fusion_holdout: share of the training utterances that the branches are not trained on, so that the block
+            learns how far to trust them; 0 as in the paper.
+        joint_epochs: fine-tune everything together afterwards for so many epochs: the paper's ablation.
+        pairs: how many pairs of speech and text are made, where both have corpora of their own.
     """
 
-    block: Literal["feed-forward", "attention", "evidence"] = "feed-forward"
-    epochs: int = 7
-    batch: int = 32
-    rate: float = 1e-3
-    class_power: float = 1.0
-    apart: float = 0.0
-    joint_epochs: int = 0
+    block: Literal["feed-forward", "attention", "product-of-experts"] = "feed-forward"
+    epochs: int = _positive(7)
+    batch_size: int = _positive(32)
+    learning_rate: float = _positive(1e-3)
+    weight_decay: float = _not_negative(0.0)
+    class_weight_power: float = _not_negative(1.0)
+    label_smoothing: float = _share(0.0)
+    fusion_holdout: float = _share(0.0)
+    joint_epochs: int = _not_negative(0)
+    pairs: int = _positive(24_000)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything about an experiment but its corpus.
+    """Everything about a training but its corpus.
 
     Attributes:
         protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         repeats: trainings with different initial weights.
         seed: of everything.
-        held_percent: share of an official training part kept apart for choices and temperatures.
+        validation_percent: share of an official training part kept apart for choices and temperatures.
         transcripts: "provided", "simulated" (with recognition errors) or "asr" (our own recogniser's).
-        error_rate: word error rate of simulated transcripts.
-        speech: None to leave the voice out.
-        text: None to leave the words out.
+        asr_error_rate: word error rate of simulated transcripts.
+        speech: None to leave speech out.
+        text: None to leave text out.
         fusion: None to leave fusion out.
     """
 
-    protocol: Literal["shuffled", "session", "speaker", "official"] | None = None
-    folds: int | None = None
-    repeats: int = 1
-    seed: int = 0
-    held_percent: int = 10
+    protocol: Protocol | None = None
+    folds: int | None = _positive(None)
+    repeats: int = _positive(1)
+    seed: int = _not_negative(0)
+    validation_percent: int = _percent(10)
     transcripts: Literal["provided", "simulated", "asr"] = "provided"
-    error_rate: float = 0.06
+    asr_error_rate: float = _share(0.06)
     speech: Speech | None = None
     text: Text | None = None
     fusion: Fusion | None = None
+
+    @property
+    def use(self) -> Use:
+        """What the settings need of a corpus."""
+        return Use(
+            voice=self.speech is not None or self.transcripts == "asr",
+            words=self.text is not None and self.transcripts != "asr",
+            protocol=self.protocol,
+            folds=self.folds,
+            seed=self.seed,
+            validation_percent=self.validation_percent,
+        )
+
+    @property
+    def corpora(self) -> dict[str, Data]:
+        """The corpora of each branch, where speech and text have corpora of their own; else nothing."""
+        parts = {"speech": self.speech, "text": self.text}
+        return {name: part.data for name, part in parts.items() if part is not None and part.data is not None}
+
+    def only(self, branch: str | None) -> Experiment:
+        """Return the experiment with nothing but "speech" or "text"; None changes nothing."""
+        if branch is None:
+            return self
+        other = "text" if branch == "speech" else "speech"
+        return replace(self, fusion=None, **{other: None})  # type: ignore[arg-type]
+
+    def alone(self, branch: str) -> Experiment:
+        """Return the experiment of one branch on the corpora of its own."""
+        data = self.corpora[branch]
+        part = replace(getattr(self, branch), data=None)
+        divided = replace(
+            self, protocol=data.protocol, folds=data.folds, validation_percent=data.validation_percent
+        )  # fmt: skip
+        return replace(divided.only(branch), **{branch: part})
+
+
+def default(*, speech: bool, text: bool) -> Experiment:
+    """Return the runtime's own architecture, for a corpus that has recordings (``speech``), transcripts, or both.
+
+    The settings of text were chosen on held-out dialogues of MELD.
+    """
+    small_text = Text(encoder="minilm-l6", epochs=2, learning_rate=5e-5, class_weight_power=0.5, asr_error_rate=0.1)
+    fusion = Fusion(block="product-of-experts", epochs=4, batch_size=64, fusion_holdout=0.15)
+    return Experiment(
+        speech=Speech() if speech else None,
+        text=small_text if text else None,
+        fusion=fusion if speech and text else None,
+    )
+
+
+def of_bundle(folder: Path, only: str | None) -> Experiment | None:
+    """Return the committed bundle's configuration if ``folder`` holds the corpora of its branches, else None."""
+    experiment = read(BUNDLE).only(only)
+    names = [name for data in experiment.corpora.values() for name in data.corpora]
+    return experiment if all((folder / name).is_dir() for name in names) else None
+
+
+def examples() -> list[str]:
+    """Return the names of the configurations that come with the trainer."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.toml"))
 
 
 def read(source: str | Path) -> Experiment:
     """Return the experiment that a TOML file describes.
 
     Args:
-        source: a path, or the name of one of the examples in ``trainer/configs``.
+        source: a path, or the name of one of ``examples()``.
 
     Raises:
         ConfigError: no such file, not TOML, or a setting that does not exist or has the wrong type.
@@ -161,23 +306,76 @@ def read(source: str | Path) -> Experiment:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        known = ", ".join(sorted(p.stem for p in EXAMPLES.glob("*.toml")))
+        known = ", ".join(examples())
         raise ConfigError(f"{source}: cannot be read ({error.strerror}); a TOML file, or one of: {known}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    return build(table, str(path))
+    return build(_with_new_names(table, str(path)), str(path))
 
 
-def build(table: dict[str, Any], where: str) -> Experiment:
-    """Return the experiment that nested settings describe; ``where`` names them in errors."""
+def _with_new_names(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the settings of a file with the names of version 0.1 replaced, and warn of each."""
+    result = dict(table)
+    for section, names in _RENAMED.items():
+        part = result if not section else result.get(section)
+        if not isinstance(part, dict):
+            continue
+        if old := sorted(names.keys() & part.keys()):
+            said = ", ".join(f"{key} is now {names[key]}" for key in old)
+            warnings.warn(
+                f"{where}: [{section or 'top'}] {said}; the old names are read until version 0.3",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+        renamed = {names.get(key, key): value for key, value in part.items()}
+        if len(renamed) < len(part):
+            raise ConfigError(f"{where}: a setting stands there under its old and its new name")
+        if renamed.get("block") in _RENAMED_BLOCK:
+            renamed["block"] = _RENAMED_BLOCK[renamed["block"]]
+            warnings.warn(f"{where}: block evidence is now product-of-experts", DeprecationWarning, stacklevel=3)
+        result = renamed if not section else {**result, section: renamed}
+    return result
+
+
+def build(table: Mapping[str, Any], where: str) -> Experiment:
+    """Return the experiment that nested settings describe; ``where`` names their source in errors.
+
+    Raises:
+        ConfigError: a setting does not exist, or cannot be trained with.
+    """
     try:
-        experiment = dacite.from_dict(Experiment, table, dacite.Config(strict=True, cast=[float]))
+        experiment = dacite.from_dict(Experiment, dict(table), dacite.Config(strict=True, cast=[float, tuple]))
     except dacite.UnexpectedDataError as error:
         raise ConfigError(f"{where}: no settings called {', '.join(sorted(error.keys))}") from error
     except (dacite.DaciteError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
     check(experiment, where)
     return experiment
+
+
+def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> Experiment:
+    """Return ``experiment`` with settings from the command line; those that are None are left as they are.
+
+    Args:
+        experiment: the defaults, or a file's.
+        top: settings of the experiment.
+        parts: settings of "speech", "text" and "fusion".
+
+    Raises:
+        ConfigError: a setting does not exist, has a wrong value, or is of a branch that is not trained.
+    """
+    table = _without_none(asdict(experiment)) | _without_none(top)
+    for name, settings in parts.items():
+        wanted = _without_none(settings)
+        if wanted and name not in table:
+            raise ConfigError(f"{', '.join(wanted)}: of {name}, which is not trained here")
+        if wanted:
+            table[name] = {**table[name], **wanted}
+    return build(table, "the command line")
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _without_none(v) if isinstance(v, dict) else v for k, v in table.items() if v is not None}
 
 
 def check(experiment: Experiment, where: str) -> None:
@@ -190,24 +388,24 @@ def check(experiment: Experiment, where: str) -> None:
         raise ConfigError(f"{where}: nothing to train; add a section [speech] or [text]")
     if experiment.fusion is not None and (experiment.speech is None or experiment.text is None):
         raise ConfigError(f"{where}: [fusion] needs both [speech] and [text]")
-    values: dict[str, float] = {
-        "repeats": experiment.repeats,
-        "folds": 2 if experiment.folds is None else experiment.folds,
-        "seed": experiment.seed,
-        "held_percent": experiment.held_percent,
-        "error_rate": experiment.error_rate,
-    }
-    for name, part in (("speech", experiment.speech), ("text", experiment.text), ("fusion", experiment.fusion)):
-        for key in (*POSITIVE, *SHARES, *NOT_NEGATIVE):
-            if hasattr(part, key):
-                values[f"{name}.{key}"] = getattr(part, key)
-    for name, value in values.items():
-        key = name.split(".")[-1]
-        if key in POSITIVE and not value > 0:
-            raise ConfigError(f"{where}: {name} = {value}: must be above 0")
-        if key in SHARES and not 0 <= value < 1:
-            raise ConfigError(f"{where}: {name} = {value}: must lie in [0, 1)")
-        if key in NOT_NEGATIVE and not value >= 0:
-            raise ConfigError(f"{where}: {name} = {value}: must not be below 0")
-    if experiment.held_percent >= 100:
-        raise ConfigError(f"{where}: held_percent = {experiment.held_percent}: leaves nothing to train on")
+    for name, value, (holds, words) in _bounds(experiment, ""):
+        if value is not None and not holds(value):
+            raise ConfigError(f"{where}: {name} = {value}: {words}")
+    own = experiment.corpora
+    trained = [name for name in ("speech", "text") if getattr(experiment, name) is not None]
+    if own and len(own) < len(trained):
+        raise ConfigError(f"{where}: [{next(iter(own))}.data] is there; give the other branch corpora of its own too")
+    if own and experiment.fusion is not None and experiment.fusion.block != "product-of-experts":
+        raise ConfigError(
+            f"{where}: fusion.block = {experiment.fusion.block}: learns from utterances that have speech and text; "
+            "where both have corpora of their own, use product-of-experts"
+        )
+
+
+def _bounds(settings: Any, prefix: str) -> Iterator[tuple[str, Any, tuple[Callable[[float], bool], str]]]:
+    for its in fields(settings):
+        value = getattr(settings, its.name)
+        if BOUND in its.metadata:
+            yield prefix + its.name, value, its.metadata[BOUND]
+        elif hasattr(value, "__dataclass_fields__"):
+            yield from _bounds(value, f"{prefix}{its.name}.")

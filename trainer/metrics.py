@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,37 +84,3 @@ def calibration_error(truth: Int, probabilities: Float) -> float:
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gaps = [abs(confidence[bins == b].sum() - correct[bins == b].sum()) for b in range(BINS)]
     return float(sum(gaps) / len(truth))
-
-
-def softmax(logits: Float) -> Float:
-    """Probabilities (n, labels) of logits."""
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Float = odds / odds.sum(axis=1, keepdims=True)
-    return result
-
-
-def report(truth: Int, logits: Float, labels: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
-    """Return WA, UA with a 95 % bootstrap interval, calibration error, confusion matrix and counts.
-
-    Args:
-        truth: (n,) indices into ``labels``.
-        logits: (n, labels).
-        labels: names.
-        seed: of the bootstrap.
-    """
-    guess = logits.argmax(1)
-    random = np.random.default_rng(seed)
-    draws = []
-    for _ in range(RESAMPLES):
-        pick = random.integers(0, len(truth), len(truth))
-        draws.append(unweighted_accuracy(truth[pick], guess[pick]))
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return {
-        "n": len(truth),
-        "wa": round(weighted_accuracy(truth, guess), 4),
-        "ua": round(unweighted_accuracy(truth, guess), 4),
-        "ua_interval": [round(float(low), 4), round(float(high), 4)],
-        "ece": round(calibration_error(truth, softmax(logits)), 4),
-        "labels": list(labels),
-        "confusion": confusion_matrix(truth, guess, labels=range(len(labels))).tolist(),
-    }

@@ -1,8 +1,9 @@
-"""What an experiment needs to know of one modality, whichever features and network are behind it."""
+"""One modality (speech, text, or both embeddings) as the training sees it, whichever network is behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,46 +13,65 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer import targets, training_loop
+from trainer import training_loop
+from trainer.training_loop import Example
 
 Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
-Collate = Callable[[list[training_loop.Example]], dict[str, Tensor]]
+Collate = Callable[[list[Example]], dict[str, Tensor]]
 BATCH = 64
 
 
 @dataclass(frozen=True)
-class Branch:
-    """One modality of a corpus, ready to be trained on any part of it.
+class Modality:
+    """The inputs of every utterance, and how a network that reads them is made and trained.
 
     Attributes:
-        name: "speech" or "text".
+        name: "speech", "text" or "fusion".
         examples: the network's inputs for each utterance, as they are when it is tested.
-        copies: for each utterance what is trained on: mostly the example itself, or altered copies of it too.
+        copies: for each utterance the inputs that are trained on: the example, then augmented copies of it if any.
         collate: joins examples into a batch.
         fresh: returns an untrained network for given training rows (whose statistics it may learn) and a seed.
         schedule: how it is trained.
-        class_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
-        smoothing: share of the target spread over all labels.
+        class_weight_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
+        label_smoothing: share of the target spread over all labels.
         length: the input whose first axis is padded, if one is; examples of like length share a batch.
     """
 
     name: str
-    examples: Sequence[training_loop.Example]
-    copies: Sequence[Sequence[training_loop.Example]]
+    examples: Sequence[Example]
+    copies: Sequence[Sequence[Example]]
     collate: Collate
     fresh: Callable[[NDArray[np.intp], int], nn.Module]
     schedule: training_loop.Schedule
-    class_power: float = 1.0
-    smoothing: float = 0.0
+    class_weight_power: float = 1.0
+    label_smoothing: float = 0.0
     length: str | None = None
 
 
+@dataclass(frozen=True)
+class Truth:
+    """The label of every utterance.
+
+    Attributes:
+        labels: index of each utterance's label (n,).
+        names: the labels in order.
+        corpora: each utterance's corpus (n,); classes are weighed within a corpus, so that corpora count alike.
+    """
+
+    labels: Int
+    names: Sequence[str]
+    corpora: Sequence[str]
+
+    def rows(self, rows: NDArray[np.intp]) -> Truth:
+        """Return the truth of some utterances, in that order."""
+        return Truth(self.labels[rows], self.names, [self.corpora[row] for row in rows])
+
+
 def train(
-    branch: Branch,
+    modality: Modality,
     rows: NDArray[np.intp],
-    labels: Int,
-    classes: int,
+    truth: Truth,
     *,
     partial: Path,
     seed: int,
@@ -61,52 +81,77 @@ def train(
     """Return a network trained on ``rows``, and its learning curve.
 
     Args:
-        branch: what to train.
+        modality: what to train.
         rows: the utterances to train on.
-        labels: of all utterances (n,).
-        classes: how many there are.
+        truth: of all utterances.
         partial: where an interrupted training is kept.
         seed: of initial weights and shuffling.
         resume: go on with the one in ``partial``.
         quiet: no progress bar.
     """
-    network = branch.fresh(rows, seed)
-    target = weighted_targets(labels[rows], classes, branch.class_power, branch.smoothing)
+    network = modality.fresh(rows, seed)
+    target = weighted_targets(truth.rows(rows), modality.class_weight_power, modality.label_smoothing)
     examples = [
-        {**copy, training_loop.TARGET: target[i]} for i, row in enumerate(rows) for copy in branch.copies[row]
-    ]  # fmt: skip
-    lengths = [len(e[branch.length]) for e in examples] if branch.length else None
+        {**copy, training_loop.TARGET: target[i]} for i, row in enumerate(rows) for copy in modality.copies[row]
+    ]
     curve = training_loop.train(
         network,
         examples,
-        branch.schedule,
+        modality.schedule,
         out=partial,
         seed=seed,
-        collate=branch.collate,
-        lengths=lengths,
+        collate=modality.collate,
+        lengths=[len(e[modality.length]) for e in examples] if modality.length else None,
         resume=resume,
         quiet=quiet,
     )
     return network, curve
 
 
-def weighted_targets(labels: Int, classes: int, power: float, smoothing: float) -> Float:
-    """Return target distributions (n, classes), weighted by class: the paper's weighted cross-entropy."""
-    result: Float = targets.one_hot(labels, classes, smoothing=smoothing)
-    return result * targets.group_weights(labels.tolist(), power)[:, None]
+def weighted_targets(truth: Truth, power: float, smoothing: float) -> Float:
+    """Return target distributions (n, classes), weighted by class: the paper's weighted cross-entropy (section 5.1)."""
+    groups = list(zip(truth.corpora, truth.labels.tolist(), strict=True))
+    return one_hot(truth.labels, len(truth.names), smoothing) * group_weights(groups, power)[:, None]
+
+
+def group_weights(groups: Sequence[Hashable], power: float) -> Float:
+    """Return a weight for each example, falling with the size of its group; 1 on average.
+
+    With power 1 every group counts alike. Power 0.5 goes half of the way, 0 weighs nothing.
+    """
+    counts = Counter(groups)
+    weights = np.array([counts[g] ** -power for g in groups])
+    result: Float = (weights / weights.mean()).astype(np.float32)
+    return result
+
+
+def one_hot(labels: Int, classes: int, smoothing: float) -> Float:
+    """Return distributions (n, classes): 1 - smoothing on the label, the rest spread over all."""
+    result = np.full((len(labels), classes), smoothing / classes, np.float32)
+    result[np.arange(len(labels)), labels] += 1.0 - smoothing
+    return result
 
 
 @torch.no_grad()
-def predict(network: nn.Module, examples: Sequence[training_loop.Example], branch: Branch) -> tuple[Float, Float]:
-    """Return logits (n, classes) and second-to-last layer (n, width) of ``examples``."""
+def predict(
+    network: nn.Module, examples: Sequence[Example], collate: Collate, length: str | None = None
+) -> tuple[Float, Float]:
+    """Return logits (n, classes) and second-to-last layer (n, width) of ``examples``.
+
+    Args:
+        network: is put into evaluation mode.
+        examples: its inputs.
+        collate: see ``Modality``.
+        length: see ``Modality``.
+    """
     network.eval()
     device = next(network.parameters()).device
     order = np.arange(len(examples))
-    if branch.length:
-        order = np.argsort([len(e[branch.length]) for e in examples], kind="stable")
+    if length:
+        order = np.argsort([len(e[length]) for e in examples], kind="stable")
     logits, embeddings = [], []
     for begin in range(0, len(order), BATCH):
-        batch = branch.collate([examples[i] for i in order[begin : begin + BATCH]])
+        batch = collate([examples[i] for i in order[begin : begin + BATCH]])
         one, other = network(**{key: value.to(device) for key, value in batch.items()})
         logits.append(one.float().cpu())
         embeddings.append(other.float().cpu())

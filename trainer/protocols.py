@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from sklearn.model_selection import KFold
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
-FOLDS = 6
-PROTOCOLS = ("shuffled", "session", "speaker", "official")
+Protocol = Literal["shuffled", "session", "speaker", "corpus", "official"]
+PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 MANY_SESSIONS = 50
 
 Rows = NDArray[np.intp]
@@ -22,18 +23,19 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of a corpus: which utterances are trained on, kept apart, and tested on.
+    """One division of a corpus: which utterances are trained on, validated on, and tested on.
 
     Attributes:
         name: says who is tested on.
         train: rows to train on.
-        held: rows kept out of both, on which choices are made and temperatures fitted; none in cross-validation.
+        validation: rows kept out of both, on which choices are made and temperatures fitted; none in
+            cross-validation.
         test: rows to test on.
     """
 
     name: str
     train: Rows
-    held: Rows
+    validation: Rows
     test: Rows
 
 
@@ -43,7 +45,7 @@ def plan(
     *,
     folds: int | None = None,
     seed: int = 0,
-    held_percent: int = 0,
+    validation_percent: int = 0,
 ) -> list[Fold]:
     """Return the folds of a protocol.
 
@@ -51,10 +53,11 @@ def plan(
         utterances: the corpus.
         protocol: "shuffled": utterances dealt at random (the paper's section 5.3: 10 folds, a fixed seed; the
             same speakers are in training and test); "session": one session left out at a time; "speaker": one
-            speaker left out at a time, or as many as make ``folds`` parts; "official": the corpus' own split.
+            speaker left out at a time, or as many as make ``folds`` parts; "corpus": one of several corpora left out
+            at a time; "official": the corpus' own split.
         folds: how many, for "shuffled" (10 by default) and "speaker".
         seed: of the shuffling.
-        held_percent: share of the official training part that is kept apart.
+        validation_percent: share of the official training part that is kept apart.
 
     Raises:
         CorpusError: the corpus cannot be divided so.
@@ -62,7 +65,7 @@ def plan(
     if protocol not in PROTOCOLS:
         raise CorpusError(f"no protocol called {protocol!r}; use one of {', '.join(PROTOCOLS)}")
     if protocol == "official":
-        return [_official(utterances, held_percent)]
+        return [_official(utterances, validation_percent)]
     everything = np.arange(len(utterances))
     if protocol == "shuffled":
         count = folds or 10
@@ -71,7 +74,8 @@ def plan(
         parts = [test for _, test in KFold(count, shuffle=True, random_state=seed).split(everything)]
         names = [f"part {i + 1} of {count}" for i in range(count)]
     else:
-        groups = np.array([u.session if protocol == "session" else u.speaker for u in utterances])
+        several = len({u.corpus for u in utterances}) > 1
+        groups = np.array([_group(u, protocol, several) for u in utterances])
         parts, names = _groups(groups, protocol, folds if protocol == "speaker" else None)
     return [
         Fold(name, np.setdiff1d(everything, test), np.zeros(0, np.intp), test)
@@ -79,7 +83,15 @@ def plan(
     ]
 
 
-def _official(utterances: Sequence[Utterance], held_percent: int) -> Fold:
+def _group(utterance: Utterance, protocol: str, several: bool) -> str:
+    """Return the name of what is left out together; speakers of ``several`` corpora may share a name."""
+    if protocol == "corpus":
+        return utterance.corpus
+    name = utterance.session if protocol == "session" else utterance.speaker
+    return f"{utterance.corpus} {name}" if name and several else name
+
+
+def _official(utterances: Sequence[Utterance], validation_percent: int) -> Fold:
     splits = np.array([u.split for u in utterances])
     test = next((s for s in ("test", "dev", "validation") if (splits == s).any()), None)
     if test is None or not (splits == "train").any():
@@ -90,8 +102,9 @@ def _official(utterances: Sequence[Utterance], held_percent: int) -> Fold:
         )
     sessions = {u.session for u in utterances}
     groups = [u.session if len(sessions) >= MANY_SESSIONS else u.id for u in utterances]
-    held = np.array([held_out(g, held_percent) for g in groups]) & (splits == "train")
-    return Fold(test, np.flatnonzero((splits == "train") & ~held), np.flatnonzero(held), np.flatnonzero(splits == test))
+    train = splits == "train"
+    apart = np.array([held_out(g, validation_percent) for g in groups]) & train
+    return Fold(test, np.flatnonzero(train & ~apart), np.flatnonzero(apart), np.flatnonzero(splits == test))
 
 
 def _groups(groups: NDArray[np.str_], protocol: str, folds: int | None) -> tuple[list[Rows], list[str]]:
@@ -103,26 +116,10 @@ def _groups(groups: NDArray[np.str_], protocol: str, folds: int | None) -> tuple
     names = sorted(set(groups))
     count = folds or len(names)
     if not 2 <= count <= len(names):
-        raise CorpusError(f"{len(names)} {protocol}s cannot be dealt to {count} folds")
+        several = {"corpus": "corpora"}.get(protocol, f"{protocol}s")
+        raise CorpusError(f"{len(names)} {several} cannot be dealt to {count} folds")
     dealt = [names[i::count] for i in range(count)]
     return [np.flatnonzero(np.isin(groups, part)) for part in dealt], [", ".join(part) for part in dealt]
-
-
-def speaker_folds(utterances: Sequence[Utterance], folds: int = FOLDS) -> list[int]:
-    """Return the fold of each utterance, so that no speaker is in two folds and each corpus is in all.
-
-    Each corpus' speakers are dealt in order, one to each fold in turn.
-
-    Raises:
-        ValueError: a corpus has fewer speakers than there are folds.
-    """
-    dealt: dict[tuple[str, str], int] = {}
-    for corpus in sorted({u.corpus for u in utterances}):
-        speakers = sorted({u.speaker for u in utterances if u.corpus == corpus})
-        if len(speakers) < folds:
-            raise ValueError(f"{corpus}: {len(speakers)} speakers cannot be dealt to {folds} folds")
-        dealt |= {(corpus, speaker): i % folds for i, speaker in enumerate(speakers)}
-    return [dealt[u.corpus, u.speaker] for u in utterances]
 
 
 def held_out(session: str, percent: int) -> bool:
@@ -130,6 +127,6 @@ def held_out(session: str, percent: int) -> bool:
     return zlib.crc32(session.encode()) % 100 < percent
 
 
-def session_fold(session: str, folds: int = FOLDS) -> int:
+def session_fold(session: str, folds: int) -> int:
     """Return the fold of a session: always the same one."""
     return zlib.crc32(f"fold {session}".encode()) % folds

@@ -42,18 +42,18 @@ class Schedule:
 
     Attributes:
         epochs: passes over the data.
-        batch: examples a step.
-        rate: Adam's peak learning rate; it rises over ``warmup`` of the steps, then falls linearly to zero.
-        decay: decoupled weight decay on every weight (the paper has none but its L2, see ``penalty``).
+        batch_size: examples a step.
+        learning_rate: Adam's peak; it rises over ``warmup`` of the steps, then falls linearly to zero.
+        weight_decay: decoupled, on every weight (the paper has none but its L2, see ``penalty``).
         save_minutes: how much work a kill may cost; None keeps no checkpoints, for what takes seconds.
         precision: "fp32", or "bf16" for autocast where the processor is fast at it.
     """
 
     epochs: int
-    batch: int
-    rate: float
+    batch_size: int
+    learning_rate: float
     warmup: float = 0.1
-    decay: float = 0.0
+    weight_decay: float = 0.0
     save_minutes: float | None = 5.0
     precision: str = "fp32"
 
@@ -108,7 +108,7 @@ def train(
     Args:
         network: gives logits (batch, classes) and its second-to-last layer for named inputs; its ``penalty()``, a
             scalar, is added to the loss (the paper's L2).
-        examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.targets``.
+        examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.modality.weighted_targets``.
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.
         seed: of shuffling and dropout; the network's initial weights are the caller's.
@@ -126,15 +126,15 @@ def train(
     random = np.random.default_rng(seed)
     order = np.concatenate([random.permutation(len(examples)) for _ in range(schedule.epochs)])
     if lengths is not None:
-        order = _alike(order, lengths, schedule.batch, random)
-    steps = -(-len(order) // schedule.batch)
+        order = _alike(order, lengths, schedule.batch_size, random)
+    steps = -(-len(order) // schedule.batch_size)
     arguments = TrainingArguments(
         output_dir=str(out),
         num_train_epochs=1,  # all passes are laid end to end: going on inside any of them is then the same thing
-        per_device_train_batch_size=schedule.batch,
-        learning_rate=schedule.rate,
+        per_device_train_batch_size=schedule.batch_size,
+        learning_rate=schedule.learning_rate,
         warmup_ratio=schedule.warmup,
-        weight_decay=schedule.decay,
+        weight_decay=schedule.weight_decay,
         lr_scheduler_type="linear",
         save_strategy="no",  # by the clock, see _Checkpoints
         save_total_limit=1,
@@ -167,7 +167,7 @@ def train(
         raise Interrupted(asked[0])
     network.eval()
     return [
-        Loss(round(min(row["step"] * schedule.batch / len(examples), schedule.epochs), 3), row["loss"])
+        Loss(round(min(row["step"] * schedule.batch_size / len(examples), schedule.epochs), 3), row["loss"])
         for row in trainer.state.log_history
         if "loss" in row
     ]

@@ -22,6 +22,7 @@ from export.graphs.torch_export import Graph
 from export.graphs.whisper import decoder_graph, encoder_graph
 from trainer.corpora import meld, ravdess, semeval
 from trainer.corpora.utterance import LABELS, Utterance
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.features import read
 from trainer.speech.network import SpeechEmotion
@@ -111,7 +112,7 @@ def text(name: str, place: Place) -> Subject:
 def is09(place: Place) -> Subject:
     """Return the paper's speech network behind its features."""
     if place.is09:
-        network, config = components.load_speech(place.is09)
+        network, config = speech_checkpoint.restore(place.is09)
         assert isinstance(network, AttentionBiLSTM)
         labels, weights = list(config["labels"]), "trained"
     else:
@@ -130,7 +131,7 @@ def head(place: Place) -> Subject:
     model = _whisper(place)
     layers, width = model.config.encoder_layers, model.config.d_model
     if place.speech:
-        network, config = components.load_speech(place.speech)
+        network, config = speech_checkpoint.restore(place.speech)
         labels, weights = list(config["labels"]), "trained; RAVDESS is among what it learned from"
     else:
         torch.manual_seed(place.seed)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -24,16 +24,17 @@ from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.vad import VoiceActivity, spoken_part
-from trainer.corpora.utterance import LABELS, Utterance, label_ids
-from trainer.fusion import fit as fusion_fit
+from trainer import config
+from trainer import modality as modality_
+from trainer.corpora.dataset import Dataset
+from trainer.corpora.utterance import Utterance, label_ids
+from trainer.experiment.stacking import BranchLogits, train_fusion
 from trainer.fusion.network import FusionEmotion
-from trainer.fusion.pairs import Side
-from trainer.protocols import session_fold, speaker_folds
-from trainer.speech import fit as speech_fit
+from trainer.modality import Truth
+from trainer.protocols import plan, session_fold
 from trainer.speech.features import states_kept
+from trainer.speech.modality import states_modality
 from trainer.speech.network import SpeechEmotion, pool
-
-Int = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def _pooled(hidden: Float, spoken: NDArray[np.bool_]) -> Float:
     return result
 
 
-class Words:
-    """The bundle's words branch, which was trained on MELD's training part, less what is held out."""
+class TextBranch:
+    """The bundle's text branch, which was trained on MELD's training part, less the validation dialogues."""
 
     def __init__(self, bundle: Bundle) -> None:
         """Open the graph, and take its classifier out of the fusion's."""
@@ -110,46 +111,64 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Networks that know nothing of one fold's speakers."""
+class FoldNetworks:
+    """Networks that did not learn from one fold's speakers."""
 
     speech: SpeechEmotion
     fusion: FusionEmotion
 
 
 def train(
-    everything: Sequence[Utterance], held: Sequence[Utterance], front_end: FrontEnd, words: Words, cache: Path
-) -> list[Fold]:
-    """Return the networks of each fold, trained as ``trainer fit`` measures: altered copies, made pairs.
+    speech: Dataset, validation: Sequence[Utterance], front_end: FrontEnd, text: TextBranch, cache: Path
+) -> tuple[list[FoldNetworks], list[int]]:
+    """Return the networks of each fold, trained by the bundle's configuration, and the fold of each recording.
 
     Args:
-        everything: recordings with one of the four labels.
-        held: MELD's sentences that the words branch was not trained on.
+        speech: recordings.
+        validation: sentences that the text branch was not trained on.
         front_end: through which the recordings go.
-        words: the words branch, as it is.
-        cache: where what is computed once is kept.
+        text: the text branch, as it is.
+        cache: where features are kept.
     """
-    settings, fusion_settings = speech_fit.Settings(), fusion_fit.Settings()
-    heard_by = front_end.key + inspect.getsource(FrontEnd)
+    experiment = config.read(config.BUNDLE).alone("speech")
+    settings, fusion, seed = experiment.speech, config.read(config.BUNDLE).fusion, experiment.seed
+    assert settings is not None
+    assert fusion is not None
+    key = front_end.key + inspect.getsource(FrontEnd)
     pooled = states_kept(
-        everything, lambda: front_end.to_learn_from, heard_by, copies=settings.copies, seed=settings.seed, cache=cache
+        speech.utterances, lambda: front_end.to_learn_from, key, copies=settings.augmentations, seed=seed, cache=cache
     )
-    voices = fusion_fit.Voices(everything, pooled)
-    fold_of = np.array(speaker_folds(everything))
-    held_fold = np.array([session_fold(u.session) for u in held])
-    embeddings, labels = words([u.transcript or "" for u in held])[1], np.array(label_ids(held))
-    said = sorted({u.transcript for u in everything if u.transcript})
-    own = dict(zip(said, words(said)[1], strict=True))
-    folds = []
-    for fold in track(np.unique(fold_of), "training", console=Console(stderr=True), transient=True):
-        known = voices.where(fold_of != fold)
-        speech = speech_fit.train_network(known.utterances, known.pooled, settings, seed=settings.seed).eval()
-        side = Side(embeddings[held_fold != fold], labels[held_fold != fold])
-        fusion = fusion_fit.train_network(speech, words.classifier, known, side, own, fusion_settings).eval()
-        folds.append(Fold(speech, fusion))
-    return folds
-
-
-def four(utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Return the utterances with one of the four labels."""
-    return [u for u in utterances if u.label in LABELS]
+    modality = states_modality(pooled, speech.labels, settings)
+    truth = Truth(np.array(speech.label_ids), speech.labels, [u.corpus for u in speech.utterances])
+    folds = plan(speech.utterances, "speaker", folds=experiment.folds)
+    fold_of, logits = np.zeros(len(pooled), int), np.zeros((*pooled.shape[:2], len(speech.labels)), np.float32)
+    networks = []
+    for number, fold in enumerate(track(folds, "training", console=Console(stderr=True), transient=True)):
+        with tempfile.TemporaryDirectory() as scratch:
+            network, _ = modality_.train(modality, fold.train, truth, partial=Path(scratch), seed=seed, quiet=True)
+        networks.append(network)
+        copies = [copy for row in fold.test for copy in modality.copies[row]]
+        found, _ = modality_.predict(network, copies, modality.collate)
+        fold_of[fold.test], logits[fold.test] = number, found.reshape(len(fold.test), pooled.shape[1], -1)
+    spoken = BranchLogits(
+        logits, truth.labels, fold_of, truth.corpora, [u.transcript for u in speech.utterances]
+    )  # fmt: skip
+    written = BranchLogits(
+        text([u.transcript or "" for u in validation])[0][:, None],
+        np.array(label_ids(validation, speech.labels)),
+        np.array([session_fold(u.session, len(folds)) for u in validation]),
+        [u.corpus for u in validation],
+        [u.transcript for u in validation],
+    )
+    sentences = sorted({u.transcript for u in speech.utterances if u.transcript})
+    known = dict(zip(sentences, text(sentences)[0], strict=True))
+    nothing = np.full(len(speech.labels), np.nan, np.float32)
+    own = np.stack([known.get(u.transcript or "", nothing) for u in speech.utterances])
+    made = []
+    for number, network in enumerate(networks):
+        apart, others = fold_of != number, written.where(written.folds != number)
+        block = train_fusion(spoken.where(apart), others, own[apart], speech.labels, fusion, seed)
+        assert isinstance(network, SpeechEmotion)
+        block.adopt(network.classifier, text.classifier)
+        made.append(FoldNetworks(network, block.eval()))
+    return made, fold_of.tolist()

@@ -27,15 +27,16 @@ from benchmarks.common import results_file
 from benchmarks.common.clips import Float, read
 from benchmarks.common.paths import BUNDLE, Cache, Data, Seed
 from benchmarks.robustness.corruptions import AXES, Condition, conditions
-from benchmarks.robustness.held_out_speakers import Fold, FrontEnd, Heard, Words, four, train
+from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Heard, TextBranch, train
 from edge_runtime.bundle.bundle import Bundle
-from trainer.corpora import meld
+from trainer.corpora import registry
+from trainer.corpora.dataset import Dataset, join
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
-from trainer.protocols import speaker_folds
-from trainer.speech import fit as speech_fit
-from trainer.text.fit import TextCorpus
+from trainer.protocols import plan
 
+VALIDATION_PERCENT = 15
+"""Of MELD's training dialogues, which the bundle's text branch was not trained on."""
 CROWD = 40
 """Recordings that babble is made of."""
 NOBODY = -1
@@ -57,13 +58,15 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
     """
     random = np.random.default_rng(seed)
     bundle = Bundle.read(BUNDLE)
-    front_end, words = FrontEnd(bundle), Words(bundle)
-    everything = four(speech_fit.load(data))
-    folds = train(everything, TextCorpus(data / "meld").held, front_end, words, cache)
-    fold_of = speaker_folds(everything)
+    front_end, words = FrontEnd(bundle), TextBranch(bundle)
+    corpora = {name: registry.read(data / name) for name in ("ravdess", "emodb", "meld")}
+    speech = join([Dataset(name, corpora[name], LABELS) for name in ("ravdess", "emodb")])
+    everything = speech.utterances
+    apart = plan(corpora["meld"], "official", validation_percent=VALIDATION_PERCENT)[0].validation
+    folds, fold_of = train(speech, [corpora["meld"][i] for i in apart], front_end, words, cache)
     ravdess = [i for i, u in enumerate(everything) if u.corpus == "ravdess"]
     rows = balanced(ravdess, [everything[i].label for i in ravdess], voices, random)
-    dev = four(meld.load(data / "meld", "dev"))
+    dev = [u for u in corpora["meld"] if u.split == "dev"]
     lines = [dev[i] for i in balanced(range(len(dev)), [u.label for u in dev], sentences, random)]
     partner = [int(random.choice(np.flatnonzero(np.array(label_ids(lines)) == label)))
                for label in label_ids([everything[i] for i in rows])]  # fmt: skip
@@ -84,8 +87,8 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
 class Scene:
     """People and read sentences, to be heard under one condition after the other."""
 
-    def __init__(self, people: Sequence[Utterance], folds: Sequence[Fold], lines: Sequence[Utterance],
-                 partner: Sequence[int], front_end: FrontEnd, words: Words) -> None:  # fmt: skip
+    def __init__(self, people: Sequence[Utterance], folds: Sequence[FoldNetworks], lines: Sequence[Utterance],
+                 partner: Sequence[int], front_end: FrontEnd, words: TextBranch) -> None:  # fmt: skip
         """Read the recordings, and have the sentences read.
 
         Args:
@@ -131,13 +134,13 @@ class Scene:
         ]  # fmt: skip
 
 
-def _voice(fold: Fold, heard: Heard) -> int:
+def _voice(fold: FoldNetworks, heard: Heard) -> int:
     if heard.pooled is None:
         return NOBODY
     return int(fold.speech(torch.from_numpy(heard.pooled)[None])[0].argmax())
 
 
-def _both(fold: Fold, heard: Heard, embedding: Float, transcript: str) -> int:
+def _both(fold: FoldNetworks, heard: Heard, embedding: Float, transcript: str) -> int:
     if heard.pooled is None and not transcript:
         return NOBODY
     if heard.pooled is None:

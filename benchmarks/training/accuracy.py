@@ -17,10 +17,11 @@ from sklearn.svm import SVC
 from benchmarks.common import results_file
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
+from trainer.corpora import dataset as corpora
+from trainer.corpora.dataset import Dataset
 from trainer.corpora.registry import Reading
-from trainer.corpora.utterance import label_ids
-from trainer.experiment import commands
-from trainer.experiment.cross_validation import Dataset, Place, run
+from trainer.experiment.cross_validation import run
+from trainer.experiment.run_dir import RunPaths
 from trainer.metrics import confusion, intervals, scores
 from trainer.protocols import plan
 from trainer.speech.features import read
@@ -47,23 +48,22 @@ SVM = "ravdess-is09-svm"
 """The classical way: functionals over the whole recording and a support vector machine."""
 
 
-def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
+def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
     """Run the experiment ``name``, or go on with it, and return its settings and metrics.
 
     Args:
         name: a key of ``EXPERIMENTS``, or ``SVM``.
         data: folder of the corpora.
-        place: its folder gets one of the experiment's name; warm starts look beside it.
+        paths: the run's folder gets one of the experiment's name; warm starts look beside it.
     """
     source = data / CORPORA[name.partition("-")[0]]
-    dataset = commands.dataset(
+    dataset = corpora.load(
         source,
         Reading(),
         voice=name.startswith("ravdess"),
         words=not name.startswith("ravdess"),
         skip_bad=False,
-        quiet=place.quiet,
-        say=place.say,
+        quiet=paths.quiet,
     )
     if name == SVM:
         return _svm(dataset)
@@ -71,13 +71,13 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
     config = max((c for c in EXPERIMENTS if not EXPERIMENTS[c] and name.startswith(c)), key=len)
     experiment = settings.read(config)
     if "text" in change and experiment.text is not None:
-        start = str(place.folder / change["text"]["warm_start"] / "checkpoints" / "text")
+        start = str(paths.run_dir / change["text"]["warm_start"] / "checkpoints" / "text")
         experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
     if "transcripts" in change:
         experiment = replace(experiment, transcripts=change["transcripts"])
     # With an official split the networks that were tested are there to keep; folds would need another training.
     exported = not name.startswith("ravdess")
-    found = run(experiment, dataset, replace(place, folder=place.folder / name), export=exported)
+    found = run(experiment, dataset, replace(paths, run_dir=paths.run_dir / name), export=exported).metrics
     return {"experiment": asdict(experiment), **found}
 
 
@@ -85,7 +85,7 @@ def _svm(dataset: Dataset) -> dict[str, Any]:
     """Return metrics in the same shape as an experiment's, on the same folds."""
     paths = [u.audio for u in dataset.utterances if u.audio is not None]
     features = np.stack([per_file(torch.from_numpy(read(path))).numpy() for path in paths])
-    truth = np.array(label_ids(dataset.utterances, dataset.labels))
+    truth = np.array(dataset.label_ids)
     folds = plan(dataset.utterances, "speaker", folds=5)
     guess = np.empty_like(truth)
     parts: list[dict[str, float]] = []
@@ -120,7 +120,7 @@ def command(
     cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("cache"),
 ) -> None:
     """Train and test one experiment after the other; hours on small machines, so each can be interrupted."""
-    place = Place(runs, weights, cache, resume=True, quiet=True)
+    paths = RunPaths(runs, weights, cache, resume=True, quiet=True)
     for name in names:
-        found = measure(name, data, place)
+        found = measure(name, data, paths)
         print(results_file.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

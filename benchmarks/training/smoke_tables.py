@@ -8,10 +8,10 @@ from typing import Any
 
 from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Seed, Weights
+from trainer.corpora import dataset as corpora
 from trainer.corpora import synthetic
 from trainer.corpora.registry import Reading
-from trainer.experiment import commands
-from trainer.experiment.cross_validation import Place
+from trainer.experiment.run_dir import RunPaths
 from trainer.paper.reproduce import Changes, reproduce
 from trainer.paper.tables import TABLES
 
@@ -30,15 +30,13 @@ def measure(weights: Path, cache: Path, *, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / "tree"
         synthetic.iemocap_tree(tree, dialogs_per_session=2, utterances_per_dialog=20, seed=seed)
-        dataset = commands.dataset(
-            tree, Reading(), voice=True, words=True, skip_bad=False, quiet=True, say=print
-        )  # fmt: skip
+        dataset = corpora.load(tree, Reading(), voice=True, words=True, skip_bad=False, quiet=True)
         changes = Changes(
             {"bert-base-cased": STAND_IN, "xlnet-base-cased": STAND_IN}, repeats=1, folds=FOLDS, epochs=EPOCHS
         )
         tables = [
             reproduce(
-                TABLES[name], dataset, tree, Place(Path(scratch) / name, weights, cache, quiet=True), only=[],
+                TABLES[name], dataset, tree, RunPaths(Path(scratch) / name, weights, cache, quiet=True), only=[],
                 changes=changes,
             )
             for name in ("table2", "table3", "table4")

@@ -169,7 +169,7 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     """What `trainer fit` leaves is what `export` reads: neither side is made up here."""
     from trainer.corpora import registry
     from trainer.experiment import defaults
-    from trainer.experiment.cross_validation import Dataset, Place, run
+    from trainer.experiment.cross_validation import Dataset, RunPaths, run
 
     write_bert(pretrained / "my-bert", ["well", "no"])
     manifest = corpus(tmp_path / "corpus")
@@ -179,13 +179,13 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     experiment = replace(
         standard,
         speech=replace(standard.speech, copies=0, epochs=2),
-        text=replace(standard.text, encoder="my-bert", epochs=2, misheard=0.0),
+        text=replace(standard.text, encoder="my-bert", epochs=2, asr_error_rate=0.0),
         fusion=replace(standard.fusion, epochs=1),
     )
-    place = Place(tmp_path / "run", pretrained, tmp_path / "cache", quiet=True, say=lambda _: None)
+    place = RunPaths(tmp_path / "run", pretrained, tmp_path / "cache", quiet=True)
     found = run(experiment, Dataset("manifest", utterances, labels), place)
 
-    build(Sources(pretrained, place.folder / "checkpoints"), target, name="my-bundle", recipe=Recipe("int8"))
+    build(Sources(pretrained, place.run_dir / "checkpoints"), target, name="my-bundle", recipe=Recipe("int8"))
     bundle = Bundle.read(target)
     temperatures = {name: branch["calibration"]["temperature"] for name, branch in found["branches"].items()}
     assert bundle.temperatures == temperatures
@@ -210,7 +210,7 @@ encoder = "my-bert"
 epochs = 12
 rate = 1e-3
 [fusion]
-block = "evidence"
+block = "product-of-experts"
 epochs = 2
 apart = 0.15
 """

@@ -1,8 +1,11 @@
 """Settings of an experiment: the committed examples, and every way to get a file wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from trainer import config
+from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.errors import ConfigError
 from trainer.paper.tables import TABLES
 
@@ -16,18 +19,29 @@ def test_every_committed_example_can_be_read_by_name(path):
 
 def test_the_papers_settings_are_the_papers():
     text = config.read("paper-table1-xlnet-base").text
-    assert (text.encoder, text.max_tokens, text.hidden, text.dropout, text.l2) == (
+    assert (text.encoder, text.max_tokens, text.hidden_size, text.dropout, text.l2) == (
         "xlnet-base-cased",
         48,
         768,
         0.2,
         0.03,
     )
-    assert (text.rate, text.epochs, text.class_power, text.frozen, text.plain_tweets) == (3e-5, 1, 1.0, 0, False)
+    assert (text.learning_rate, text.epochs, text.class_weight_power, text.frozen_layers, text.normalize_tweets) == (
+        3e-5,
+        1,
+        1.0,
+        0,
+        False,
+    )
     fused = config.read("paper-table4-bert")
     assert (fused.protocol, fused.folds, fused.repeats) == ("shuffled", 10, 3)
-    assert (fused.text.epochs, fused.fusion.epochs, fused.fusion.block, fused.fusion.apart) == (7, 7, "feed-forward", 0)
-    assert (fused.speech.features, fused.speech.attention) == ("is09", 128)
+    assert (fused.text.epochs, fused.fusion.epochs, fused.fusion.block, fused.fusion.fusion_holdout) == (
+        7,
+        7,
+        "feed-forward",
+        0,
+    )
+    assert (fused.speech.features, fused.speech.attention_size) == ("is09", 128)
 
 
 def test_every_line_of_the_tables_that_is_the_papers_own_can_be_run():
@@ -46,25 +60,28 @@ def test_every_line_of_the_tables_that_is_the_papers_own_can_be_run():
         ("[speech]\nfeature = 'is09'", "feature"),
         ("[speech]\nepochs = 'many'", "speech.epochs"),
         ("[speech]\nepochs = 0", "speech.epochs"),
-        ("[text]\nrate = -1.0", "text.rate"),
+        ("[text]\nlearning_rate = -1.0", "text.learning_rate"),
         ("protocol = 'hope'\n[text]", "protocol"),
         ("repeats = 0\n[text]", "repeats"),
         ("folds = -3\n[text]", "folds"),
         ("folds = 0\n[text]", "folds"),
         ("seed = -1\n[text]", "seed"),
-        ("held_percent = 100\n[text]", "held_percent"),
-        ("error_rate = 1.5\n[text]", "error_rate"),
+        ("validation_percent = 100\n[text]", "validation_percent"),
+        ("asr_error_rate = 1.5\n[text]", "asr_error_rate"),
         ("[text]\ndropout = 1.5", "text.dropout"),
         ("[text]\nmax_tokens = 0", "text.max_tokens"),
-        ("[text]\nfrozen = -1", "text.frozen"),
-        ("[text]\nrate = nan", "text.rate"),
-        ("[speech]\nsmoothing = -0.1", "speech.smoothing"),
-        ("[speech]\ncopies = -1", "speech.copies"),
-        ("[speech]\n[text]\n[fusion]\napart = 1.0", "fusion.apart"),
+        ("[text]\nfrozen_layers = -1", "text.frozen_layers"),
+        ("[text]\nlearning_rate = nan", "text.learning_rate"),
+        ("[speech]\nlabel_smoothing = -0.1", "speech.label_smoothing"),
+        ("[speech]\naugmentations = -1", "speech.augmentations"),
+        ("[speech]\n[text]\n[fusion]\nfusion_holdout = 1.0", "fusion.fusion_holdout"),
         ("[speech]\n[fusion]", "[fusion] needs both"),
         ("seed = 1", "nothing to train"),
         ("[speech", "not TOML"),
         ("speech = 3", "speech"),
+        ("[speech.data]\ncorpora = ['ravdess']\nprotocol = 'luck'", "protocol"),
+        ("[speech.data]\ncorpora = ['ravdess']\nprotocol = 'speaker'\nfolds = 0", "speech.data.folds"),
+        ("[speech.data]\ncorpora = ['ravdess']\nprotocol = 'speaker'\n[text]", "corpora of its own"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(tmp_path, text, named):
@@ -82,5 +99,128 @@ def test_a_file_that_is_not_there_names_the_examples():
 
 def test_whole_numbers_are_numbers(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text("[text]\nrate = 1\nl2 = 0\n")
+    path.write_text("[text]\nlearning_rate = 1\nl2 = 0\n")
     assert config.read(path).text.l2 == 0.0
+
+
+OLD = """
+held_percent = 20
+error_rate = 0.1
+[speech]
+attention = 64
+copies = 2
+batch = 8
+rate = 1e-3
+decay = 0.5
+class_power = 0.5
+smoothing = 0.2
+[text]
+hidden = 64
+frozen = 1
+plain_tweets = true
+misheard = 0.3
+[fusion]
+block = "evidence"
+apart = 0.25
+"""
+
+
+def test_names_of_version_0_1_are_read_with_a_warning(tmp_path):
+    path = tmp_path / "old.toml"
+    path.write_text(OLD)
+    with pytest.warns(DeprecationWarning, match=r"old\.toml: \[speech\].*rate is now learning_rate"):
+        found = config.read(path)
+    assert (found.validation_percent, found.asr_error_rate) == (20, 0.1)
+    assert found.speech == config.Speech(
+        attention_size=64,
+        augmentations=2,
+        batch_size=8,
+        learning_rate=1e-3,
+        weight_decay=0.5,
+        class_weight_power=0.5,
+        label_smoothing=0.2,
+    )
+    assert found.text == config.Text(hidden_size=64, frozen_layers=1, normalize_tweets=True, asr_error_rate=0.3)
+    assert found.fusion == config.Fusion(block="product-of-experts", fusion_holdout=0.25)
+
+
+def test_an_old_and_a_new_name_of_one_setting_are_refused(tmp_path):
+    path = tmp_path / "both.toml"
+    path.write_text("[text]\nrate = 1e-3\nlearning_rate = 1e-4\n")
+    with pytest.warns(DeprecationWarning), pytest.raises(ConfigError, match="old and its new name"):
+        config.read(path)
+
+
+def test_committed_examples_have_no_old_names(recwarn):
+    for name in config.examples():
+        config.read(name)
+    assert not [w for w in recwarn if issubclass(w.category, DeprecationWarning)]
+
+
+def test_a_branch_alone_is_divided_as_its_own_corpora_are():
+    bundle = config.read(config.BUNDLE)
+    assert bundle.corpora["speech"].corpora == ("ravdess", "emodb")
+    speech, text = bundle.alone("speech"), bundle.alone("text")
+    assert (speech.protocol, speech.folds, speech.text, speech.fusion) == ("speaker", 6, None, None)
+    assert (text.protocol, text.validation_percent, text.speech) == ("official", 15, None)
+    assert speech.speech == config.Speech() and not speech.corpora
+
+
+def test_the_bundles_configuration_is_taken_where_its_corpora_lie(tmp_path):
+    (tmp_path / "ravdess").mkdir()
+    assert config.of_bundle(tmp_path, None) is None
+    (tmp_path / "meld").mkdir()
+    assert config.of_bundle(tmp_path, "text") == config.read(config.BUNDLE).only("text")
+    (tmp_path / "emodb").mkdir()
+    assert config.of_bundle(tmp_path, None) == config.read(config.BUNDLE)
+
+
+ALL = Experiment(speech=Speech(), text=Text(), fusion=Fusion())
+
+
+def test_the_command_line_changes_what_it_names_and_nothing_else():
+    changed = config.changed(
+        ALL,
+        {"folds": 3, "seed": 0, "protocol": None},
+        {"speech": {"features": "is09"}, "text": {"encoder": "x", "warm_start": None}},
+    )
+    assert changed == replace(
+        ALL, folds=3, seed=0, speech=replace(Speech(), features="is09"), text=replace(Text(), encoder="x")
+    )
+    assert config.changed(ALL, {"seed": None}, {"text": {"encoder": None}}) == ALL
+
+
+def test_a_setting_of_a_branch_that_is_not_trained_is_refused():
+    voice = ALL.only("speech")
+    with pytest.raises(ConfigError, match="encoder: of text, which is not trained"):
+        config.changed(voice, {}, {"text": {"encoder": "x"}})
+    assert config.changed(voice, {}, {"text": {"encoder": None}}) == voice
+
+
+@pytest.mark.parametrize(
+    ("top", "parts", "named"),
+    [
+        ({"protocol": "hope"}, {}, "protocol"),
+        ({"folds": 0}, {}, "folds = 0"),
+        ({"repeats": 0}, {}, "repeats = 0"),
+        ({"asr_error_rate": 1.0}, {}, "asr_error_rate"),
+        ({"seed": -1}, {}, "seed"),
+        ({}, {"speech": {"features": "smell"}}, "features"),
+    ],
+)
+def test_wrong_values_on_the_command_line_are_named(top, parts, named):
+    with pytest.raises(ConfigError, match=f"the command line.*{named}"):
+        config.changed(ALL, top, parts)
+
+
+def test_one_branch_is_trained_without_fusion():
+    assert ALL.only(None) == ALL
+    assert ALL.only("speech") == Experiment(speech=Speech())
+    assert ALL.only("text") == Experiment(text=Text())
+
+
+def test_the_default_trains_what_a_corpus_has():
+    assert config.default(speech=True, text=False) == Experiment(speech=Speech())
+    assert config.default(speech=False, text=True).speech is None
+    both = config.default(speech=True, text=True)
+    assert both.fusion is not None and both.fusion.block == "product-of-experts"

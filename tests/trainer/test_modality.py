@@ -1,14 +1,17 @@
-"""A branch of any modality: targets, training on part of a corpus, and answers in the order asked."""
+"""A modality: targets, training on part of a corpus, and answers in the order asked."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from trainer import training_loop
-from trainer.modality import BATCH, Branch, predict, train, weighted_targets
+from trainer.modality import BATCH, Modality, Truth, group_weights, one_hot, predict, train, weighted_targets
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
 
@@ -50,49 +53,53 @@ def sequences(count: int) -> list[training_loop.Example]:
     return [{"values": random.normal(size=random.integers(1, 30)).astype(np.float32)} for _ in range(count)]
 
 
-def branch(count: int = 20, **changes: object) -> Branch:
+def modality(count: int = 20, **changes: object) -> Modality:
     examples = sequences(count)
-    made = Branch(
+    made = Modality(
         name="sum",
         examples=examples,
         copies=[[e] for e in examples],
         collate=collate,
         fresh=lambda rows, seed: Sum(),
-        schedule=training_loop.Schedule(epochs=1, batch=4, rate=1e-3, save_minutes=None),
+        schedule=training_loop.Schedule(epochs=1, batch_size=4, learning_rate=1e-3, save_minutes=None),
         length="values",
     )
     return replace(made, **changes)
 
 
+def truth(*labels: int) -> Truth:
+    return Truth(np.array(labels), ("a", "b"), ["own"] * len(labels))
+
+
 @pytest.mark.parametrize("count", [1, BATCH, 2 * BATCH + 7])
 @pytest.mark.parametrize("length", ["values", None])
 def test_answers_come_in_the_order_asked_whatever_shares_a_batch(count, length):
-    made = branch(count, length=length)
-    logits, embeddings = predict(Sum().train(), made.examples, made)
+    made = modality(count, length=length)
+    logits, embeddings = predict(Sum().train(), made.examples, made.collate, made.length)
     expected = np.array([e["values"].sum() for e in made.examples])
     np.testing.assert_allclose(embeddings[:, 0], expected, atol=1e-4)
     np.testing.assert_allclose(logits, np.stack([expected, -expected], 1), atol=1e-4)
 
 
 def test_like_lengths_share_a_batch():
-    made = branch(4 * BATCH)
+    made = modality(4 * BATCH)
     network = Sum()
-    predict(network, made.examples, made)
+    predict(network, made.examples, made.collate, made.length)
     longest = [steps for _, steps in network.sizes]
     assert min(longest) < 12 and max(longest) > 25  # of 1 to 29 each
 
 
 def test_only_its_rows_are_trained_on_and_all_their_copies(tmp_path, monkeypatch):
-    given = {}
+    passed = {}
     monkeypatch.setattr(
-        training_loop, "train", lambda network, examples, *_, **options: given.update(e=examples, **options)
+        training_loop, "train", lambda network, examples, *_, **options: passed.update(e=examples, **options)
     )
     examples = [{"values": np.full(n + 1, n, np.float32)} for n in range(6)]
-    made = branch(6, examples=examples, copies=[[e, {"values": e["values"] + 100}] for e in examples])
-    train(made, np.array([4, 1]), np.array([0, 1, 0, 0, 1, 0]), 2, partial=tmp_path, seed=3)
-    assert [e["values"][0] for e in given["e"]] == [4, 104, 1, 101]
-    assert [e[training_loop.TARGET].argmax() for e in given["e"]] == [1, 1, 1, 1]
-    assert (given["lengths"], given["seed"], given["resume"]) == ([5, 5, 2, 2], 3, False)
+    made = modality(6, examples=examples, copies=[[e, {"values": e["values"] + 100}] for e in examples])
+    train(made, np.array([4, 1]), truth(0, 1, 0, 0, 1, 0), partial=tmp_path, seed=3)
+    assert [e["values"][0] for e in passed["e"]] == [4, 104, 1, 101]
+    assert [e[training_loop.TARGET].argmax() for e in passed["e"]] == [1, 1, 1, 1]
+    assert (passed["lengths"], passed["seed"], passed["resume"]) == ([5, 5, 2, 2], 3, False)
 
 
 def test_fresh_networks_know_nothing_but_the_training_rows(tmp_path):
@@ -102,27 +109,30 @@ def test_fresh_networks_know_nothing_but_the_training_rows(tmp_path):
         seen.append((rows.tolist(), seed))
         return Sum()
 
-    train(branch(fresh=fresh), np.array([2, 5, 7]), np.arange(20) % 2, 2, partial=tmp_path, seed=9, quiet=True)
+    train(modality(fresh=fresh), np.array([2, 5, 7]), truth(*[0, 1] * 10), partial=tmp_path, seed=9, quiet=True)
     assert seen == [([2, 5, 7], 9)]
 
 
 def test_each_class_weighs_alike_with_power_one():
-    labels = np.array([0, 0, 0, 1])
-    target = weighted_targets(labels, 2, 1.0, 0.0)
+    labels = truth(0, 0, 0, 1)
+    target = weighted_targets(labels, 1.0, 0.0)
     assert target[:3].sum() == pytest.approx(target[3].sum())
     assert target.sum() == pytest.approx(4)
-    np.testing.assert_array_equal(weighted_targets(labels, 2, 0.0, 0.0), np.eye(2)[labels])
+    np.testing.assert_array_equal(weighted_targets(labels, 0.0, 0.0), np.eye(2)[labels.labels])
 
 
-def test_smoothing_spreads_a_share_over_all_labels():
-    np.testing.assert_allclose(weighted_targets(np.array([1]), 4, 1.0, 0.2), [[0.05, 0.85, 0.05, 0.05]], rtol=1e-6)
+def test_corpora_of_unequal_size_weigh_alike_in_each_class():
+    labels = Truth(np.array([0, 0, 0, 1, 0, 1]), ("a", "b"), ["large"] * 4 + ["small"] * 2)
+    target = weighted_targets(labels, 1.0, 0.0)
+    assert target[:3].sum() == pytest.approx(target[3].sum())
+    assert target[:4].sum() == pytest.approx(target[4:].sum())
 
 
 def test_a_network_trains_towards_the_targets_that_the_branch_states(tmp_path, monkeypatch):
     seen: list[training_loop.Example] = []
-    monkeypatch.setattr("trainer.modality.loop.train", lambda _, examples, *__, **___: seen.extend(examples))
-    labels = np.array([1, 0, 0, 0, 0, 1])
-    train(branch(6, class_power=0.5, smoothing=0.2), np.arange(5), labels, 2, partial=tmp_path, seed=0)
+    monkeypatch.setattr("trainer.training_loop.train", lambda _, examples, *__, **___: seen.extend(examples))
+    labels = truth(1, 0, 0, 0, 0, 1)
+    train(modality(6, class_weight_power=0.5, label_smoothing=0.2), np.arange(5), labels, partial=tmp_path, seed=0)
     found = np.stack([e[training_loop.TARGET] for e in seen])
     shares = found / found.sum(1, keepdims=True)
     np.testing.assert_allclose(shares, [[0.1, 0.9], *[[0.9, 0.1]] * 4], rtol=1e-6)
@@ -139,6 +149,49 @@ def test_nothing_is_dropped_out_of_answers():
             logits, total = super().forward(values)
             return self.dropout(logits), total
 
-    made = branch(20)
+    made = modality(20)
     network = Dropping().train()
-    assert (predict(network, made.examples, made)[0] != 0).all()
+    assert (predict(network, made.examples, made.collate, made.length)[0] != 0).all()
+
+
+groups = st.lists(st.sampled_from("abcd"), min_size=1, max_size=40)
+
+
+@given(groups)
+def test_every_group_weighs_alike_and_the_mean_is_one(names):
+    weights = group_weights(names, 1.0)
+    sums = defaultdict(float)
+    for name, weight in zip(names, weights, strict=True):
+        sums[name] += float(weight)
+    assert weights.mean() == pytest.approx(1, rel=1e-4)
+    assert min(sums.values()) == pytest.approx(max(sums.values()), rel=1e-4)
+
+
+@given(groups)
+def test_power_zero_weighs_nothing(names):
+    assert np.allclose(group_weights(names, 0.0), 1.0)
+
+
+def test_half_the_power_goes_half_the_way():
+    weights = group_weights(["a"] * 16 + ["b"] * 4, 0.5)
+    assert weights[-1] / weights[0] == pytest.approx(2)
+    assert (
+        group_weights(["a"] * 16 + ["b"] * 4, 1.0)[-1] / group_weights(["a"] * 16 + ["b"] * 4, 1.0)[0]
+    ) == pytest.approx(4)
+
+
+def test_groups_may_be_of_any_kind():
+    assert group_weights([("x", "sad"), ("x", "sad"), ("y", "sad")], 1.0) == pytest.approx([0.75, 0.75, 1.5])
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.floats(0, 0.9))
+def test_targets_are_distributions_that_prefer_the_label(labels, smoothing):
+    found = one_hot(np.array(labels), 4, smoothing)
+    assert found.shape == (len(labels), 4)
+    assert found.sum(1) == pytest.approx(np.ones(len(labels)), abs=1e-5)
+    assert (found.argmax(1) == labels).all()
+    assert found.min() == pytest.approx(smoothing / 4, abs=1e-6)
+
+
+def test_without_smoothing_a_target_is_the_label():
+    assert one_hot(np.array([2, 0]), 3, 0.0).tolist() == [[0, 0, 1], [1, 0, 0]]

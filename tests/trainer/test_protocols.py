@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
-from trainer.protocols import FOLDS, MANY_SESSIONS, Fold, held_out, plan, session_fold, speaker_folds
+from trainer.protocols import MANY_SESSIONS, Fold, held_out, plan, session_fold
+
+FOLDS = 6
 
 
 def voices(speakers: dict[str, list[str]], clips: int = 2) -> list[Utterance]:
@@ -21,8 +23,18 @@ def voices(speakers: dict[str, list[str]], clips: int = 2) -> list[Utterance]:
     ]
 
 
+def fold_of(utterances: list[Utterance], folds: int) -> list[int]:
+    """Return the part that tests each utterance; every utterance is tested once."""
+    numbers = np.full(len(utterances), -1)
+    for number, fold in enumerate(plan(utterances, "speaker", folds=folds)):
+        assert (numbers[fold.test] == -1).all()
+        numbers[fold.test] = number
+    assert (numbers >= 0).all()
+    return numbers.tolist()
+
+
 def check(utterances: list[Utterance], folds: int) -> None:
-    found = speaker_folds(utterances, folds)
+    found = fold_of(utterances, folds)
     assert len(found) == len(utterances)
     places: dict[tuple[str, str], set[int]] = {}
     for u, fold in zip(utterances, found, strict=True):
@@ -54,16 +66,20 @@ def test_speakers_need_only_be_unique_within_their_corpus():
 
 def test_folds_differ_in_speakers_by_one_at_most():
     utterances = voices({"ravdess": [f"r{i:02}" for i in range(20)]}, clips=1)
-    sizes = Counter(speaker_folds(utterances)).values()
+    sizes = Counter(fold_of(utterances, FOLDS)).values()
     assert len(sizes) == FOLDS
     assert max(sizes) - min(sizes) <= 1
 
 
-@pytest.mark.parametrize("speakers", [1, FOLDS - 1])
-def test_too_few_speakers_are_refused_and_the_corpus_is_named(speakers):
-    names = {"ravdess": [f"r{i}" for i in range(8)], "emodb": [f"e{i}" for i in range(speakers)]}
-    with pytest.raises(ValueError, match=f"emodb: {speakers} speakers"):
-        speaker_folds(voices(names))
+def test_one_corpus_is_left_out_at_a_time():
+    utterances = voices({"ravdess": ["a", "b"], "emodb": ["a"], "own": ["c"]})
+    found = {fold.name: {utterances[i].corpus for i in fold.test} for fold in plan(utterances, "corpus")}
+    assert found == {"emodb": {"emodb"}, "own": {"own"}, "ravdess": {"ravdess"}}
+
+
+def test_a_single_corpus_cannot_be_left_out():
+    with pytest.raises(CorpusError, match="1 corpora cannot be dealt to 1 folds"):
+        plan(voices({"own": ["a", "b"]}), "corpus")
 
 
 SESSIONS = [f"train-{i}" for i in range(2000)]
@@ -77,17 +93,17 @@ def test_held_out_is_about_the_share_asked_for_and_grows_with_it():
 
 
 def test_session_folds_are_about_alike_and_independent_of_what_is_held_out():
-    folds = Counter(session_fold(s) for s in SESSIONS)
+    folds = Counter(session_fold(s, FOLDS) for s in SESSIONS)
     assert set(folds) == set(range(FOLDS))
     assert min(folds.values()) > 0.75 * len(SESSIONS) / FOLDS
-    held = Counter(session_fold(s) for s in SESSIONS if held_out(s, 15))
+    held = Counter(session_fold(s, FOLDS) for s in SESSIONS if held_out(s, 15))
     assert len(held) == FOLDS and max(held.values()) < 2 * min(held.values())
 
 
 def test_both_stay_the_same_from_run_to_run():
     # Python's own hash of a string differs between processes; these must not.
     assert [s for s in SESSIONS[:20] if held_out(s, 15)] == ["train-13"]
-    assert [session_fold(s) for s in SESSIONS[:8]] == [2, 4, 2, 2, 5, 3, 3, 5]
+    assert [session_fold(s, FOLDS) for s in SESSIONS[:8]] == [2, 4, 2, 2, 5, 3, 3, 5]
 
 
 def talks(speakers: int, clips: int = 3) -> list[Utterance]:
@@ -102,7 +118,7 @@ def talks(speakers: int, clips: int = 3) -> list[Utterance]:
 def check_each_is_tested_once(folds: list[Fold], count: int) -> None:
     np.testing.assert_array_equal(np.sort(np.concatenate([f.test for f in folds])), np.arange(count))
     for fold in folds:
-        assert len(fold.held) == 0
+        assert len(fold.validation) == 0
         np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.test])), np.arange(count))
 
 
@@ -165,24 +181,24 @@ def test_the_official_test_part_is_tested_and_nothing_but_train_is_trained_on(pa
     (fold,) = plan(utterances, "official")
     assert fold.name == tested
     assert {utterances[i].split for i in fold.test} == {tested} and len(fold.test) == dict(parts)[tested]
-    assert [utterances[i].split for i in fold.train] == ["train"] * 5 and len(fold.held) == 0
+    assert [utterances[i].split for i in fold.train] == ["train"] * 5 and len(fold.validation) == 0
 
 
 @pytest.mark.parametrize("sessions", [1, MANY_SESSIONS])
 def test_what_is_held_apart_is_of_the_training_part_and_whole_dialogues_where_there_are_many(sessions):
     utterances = split(("train", 600), ("test", 30), sessions=sessions)
-    (fold,) = plan(utterances, "official", held_percent=20)
-    assert {utterances[i].split for i in fold.held} == {"train"}
-    np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.held])), np.arange(600))
-    assert 0.1 < len(fold.held) / 600 < 0.3
-    shared = {utterances[i].session for i in fold.held} & {utterances[i].session for i in fold.train}
+    (fold,) = plan(utterances, "official", validation_percent=20)
+    assert {utterances[i].split for i in fold.validation} == {"train"}
+    np.testing.assert_array_equal(np.sort(np.concatenate([fold.train, fold.validation])), np.arange(600))
+    assert 0.1 < len(fold.validation) / 600 < 0.3
+    shared = {utterances[i].session for i in fold.validation} & {utterances[i].session for i in fold.train}
     assert bool(shared) == (sessions == 1)
 
 
 @pytest.mark.parametrize(
     ("utterances", "protocol", "folds", "named"),
     [
-        (talks(4), "hope", None, "'hope'; use one of shuffled, session, speaker, official"),
+        (talks(4), "hope", None, "'hope'; use one of shuffled, session, speaker, corpus, official"),
         (talks(2, 1), "shuffled", 3, "2 utterances cannot be dealt to 3 folds"),
         (talks(2, 1), "shuffled", 1, "to 1 folds"),
         (talks(4), "speaker", 5, "4 speakers cannot be dealt to 5 folds"),

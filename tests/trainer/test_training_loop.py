@@ -14,10 +14,10 @@ from torch import nn
 
 from trainer import training_loop
 from trainer.disk import failed_write
-from trainer.targets import one_hot
+from trainer.modality import one_hot
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
-SCHEDULE = training_loop.Schedule(epochs=2, batch=8, rate=1e-2)
+SCHEDULE = training_loop.Schedule(epochs=2, batch_size=8, learning_rate=1e-2)
 
 
 def killed() -> None:
@@ -60,7 +60,7 @@ def examples(count: int = 40) -> list[training_loop.Example]:
     labels = np.arange(count) % 2
     points = random.normal(0, 0.3, (count, 2)).astype(np.float32)
     points[:, 0] += 2 * labels - 1
-    target = one_hot(labels, 2)
+    target = one_hot(labels, 2, 0.0)
     return [{"input_ids": p, training_loop.TARGET: t} for p, t in zip(points, target, strict=True)]
 
 
@@ -187,7 +187,7 @@ def test_it_trains_in_a_thread_too_which_gets_no_signals(tmp_path):
     assert network.steps == 10
 
 
-EVERY_STEP = training_loop.Schedule(epochs=2, batch=8, rate=1e-2, save_minutes=0.0)
+EVERY_STEP = training_loop.Schedule(epochs=2, batch_size=8, learning_rate=1e-2, save_minutes=0.0)
 
 
 def test_a_kill_costs_no_more_than_what_was_done_since_the_last_checkpoint(tmp_path):
@@ -233,7 +233,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, small_disk, ki
 
 
 def test_what_keeps_no_checkpoints_is_interrupted_without_one_and_begins_anew(tmp_path):
-    schedule = training_loop.Schedule(epochs=2, batch=8, rate=1e-2, save_minutes=None)
+    schedule = training_loop.Schedule(epochs=2, batch_size=8, learning_rate=1e-2, save_minutes=None)
     with pytest.raises(KeyboardInterrupt):
         training_loop.train(Network(cut_at=3, befalls=asked), examples(), schedule, out=tmp_path, seed=0, quiet=True)
     again = Network()
@@ -242,7 +242,7 @@ def test_what_keeps_no_checkpoints_is_interrupted_without_one_and_begins_anew(tm
 
 
 def test_the_learning_curve_covers_all_epochs_and_falls(tmp_path):
-    schedule = training_loop.Schedule(epochs=10, batch=8, rate=1e-2)
+    schedule = training_loop.Schedule(epochs=10, batch_size=8, learning_rate=1e-2)
     curve = training_loop.train(Network(dropout=0.0), examples(41), schedule, out=tmp_path, seed=0, quiet=True)
     epochs = [point.epoch for point in curve]
     assert epochs == sorted(epochs) and len(set(epochs)) == len(epochs)
@@ -374,7 +374,7 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_and_then_falls_to_nothing(tmp_p
             rates.append(self.watched.item())
             return self.watched
 
-    schedule = training_loop.Schedule(epochs=5, batch=8, rate=1e-2)
+    schedule = training_loop.Schedule(epochs=5, batch_size=8, learning_rate=1e-2)
     network = Watched()
     training_loop.train(network, examples(32), schedule, out=tmp_path / "p", seed=0, quiet=True)
     moved = -np.diff([*rates, network.watched.item()])
@@ -394,7 +394,7 @@ def test_weights_decay_as_told(tmp_path, decay):
         def penalty(self) -> torch.Tensor:
             return 0 * self.still.weight.sum()
 
-    schedule = training_loop.Schedule(epochs=2, batch=8, rate=1e-2, warmup=0.0, decay=decay)
+    schedule = training_loop.Schedule(epochs=2, batch_size=8, learning_rate=1e-2, warmup=0.0, weight_decay=decay)
     network = Still()
     before = network.still.weight.item()
     training_loop.train(network, examples(32), schedule, out=tmp_path / "p", seed=0, quiet=True)

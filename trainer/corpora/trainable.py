@@ -37,7 +37,7 @@ class Use:
         protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         seed: of a shuffled division.
-        held_percent: share of an official training part that is kept apart.
+        validation_percent: share of an official training part that is kept apart.
     """
 
     voice: bool
@@ -45,7 +45,7 @@ class Use:
     protocol: str | None = None
     folds: int | None = None
     seed: int = 0
-    held_percent: int = 0
+    validation_percent: int = 0
 
 
 def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool]:
@@ -152,7 +152,7 @@ def folds(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Fold]:
         CorpusError: the corpus cannot be divided so.
     """
     protocol, count = division(corpus, utterances, use.protocol, use.folds)
-    return plan(utterances, protocol, folds=count, seed=use.seed, held_percent=use.held_percent)
+    return plan(utterances, protocol, folds=count, seed=use.seed, validation_percent=use.validation_percent)
 
 
 def every_label(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str], parts: Sequence[Fold]) -> None:

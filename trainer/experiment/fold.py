@@ -1,14 +1,15 @@
-"""The smallest piece of an experiment: the branches and their fusion, trained on one part and tested on another.
+"""One fold of a training: the branches and their fusion, trained on one part of a corpus and tested on another.
 
-What is finished is kept on disk, so that a killed experiment goes on inside the unit at hand and gives the same
-answers: each branch's weights until the unit is done, then the answers alone.
+What is finished is kept on disk, so that a killed training goes on inside the fold at hand and gives the same
+answers: each branch's weights until the fold is done, then the answers alone.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,40 +24,38 @@ from edge_runtime.system.writing import write_text, writing
 from trainer import training_loop
 from trainer.config import Fusion
 from trainer.fusion.blocks import Joint
-from trainer.fusion.modality import BOTH, VOICE_ONLY, WORDS_ONLY, fusion_branch, present_rows
-from trainer.modality import Branch, Float, Int, predict, train, weighted_targets
+from trainer.fusion.modality import cases, fusion_modality, inputs
+from trainer.modality import Float, Modality, Truth, predict, train, weighted_targets
 from trainer.protocols import Fold
 
 ANSWERS, CURVES = "answers.npz", "curves.json"
+AUGMENTED = "_augmented"
+"""Ends the name of a branch's answers to the augmented copies of the tested utterances."""
 JOINT_RATE = 3e-5
 """Learning rate of joint fine-tuning: the paper's for language models."""
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Material:
-    """What all units of an experiment share.
+class RunContext:
+    """What all folds of a training share.
 
     Attributes:
-        branches: speech, text, or both.
-        truth: index of each utterance's label (n,).
-        labels: the labels in order.
+        modalities: speech, text, or both.
+        truth: the label of every utterance.
         fusion: how the branches are fused, or None.
         quiet: no progress bars.
-        say: told what begins.
     """
 
-    branches: Mapping[str, Branch]
-    truth: Int
-    labels: Sequence[str]
+    modalities: Mapping[str, Modality]
+    truth: Truth
     fusion: Fusion | None
     quiet: bool
-    say: Say
 
 
 @dataclass(frozen=True)
-class Unit:
+class FoldRun:
     """One repeat on one fold, and the folder that it keeps its state in."""
 
     folder: Path
@@ -69,7 +68,11 @@ class Unit:
         return (self.folder / ANSWERS).is_file()
 
     def answers(self) -> dict[str, Float]:
-        """Return logits of the rows held apart and tested, in that order, by who gave them."""
+        """Return the logits of validation and test rows, in that order, of each branch.
+
+        Branches that learned from augmented copies have answers (test rows, copies, classes) to those too, under a
+        name that ends in ``AUGMENTED``.
+        """
         with np.load(self.folder / ANSWERS) as stored:
             return dict(stored)
 
@@ -79,47 +82,43 @@ class Unit:
         return curves
 
 
-def run(unit: Unit, material: Material, *, keep: bool = False) -> dict[str, nn.Module]:
-    """Train and test ``unit``, going on where an earlier attempt in its folder was cut off.
+def run(part: FoldRun, context: RunContext, *, keep: bool = False) -> dict[str, nn.Module]:
+    """Train and test one fold, going on where an earlier attempt in its folder was cut off.
 
     Args:
-        unit: what to train and test on, and where.
-        material: see ``Material``.
+        part: what to train and test on, and where.
+        context: see ``RunContext``.
         keep: leave the networks' weights in the folder, for the checkpoints.
 
     Returns:
         The trained networks.
     """
-    unit.folder.mkdir(parents=True, exist_ok=True)
-    fold = unit.fold
-    # Of a finished unit only the networks are wanted: testing a large one takes as long as a third of its training.
-    asked = np.zeros(0, np.intp) if unit.finished else np.concatenate([fold.held, fold.test])
-    known, apart = _apart(fold.train, material.fusion, unit.seed)
+    part.folder.mkdir(parents=True, exist_ok=True)
+    fold = part.fold
+    # Of a finished fold only the networks are wanted: testing a large one takes as long as a third of its training.
+    asked = np.zeros(0, np.intp) if part.finished else np.concatenate([fold.validation, fold.test])
+    known, fusion_rows = _split(fold.train, context.fusion, part.seed)
     networks: dict[str, nn.Module] = {}
     answers: dict[str, Float] = {}
-    for name, branch in material.branches.items():
-        networks[name] = _trained(name, branch, known, unit, material)
+    for name, modality in context.modalities.items():
+        networks[name] = _trained(name, modality, known, part, context)
         if len(asked):
-            answers[name], _ = predict(networks[name], [branch.examples[i] for i in asked], branch)
-    if material.fusion is not None:
-        block, branch, widths = _fused(networks, apart, asked, unit, material, material.fusion)
+            answers[name] = _logits(networks[name], [modality.examples[i] for i in asked], modality)
+            if len(modality.copies[0]) > 1:
+                answers[name + AUGMENTED] = _augmented(networks[name], modality, fold.test)
+    if context.fusion is not None:
+        block, modality, embeddings = _fused(networks, fusion_rows, asked, part, context, context.fusion)
         networks["fusion"] = block
         if len(asked):
-            speech, text = widths
-            for name, present in (
-                ("fusion", BOTH),
-                ("fusion_speech_only", VOICE_ONLY),
-                ("fusion_text_only", WORDS_ONLY),
-            ):
-                if present == BOTH or material.fusion.block == "evidence":
-                    answers[name], _ = predict(block, present_rows(speech, text, present), branch)
-        if material.fusion.joint_epochs and len(asked):
-            joint, branch = _joint(networks, known, unit, material, material.fusion)
-            answers["joint"], _ = predict(joint, [branch.examples[i] for i in asked], branch)
-    if not unit.finished:
-        with writing(unit.folder / ANSWERS) as file:
+            for name, present in cases(context.fusion).items():
+                answers[name] = _logits(block, inputs(*embeddings, present), modality)
+        if context.fusion.joint_epochs and len(asked):
+            joint, modality = _joint(networks, known, part, context, context.fusion)
+            answers["joint"] = _logits(joint, [modality.examples[i] for i in asked], modality)
+    if not part.finished:
+        with writing(part.folder / ANSWERS) as file:
             np.savez(file, **answers)  # type: ignore[arg-type]
-    for leftover in unit.folder.iterdir():
+    for leftover in part.folder.iterdir():
         if leftover.is_dir():
             shutil.rmtree(leftover)
         elif leftover.suffix == ".tmp" or (leftover.suffix == ".safetensors" and not keep):
@@ -127,34 +126,43 @@ def run(unit: Unit, material: Material, *, keep: bool = False) -> dict[str, nn.M
     return networks
 
 
-def _apart(rows: NDArray[np.intp], fusion: Fusion | None, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _split(rows: NDArray[np.intp], fusion: Fusion | None, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows that the branches are trained on, and those that the block is trained on."""
-    if fusion is None or not fusion.apart:
+    if fusion is None or not fusion.fusion_holdout:
         return rows, rows
     shuffled = np.random.default_rng(seed).permutation(rows)
-    cut = max(1, round(len(rows) * fusion.apart))
+    cut = max(1, round(len(rows) * fusion.fusion_holdout))
     return np.sort(shuffled[cut:]), np.sort(shuffled[:cut])
 
 
-def _trained(name: str, branch: Branch, rows: NDArray[np.intp], unit: Unit, material: Material) -> nn.Module:
+def _logits(network: nn.Module, examples: Sequence[training_loop.Example], modality: Modality) -> Float:
+    return predict(network, examples, modality.collate, modality.length)[0]
+
+
+def _augmented(network: nn.Module, modality: Modality, rows: NDArray[np.intp]) -> Float:
+    """Return logits (rows, copies, classes) of the augmented copies of ``rows``."""
+    examples = [copy for row in rows for copy in modality.copies[row][1:]]
+    return _logits(network, examples, modality).reshape(len(rows), len(modality.copies[0]) - 1, -1)
+
+
+def _trained(name: str, modality: Modality, rows: NDArray[np.intp], part: FoldRun, context: RunContext) -> nn.Module:
     """Return the network called ``name``: of an earlier attempt if it was done, else trained."""
-    path = unit.folder / f"{name}.safetensors"
+    path = part.folder / f"{name}.safetensors"
     if path.is_file():
-        network = branch.fresh(rows, unit.seed)
+        network = modality.fresh(rows, part.seed)
         network.load_state_dict(safetensors.torch.load_file(path))
         return network.eval()
-    material.say(f"{name}, {len(rows)} utterances")
+    log.info("%s, %d utterances", name, len(rows))
     network, curve = train(
-        branch,
+        modality,
         rows,
-        material.truth,
-        len(material.labels),
-        partial=unit.folder / f"{name}.partial",
-        seed=unit.seed,
-        resume=True,  # whatever lies in a unit's folder is of this very unit: see trainer.experiment.run_dir
-        quiet=material.quiet,
+        context.truth,
+        partial=part.folder / f"{name}.partial",
+        seed=part.seed,
+        resume=True,  # the folder holds nothing but this very fold's state: see trainer.experiment.run_dir
+        quiet=context.quiet,
     )
-    _keep_curve(unit, name, curve)
+    _keep_curve(part, name, curve)
     with writing(path) as file:
         file.write(safetensors.torch.save(_state(network)))
     return network
@@ -164,8 +172,8 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
 
 
-def _keep_curve(unit: Unit, name: str, curve: Sequence[training_loop.Loss]) -> None:
-    path = unit.folder / CURVES
+def _keep_curve(part: FoldRun, name: str, curve: Sequence[training_loop.Loss]) -> None:
+    path = part.folder / CURVES
     curves: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     curves[name] = [asdict(point) for point in curve]
     write_text(path, json.dumps(curves))
@@ -175,42 +183,45 @@ def _fused(
     networks: Mapping[str, nn.Module],
     rows: NDArray[np.intp],
     asked: NDArray[np.intp],
-    unit: Unit,
-    material: Material,
+    part: FoldRun,
+    context: RunContext,
     settings: Fusion,
-) -> tuple[nn.Module, Branch, tuple[Float, Float]]:
-    """Return the trained block, its branch, and both embeddings of the rows asked about."""
+) -> tuple[nn.Module, Modality, tuple[Float, Float]]:
+    """Return the trained block, its modality, and both embeddings of the rows asked about."""
     both = np.concatenate([rows, asked])
-    speech, text = (
-        predict(networks[name], [material.branches[name].examples[i] for i in both], material.branches[name])[1]
-        for name in ("speech", "text")
-    )
-    classifiers = (_classifier(networks["speech"]), _classifier(networks["text"]))
-    branch = fusion_branch(speech[: len(rows)], text[: len(rows)], classifiers, material.labels, settings)
-    inner = Material(
-        {}, material.truth[rows], material.labels, None, material.quiet, material.say
-    )  # fmt: skip - rows of the block's branch count from 0
-    block = _trained("fusion", branch, np.arange(len(rows)), unit, inner)
-    return block, branch, (speech[len(rows) :], text[len(rows) :])
+    embeddings = []
+    for name in ("speech", "text"):
+        modality = context.modalities[name]
+        examples = [modality.examples[i] for i in both]
+        embeddings.append(predict(networks[name], examples, modality.collate, modality.length)[1])
+    speech, text = embeddings
+    # The runtime may have speech without text or text without speech: the block learns from all cases it can answer.
+    known = (inputs(speech[: len(rows)], text[: len(rows)], present) for present in cases(settings).values())
+    classifiers = (classifier(networks["speech"]), classifier(networks["text"]))
+    fusion = fusion_modality(list(zip(*known, strict=True)), classifiers, context.truth.names, settings)
+    inner = RunContext({}, context.truth.rows(rows), None, context.quiet)  # rows of the fusion count from 0
+    block = _trained("fusion", fusion, np.arange(len(rows)), part, inner)
+    return block, fusion, (speech[len(rows) :], text[len(rows) :])
 
 
-def _classifier(network: nn.Module) -> nn.Linear:
+def classifier(network: nn.Module) -> nn.Linear:
+    """Return the last layer of a branch."""
     layer = network.classifier
     assert isinstance(layer, nn.Linear)
     return layer
 
 
 def _joint(
-    networks: Mapping[str, nn.Module], rows: NDArray[np.intp], unit: Unit, material: Material, settings: Fusion
-) -> tuple[nn.Module, Branch]:
-    """Return branches and block fine-tuned together, and the branch that feeds them."""
-    speech, text = material.branches["speech"], material.branches["text"]
+    networks: Mapping[str, nn.Module], rows: NDArray[np.intp], part: FoldRun, context: RunContext, settings: Fusion
+) -> tuple[nn.Module, Modality]:
+    """Return branches and block fine-tuned together, and the modality of their joined inputs."""
+    speech, text = context.modalities["speech"], context.modalities["text"]
 
     def collate(examples: list[training_loop.Example]) -> dict[str, Tensor]:
         batch: dict[str, Tensor] = {}
-        for prefix, branch in (("speech_", speech), ("text_", text)):
+        for prefix, modality in (("speech_", speech), ("text_", text)):
             mine = [{k.removeprefix(prefix): v for k, v in e.items() if k.startswith(prefix)} for e in examples]
-            batch |= {prefix + key: value for key, value in branch.collate(mine).items()}
+            batch |= {prefix + key: value for key, value in modality.collate(mine).items()}
         if training_loop.TARGET in examples[0]:
             batch[training_loop.TARGET] = torch.stack([torch.as_tensor(e[training_loop.TARGET]) for e in examples])
         return batch
@@ -221,21 +232,18 @@ def _joint(
     ]
     joint = Joint(networks["speech"], networks["text"], networks["fusion"])
     joint.requires_grad_(True)
-    schedule = training_loop.Schedule(epochs=settings.joint_epochs, batch=settings.batch, rate=JOINT_RATE)
-    target = weighted_targets(material.truth[rows], len(material.labels), settings.class_power, 0.0)
-    material.say(f"everything together, {len(rows)} utterances")
+    schedule = training_loop.Schedule(settings.joint_epochs, settings.batch_size, JOINT_RATE)
+    target = weighted_targets(context.truth.rows(rows), settings.class_weight_power, 0.0)
+    log.info("speech, text and fusion together, %d utterances", len(rows))
     curve = training_loop.train(
         joint,
         [{**examples[row], training_loop.TARGET: target[i]} for i, row in enumerate(rows)],
         schedule,
-        out=unit.folder / "joint.partial",
-        seed=unit.seed,
+        out=part.folder / "joint.partial",
+        seed=part.seed,
         collate=collate,
         resume=True,
-        quiet=material.quiet,
+        quiet=context.quiet,
     )
-    _keep_curve(unit, "joint", curve)
-    branch = Branch(
-        name="joint", examples=examples, copies=[], collate=collate, fresh=lambda *_: joint, schedule=schedule
-    )
-    return joint, branch
+    _keep_curve(part, "joint", curve)
+    return joint, Modality("joint", examples, [], collate, lambda *_: joint, schedule)

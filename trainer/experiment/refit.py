@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,117 +12,101 @@ import numpy as np
 from torch import nn
 
 from trainer import checkpoints
-from trainer.config import Experiment
-from trainer.corpora import registry
+from trainer.config import BRANCHES, Experiment
+from trainer.corpora.dataset import Dataset
 from trainer.errors import WeightsError
-from trainer.experiment.fold import Material, Unit, run
-from trainer.experiment.run_dir import CONFIG as RUN_CONFIG
-from trainer.fusion.network import FusionEmotion
+from trainer.experiment import warm_start
+from trainer.experiment.fold import FoldRun, RunContext, run
+from trainer.experiment.run_dir import RunPaths
+from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.pretrained import download
 from trainer.protocols import Fold
-from trainer.speech import bilstm
+from trainer.speech import checkpoint as speech_checkpoint
+from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.modality import locate
 from trainer.text.network import TextEmotion, load_tokenizer
 
-CHECKPOINTS = "checkpoints"
+log = logging.getLogger(__name__)
 
 
 def done(folder: Path, experiment: Experiment) -> bool:
-    """Whether all checkpoints of a run are there."""
+    """Whether all checkpoints of a run are in ``folder``."""
     return all(
-        (folder / CHECKPOINTS / name / checkpoints.CONFIG).is_file()
-        for name in ("speech", "text", "fusion")
-        if getattr(experiment, name) is not None
+        (folder / name / checkpoints.CONFIG).is_file() for name in BRANCHES if getattr(experiment, name) is not None
     )
 
 
 def write(
-    folder: Path,
-    units: Sequence[Unit],
-    material: Material,
+    paths: RunPaths,
+    parts: Sequence[FoldRun],
+    context: RunContext,
     experiment: Experiment,
-    labels: Sequence[str],
-    pretrained: Path,
+    dataset: Dataset,
     metrics: Mapping[str, Any],
 ) -> None:
-    """Write ``folder/checkpoints/{speech,text,fusion}``.
+    """Write the checkpoints of speech, text and fusion.
 
     Args:
-        folder: of the run, with its config.
-        units: of its first repeat.
-        material: branches and labels.
+        paths: see ``RunPaths``.
+        parts: the folds of the run's first repeat.
+        context: modalities and labels.
         experiment: its settings.
-        labels: in order.
-        pretrained: folder of pretrained weights.
+        dataset: what was learned from.
         metrics: what the run measured; the temperatures are taken from it.
     """
-    if len(units) == 1:
-        unit = units[0]
+    if len(parts) == 1:
+        part = parts[0]
     else:
-        everything, nobody = np.arange(len(material.truth)), np.zeros(0, np.intp)
-        unit = Unit(folder / "units" / "everything", Fold("everything", everything, nobody, nobody), units[0].seed)
-        if not unit.finished:
-            material.say("the networks to keep, on everything")
-    networks = run(unit, material, keep=True)
-    target = folder / CHECKPOINTS
-    counts = np.bincount(material.truth[unit.fold.train], minlength=len(labels))
-    read = json.loads((folder / RUN_CONFIG).read_text(encoding="utf-8"))["corpus"]
+        everything, nobody = np.arange(len(dataset.utterances)), np.zeros(0, np.intp)
+        part = FoldRun(
+            paths.run_dir / "units" / "everything", Fold("everything", everything, nobody, nobody), parts[0].seed
+        )
+        if not part.finished:
+            log.info("the networks to keep, on everything")
+    networks = run(part, context, keep=True)
     common = {
-        "labels": list(labels),
+        "labels": list(dataset.labels),
         "protocol": metrics["protocol"],
         "seed": experiment.seed,
         "transcripts": experiment.transcripts,
-        "corpora": {
-            metrics["corpus"]: {
-                "labels": dict(zip(labels, counts.tolist(), strict=True)),
-                "checksum": read["checksum"],
-            }
-        },
+        "corpora": dataset.provenance(part.fold.train),
     }
     for name in ("speech", "text"):
         if name in networks:
-            _branch(target / name, name, networks[name], experiment, pretrained, common, metrics)
-    if experiment.fusion is not None:
-        _fusion(target, networks["fusion"], experiment, common, metrics)
-    for kept in unit.folder.glob("*.safetensors"):
+            config = {**common, "metrics": metrics["branches"][name]}
+            _write_branch(paths.checkpoints / name, networks[name], experiment, paths.weights, config)
+    if "fusion" in networks:
+        write_fusion(paths.checkpoints, networks["fusion"], experiment, common, metrics["branches"])
+    for kept in part.folder.glob("*.safetensors"):
         kept.unlink()  # the checkpoints hold them now
 
 
-def _branch(
-    out: Path,
-    name: str,
-    network: nn.Module,
-    experiment: Experiment,
-    pretrained: Path,
-    common: Mapping[str, Any],
-    metrics: Mapping[str, Any],
+def _write_branch(
+    out: Path, network: nn.Module, experiment: Experiment, pretrained: Path, config: dict[str, Any]
 ) -> None:
-    config = {**common, "kind": name, "metrics": metrics["branches"][name]}
     if isinstance(network, TextEmotion):
         assert experiment.text is not None
         source = locate(experiment.text.encoder, pretrained)
         encoder = Path(experiment.text.encoder).name
         config |= {
+            "kind": text_checkpoint.KIND,
             "encoder": encoder,
             "settings": asdict(experiment.text),
             "pretrained": {encoder: _provenance(source)},
         }
         if experiment.text.warm_start is not None:
-            config["warmed_on"] = _warmed_on(experiment.text.warm_start)
+            config["warmed_on"] = warm_start.corpora(experiment.text.warm_start)
         text_checkpoint.write(out, network, load_tokenizer(source), config)
         return
+    assert isinstance(network, SpeechEmotion | AttentionBiLSTM)
     assert experiment.speech is not None
     config["settings"] = asdict(experiment.speech)
     if isinstance(network, SpeechEmotion):
-        config |= {
-            "width": network.width,
-            "pretrained": {n: download.provenance(pretrained / n) for n in ("whisper-tiny.en", "silero-vad")},
-        }
-    else:
-        config["kind"] = bilstm.KIND
-    checkpoints.write(out, network, config)
+        used = ("whisper-tiny.en", "silero-vad")
+        config["pretrained"] = {name: download.provenance(pretrained / name) for name in used}
+    speech_checkpoint.write(out, network, config)
 
 
 def _provenance(source: str) -> dict[str, str]:
@@ -137,27 +121,27 @@ def _provenance(source: str) -> dict[str, str]:
     return known | {"origin": "hub", "hub": source, "revision": "not recorded"}
 
 
-def _warmed_on(source: str) -> list[str]:
-    """Return the names of the corpora that the text branch learned from before: their terms bind it too."""
-    if (Path(source) / checkpoints.CONFIG).is_file():
-        config = checkpoints.read(Path(source), "text")
-        return [*config["corpora"], *config.get("warmed_on", ())]
-    return [registry.detect(Path(source)).name]
-
-
-def _fusion(
-    target: Path, network: nn.Module, experiment: Experiment, common: Mapping[str, Any], metrics: Mapping[str, Any]
+def write_fusion(
+    folder: Path,
+    network: nn.Module,
+    experiment: Experiment,
+    common: Mapping[str, Any],
+    branches: Mapping[str, Mapping[str, Any]],
 ) -> None:
+    """Write the checkpoint of fusion beside those of its branches.
+
+    Args:
+        folder: of all checkpoints.
+        network: the block.
+        experiment: its settings.
+        common: what all checkpoints of the run state.
+        branches: the metrics of every branch.
+    """
     assert experiment.fusion is not None
-    kind = "fusion" if isinstance(network, FusionEmotion) else f"fusion-{experiment.fusion.block}"
+    calibration = {name: found["calibration"] for name, found in branches.items() if name.startswith("fusion")}
     config = {
         **common,
-        "kind": kind,
         "settings": asdict(experiment.fusion),
-        "branches": {name: checkpoints.digest(target / name) for name in ("speech", "text")},
-        "metrics": metrics["branches"]["fusion"]
-        | {"calibration": {n: b["calibration"] for n, b in metrics["branches"].items() if n.startswith("fusion")}},
+        "metrics": {**branches["fusion"], "calibration": calibration},
     }
-    if isinstance(network, FusionEmotion):
-        config |= {"speech_width": network.speech.in_features, "text_width": network.text.in_features}
-    checkpoints.write(target / "fusion", network, config)
+    fusion_checkpoint.write(folder / "fusion", network, {n: folder / n for n in ("speech", "text")}, config)

@@ -1,4 +1,4 @@
-"""Answers of all units → metrics as the paper counts them, and what was said of each utterance."""
+"""A run's report: metrics as the paper counts them, the answer to each utterance, and plots."""
 
 from __future__ import annotations
 
@@ -9,103 +9,186 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from edge_runtime.system.writing import write_text
+from edge_runtime.system.writing import write_text, writing
 from trainer import calibration
 from trainer.corpora.utterance import Utterance
-from trainer.experiment.fold import Unit
-from trainer.metrics import calibration_error, confusion, intervals, scores, softmax
+from trainer.experiment.fold import AUGMENTED, FoldRun
+from trainer.metrics import confusion, intervals, scores
+from trainer.modality import Truth
 
 Int = NDArray[np.integer[Any]]
+Logits = NDArray[np.floating[Any]]
 DECIMALS = 4
+SCORES = ("wa", "ua", "f1")
+TITLES = {
+    "speech": "speech",
+    "text": "text",
+    "fusion": "fused",
+    "fusion_speech_only": "fused, speech only",
+    "fusion_text_only": "fused, text only",
+    "fusion_own_sentence": "fused, own sentence",
+    "joint": "fine-tuned jointly",
+}
+"""What tables and plots call each branch."""
 
 
-def metrics(units: Sequence[Sequence[Unit]], truth: Int, labels: Sequence[str]) -> dict[str, Any]:
+def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
     """Return what each branch reached.
+
+    Args:
+        runs: finished ones, [repeat][fold].
+        truth: the label of every utterance.
+    """
+    folds = [part.fold for part in runs[0]]
+    tested = np.concatenate([fold.test for fold in folds])
+    number = np.concatenate([np.full(len(fold.test), i) for i, fold in enumerate(folds)])
+    answers = [[part.answers() for part in run] for run in runs]
+    result = {}
+    for name in answers[0][0]:
+        if name.endswith(AUGMENTED):
+            continue
+        logits = [
+            np.concatenate([a[name][len(f.validation) :] for a, f in zip(run, folds, strict=True)]).astype(np.float64)
+            for run in answers
+        ]
+        if len(folds) > 1:
+            calibrated = [calibration.cross_fitted(truth.labels[tested], run, number) for run in logits]
+        else:
+            validation = folds[0].validation
+            calibrated = [
+                calibration.held_out(
+                    truth.labels[validation], run[0][name][: len(validation)], truth.labels[tested], answered
+                )
+                for run, answered in zip(answers, logits, strict=True)
+                if len(validation)
+            ]
+        result[name] = branch_metrics(truth.rows(tested), logits, number, calibrated)
+        if name + AUGMENTED in answers[0][0]:
+            copies = [np.concatenate([a[name + AUGMENTED] for a in run]) for run in answers]
+            result[name]["augmented"] = _augmented(truth.labels[tested], copies)
+    return result
+
+
+def branch_metrics(
+    truth: Truth, logits: Sequence[Logits], number: Int, calibrated: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """Return the metrics of one branch.
 
     A score's mean is over runs (repeats); its deviation, with several folds, the mean over runs of the deviation
     over folds (the paper's section 5.3), with one fold the deviation over runs (its Table 1).
 
     Args:
-        units: finished ones, [repeat][fold].
-        truth: index of each utterance's label.
-        labels: their names.
+        truth: of the tested utterances (n,).
+        logits: of each run (n, classes).
+        number: the fold of each utterance (n,).
+        calibrated: temperature, and calibration error before and after it, of each run; empty where none was fitted.
     """
-    answers = [[unit.answers() for unit in run] for run in units]
-    return {
-        name: _branch([[a[name].astype(np.float64) for a in run] for run in answers], units[0], truth, labels)
-        for name in answers[0][0]
-    }
-
-
-def _branch(
-    logits: list[list[NDArray[np.float64]]], units: Sequence[Unit], truth: Int, labels: Sequence[str]
-) -> dict[str, Any]:
-    folds = [unit.fold for unit in units]
-    tested = np.concatenate([f.test for f in folds])
-    number = np.concatenate([np.full(len(f.test), i) for i, f in enumerate(folds)])
-    runs = [np.concatenate([x[len(f.held) :] for x, f in zip(run, folds, strict=True)]) for run in logits]
-    guesses = np.stack([run.argmax(1) for run in runs])
-    correct = truth[tested]
-    by_fold = [[scores(correct[number == i], guess[number == i]) for i in range(len(folds))] for guess in guesses]
-    result: dict[str, Any] = {"n": len(tested), "runs": len(runs), "folds": len(folds)}
-    spans = intervals(correct, guesses)
-    for score in ("wa", "ua", "f1"):
+    guesses = np.stack([run.argmax(1) for run in logits])
+    folds = np.unique(number)
+    by_fold = [[scores(truth.labels[number == i], guess[number == i]) for i in folds] for guess in guesses]
+    result: dict[str, Any] = {"n": len(number), "runs": len(logits), "folds": len(folds)}
+    spans = intervals(truth.labels, guesses)
+    for score in SCORES:
         values = np.array([[fold[score] for fold in run] for run in by_fold])
         spread = values.std(1).mean() if len(folds) > 1 else values.mean(1).std()
         result[score] = {
-            "mean": round(float(values.mean()), DECIMALS),
-            "std": round(float(spread), DECIMALS),
-            "interval": [round(edge, DECIMALS) for edge in spans[score]],
-            "by_run": [round(float(v), DECIMALS) for v in values.mean(1)],
+            "mean": _rounded(values.mean()),
+            "std": _rounded(spread),
+            "interval": [_rounded(edge) for edge in spans[score]],
+            "by_run": [_rounded(value) for value in values.mean(1)],
         }
-    result["calibration"] = _calibration(logits, folds, runs, number, truth, tested)
-    result["confusion"] = np.sum([confusion(correct, guess, len(labels)) for guess in guesses], axis=0).tolist()
-    result["labels"] = list(labels)
+    result["calibration"] = _mean(calibrated) if calibrated else None
+    result["confusion"] = np.sum([confusion(truth.labels, g, len(truth.names)) for g in guesses], axis=0).tolist()
+    result["labels"] = list(truth.names)
+    corpora = np.array(truth.corpora)
+    if len(names := np.unique(corpora)) > 1:
+        result["by_corpus"] = {
+            str(name): {"n": int((corpora == name).sum())}
+            | _mean([scores(truth.labels[corpora == name], guess[corpora == name]) for guess in guesses])
+            for name in names
+        }
     return result
 
 
-def _calibration(
-    logits: Any, folds: Any, runs: list[NDArray[np.float64]], number: Int, truth: Int, tested: Int
-) -> dict[str, float] | None:
-    """Return temperature and calibration error before and after, averaged over runs; None if nothing was apart.
+def _augmented(labels: Int, copies: Sequence[Logits]) -> dict[str, float]:
+    """Return the scores on augmented copies (n, copies, classes) of the tested utterances, over all runs."""
+    repeated = np.repeat(labels, copies[0].shape[1])
+    return _mean([scores(repeated, run.argmax(2).ravel()) for run in copies])
 
-    Over several folds the temperature is fitted on the other folds' answers; with one, on the rows held apart.
-    """
-    found = []
-    for run, answers in zip(logits, runs, strict=True):
-        if len(folds) > 1:
-            found.append(calibration.cross_fitted(truth[tested], answers, number))
-        elif len(folds[0].held):
-            held = folds[0].held
-            t = calibration.temperature(truth[held], run[0][: len(held)])
-            found.append(
-                {
-                    "temperature": t,
-                    "ece_before": calibration_error(truth[tested], softmax(answers)),
-                    "ece_after": calibration_error(truth[tested], softmax(answers / t)),
-                }
-            )
-    if not found:
-        return None
-    return {key: round(float(np.mean([f[key] for f in found])), DECIMALS) for key in found[0]}
+
+def _mean(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: _rounded(np.mean([value[key] for value in values])) for key in values[0]}
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), DECIMALS)
 
 
 def write_predictions(
-    path: Path, units: Sequence[Sequence[Unit]], utterances: Sequence[Utterance], labels: Sequence[str]
+    path: Path, runs: Sequence[Sequence[FoldRun]], utterances: Sequence[Utterance], labels: Sequence[str]
 ) -> None:
     """Write a CSV file with a row for each run, branch and tested utterance: label, guess and probabilities."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(["run", "part", "branch", "id", "speaker", "label", "guess", *(f"p({x})" for x in labels)])
-    for number, run in enumerate(units, start=1):
-        for unit in run:
-            rows: Mapping[str, Any] = unit.answers()
-            for name, logits in rows.items():
-                tested = logits[len(unit.fold.held) :]
-                for row, guess, p in zip(unit.fold.test, tested.argmax(1), softmax(tested), strict=True):
+    for number, run in enumerate(runs, start=1):
+        for part in run:
+            for name, logits in part.answers().items():
+                if name.endswith(AUGMENTED):
+                    continue
+                tested = logits[len(part.fold.validation) :]
+                for row, guess, p in zip(part.fold.test, tested.argmax(1), softmax(tested, axis=1), strict=True):
                     u = utterances[row]
                     shares = (f"{x:.4f}" for x in p)
-                    writer.writerow([number, unit.fold.name, name, u.id, u.speaker, u.label, labels[guess], *shares])
+                    writer.writerow([number, part.fold.name, name, u.id, u.speaker, u.label, labels[guess], *shares])
     write_text(path, table.getvalue())
+
+
+def draw(folder: Path, branches: Mapping[str, Any], curves: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``confusion-<branch>.png`` for each branch, and ``curves.png``, into ``folder``."""
+    for name, found in branches.items():
+        _save(_confusion_plot(np.array(found["confusion"]), found, name), folder / f"confusion-{name}.png")
+    _save(_curves_plot(curves), folder / "curves.png")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with writing(path) as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+def _confusion_plot(counts: Any, found: Mapping[str, Any], name: str) -> Figure:
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    labels = found["labels"]
+    side = 2.5 + 0.7 * len(labels)
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    for row, column in np.ndindex(*counts.shape):
+        dark = shares[row, column] > 0.5
+        text = f"{shares[row, column]:.0%}\n{counts[row, column]}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=8)
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("label")
+    axes.set_title(f"{TITLES.get(name, name)}: WA {found['wa']['mean']:.3f}, UA {found['ua']['mean']:.3f}", fontsize=10)
+    return figure
+
+
+def _curves_plot(curves: Sequence[Mapping[str, Any]]) -> Figure:
+    """Training loss against epochs: a line for each training, one panel for each branch."""
+    names = list(dict.fromkeys(name for part in curves for name in part))
+    figure = Figure(figsize=(1 + 3.5 * max(1, len(names)), 3.2), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, max(1, len(names)))), names, strict=False):
+        for part in curves:
+            points = part.get(name, [])
+            axes.plot([p["epoch"] for p in points], [p["loss"] for p in points], color="C0", alpha=0.5, lw=1)
+        axes.set_title(TITLES.get(name, name), fontsize=10)
+        axes.set_xlabel("epochs")
+        axes.set_ylabel("training loss")
+        axes.grid(alpha=0.3)
+    return figure

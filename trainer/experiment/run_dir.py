@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,32 @@ from edge_runtime.system.writing import write_text
 from trainer.errors import ConfigError
 
 CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where a training reads and writes, and how.
+
+    Attributes:
+        run_dir: the run's own folder.
+        weights: pretrained weights.
+        cache: features and transcripts, shared between runs.
+        resume: go on with the run in ``run_dir``.
+        quiet: no progress bars.
+        checkpoint_dir: where checkpoints go, if not into ``run_dir``.
+    """
+
+    run_dir: Path
+    weights: Path
+    cache: Path
+    resume: bool = False
+    quiet: bool = False
+    checkpoint_dir: Path | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints "speech", "text" and "fusion"."""
+        return self.checkpoint_dir or self.run_dir / "checkpoints"
 
 
 def write_json(path: Path, value: Any) -> None:

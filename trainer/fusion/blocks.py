@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from torch import Tensor, nn
-
-from trainer import checkpoints
-from trainer.errors import CheckpointError
 
 
 class FeedForwardFusion(nn.Module):
@@ -96,22 +91,3 @@ class Joint(nn.Module):
 
 def _of(prefix: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in inputs.items() if name.startswith(prefix)}
-
-
-def restore(
-    folder: Path, kind: str, block: type[FeedForwardFusion] | type[AttentionFusion]
-) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the block in the checkpoint ``folder``, which is of ``kind``, and its config.
-
-    Raises:
-        CheckpointError: there is none, or it is damaged.
-    """
-    config = checkpoints.read(folder, kind)
-    try:
-        with safetensors.safe_open(str(folder / checkpoints.WEIGHTS), "pt") as stored:
-            speech, text = (stored.get_slice(f"{name}_norm.weight").get_shape()[0] for name in ("speech", "text"))
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{folder / checkpoints.WEIGHTS}: damaged: {error}") from error
-    network = block(len(config["labels"]), speech=speech, text=text)
-    checkpoints.load_weights(folder, network)
-    return network, config

@@ -1,4 +1,4 @@
-"""The classification block as a branch whose inputs are both branches' embeddings."""
+"""Fusion as a modality: its inputs are the embeddings of speech and text, or their logits."""
 
 from __future__ import annotations
 
@@ -11,55 +11,62 @@ from torch import nn
 
 from trainer import training_loop
 from trainer.config import Fusion
-from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
+from trainer.fusion.checkpoint import BLOCKS
 from trainer.fusion.network import FusionEmotion
-from trainer.modality import Branch
+from trainer.modality import Float, Modality
 
-Float = NDArray[np.float32]
-BOTH, VOICE_ONLY, WORDS_ONLY = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)
+BOTH, SPEECH_ONLY, TEXT_ONLY = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)
+CASES = {"fusion": BOTH, "fusion_speech_only": SPEECH_ONLY, "fusion_text_only": TEXT_ONLY}
+"""The branches that are present, by the name that answers with them have."""
 
 
-def fusion_branch(
-    speech: Float, text: Float, classifiers: tuple[nn.Linear, nn.Linear], labels: Sequence[str], settings: Fusion
-) -> Branch:
-    """Return fusion of the frozen branches' second-to-last layers.
+def fusion_modality(
+    copies: Sequence[Sequence[training_loop.Example]],
+    classifiers: tuple[nn.Linear, nn.Linear],
+    labels: Sequence[str],
+    settings: Fusion,
+) -> Modality:
+    """Return fusion of two frozen branches.
 
     Args:
-        speech: of speech emotion (n, width).
-        text: of text emotion (n, width).
-        classifiers: the branches' own last layers, which "evidence" starts from.
+        copies: of each utterance the block's inputs, as ``inputs`` makes them: with both branches, then with one.
+        classifiers: the branches' own last layers, which "product-of-experts" starts from.
         labels: the labels in order.
         settings: see ``trainer.config.Fusion``.
     """
-    widths = {"speech": speech.shape[1], "text": text.shape[1]}
+    first = copies[0][0]
+    widths = {name: len(first[f"{name}_embedding"]) for name in ("speech", "text")}
 
     def fresh(_: NDArray[np.intp], seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        if settings.block == "evidence":
-            network = FusionEmotion(len(labels), **widths)
+        network = BLOCKS[settings.block][1](len(labels), **widths)
+        if isinstance(network, FusionEmotion):
             network.adopt(*classifiers)
-            return network
-        return (FeedForwardFusion if settings.block == "feed-forward" else AttentionFusion)(len(labels), **widths)
+        return network
 
-    def rows(present: tuple[float, float]) -> list[training_loop.Example]:
-        return present_rows(speech, text, present)
-
-    # The runtime may have a voice without words, or words without a voice: the shipped block learns from both too.
-    seen = [BOTH, VOICE_ONLY, WORDS_ONLY] if settings.block == "evidence" else [BOTH]
-    return Branch(
+    return Modality(
         name="fusion",
-        examples=rows(BOTH),
-        copies=list(zip(*(rows(present) for present in seen), strict=True)),
+        examples=[row[0] for row in copies],
+        copies=copies,
         collate=training_loop.stack,
         fresh=fresh,
-        schedule=training_loop.Schedule(epochs=settings.epochs, batch=settings.batch, rate=settings.rate),
-        class_power=settings.class_power,
+        schedule=training_loop.Schedule(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        ),
+        class_weight_power=settings.class_weight_power,
+        label_smoothing=settings.label_smoothing,
     )
 
 
-def present_rows(speech: Float, text: Float, present: tuple[float, float]) -> list[training_loop.Example]:
-    """Return the block's inputs when the voice, the words, or both are there."""
+def cases(settings: Fusion) -> dict[str, tuple[float, float]]:
+    """Return the cases that a block can answer: the paper's blocks need both branches."""
+    return CASES if settings.block == "product-of-experts" else {"fusion": BOTH}
+
+
+def inputs(speech: Float, text: Float, present: tuple[float, float]) -> list[training_loop.Example]:
+    """Return the block's inputs (n,) for embeddings (n, width) of which the branches ``present`` count."""
     flags = np.array(present, np.float32)
-    return [
-        {"speech_embedding": s, "text_embedding": t, "present": flags} for s, t in zip(speech, text, strict=True)
-    ]  # fmt: skip
+    return [{"speech_embedding": s, "text_embedding": t, "present": flags} for s, t in zip(speech, text, strict=True)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class FusionEmotion(nn.Module):
-    """Each branch's evidence for each label, added up and corrected by a small feed-forward block.
+    """A product of experts: each branch's log-probabilities, weighed, added and corrected by a feed-forward block.
 
-    The first layer on either embedding is the branch's own auxiliary classifier, frozen: a free one, as wide
-    as the embeddings, learns the thousand sentences at hand by heart and does worse than the voice alone on
-    others. So fusion begins as a product of experts, and learns what to make of their disagreement.
+    The first layer on either embedding is the branch's own classifier, frozen. A free layer, as wide as the
+    embeddings, learns a thousand sentences by heart and is less accurate than speech alone on others.
     """
 
     def __init__(self, labels: int, *, speech: int, text: int, hidden: int = 32, dropout: float = 0.1) -> None:
@@ -20,8 +21,7 @@ class FusionEmotion(nn.Module):
         super().__init__()
         self.speech = nn.Linear(speech, labels)
         self.text = nn.Linear(text, labels)
-        for layer in (self.speech, self.text):
-            layer.requires_grad_(False)
+        self.adopt(self.speech, self.text)
         self.trust = nn.Parameter(torch.ones(2))
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * labels + 2, hidden)
@@ -35,19 +35,19 @@ class FusionEmotion(nn.Module):
         Args:
             speech_embedding: second-to-last layer of speech emotion (batch, speech).
             text_embedding: second-to-last layer of text emotion (batch, text).
-            present: 1 where there is a voice, and where there are words (batch, 2); what is absent is not
-                looked at.
+            present: 1 where there is speech, and where there is text (batch, 2); an absent branch has no influence.
         """
-        voice = F.log_softmax(self.speech(speech_embedding), dim=1) * present[:, :1]
-        words = F.log_softmax(self.text(text_embedding), dim=1) * present[:, 1:]
-        hidden = torch.relu(self.hidden(self.dropout(torch.cat([voice, words, present], dim=1))))
-        logits = self.trust[0] * voice + self.trust[1] * words + self.correction(hidden)
+        speech = F.log_softmax(self.speech(speech_embedding), dim=1) * present[:, :1]
+        text = F.log_softmax(self.text(text_embedding), dim=1) * present[:, 1:]
+        hidden = torch.relu(self.hidden(self.dropout(torch.cat([speech, text, present], dim=1))))
+        logits = self.trust[0] * speech + self.trust[1] * text + self.correction(hidden)
         return logits, hidden
 
     def adopt(self, speech: nn.Linear, text: nn.Linear) -> None:
-        """Take over the branches' auxiliary classifiers."""
-        self.speech.load_state_dict(speech.state_dict())
-        self.text.load_state_dict(text.state_dict())
+        """Take over copies of the branches' classifiers, whose inputs the embeddings then are."""
+        self.speech, self.text = copy.deepcopy(speech), copy.deepcopy(text)
+        for layer in (self.speech, self.text):
+            layer.requires_grad_(False)
 
     def penalty(self) -> Tensor:
         """Return nothing to add to the loss."""

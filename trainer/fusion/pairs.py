@@ -1,45 +1,52 @@
-"""Training pairs of voice and words, made honestly, for want of an open corpus that has both.
+"""Pairs of speech and text for corpora that have one of them only.
 
-RAVDESS and EmoDB have emotional voices that say neutral sentences, MELD has emotional words and no voice. So:
+RAVDESS and EmoDB have emotional speech that says neutral sentences, MELD has emotional text without speech. So:
 
-- *agreeing*: a voice and MELD words of the same label;
-- *neutral words*: an emotional voice with neutral MELD words, or with the sentence that it really says: the
-  label is the voice's;
-- *neutral voice*: emotional words in a neutral voice: the label is the words';
-- *alone*: one of them only (modality dropout).
+- *agreeing*: speech and text of the same label;
+- *own sentence*: emotional speech with the sentence that it says: the label is that of speech;
+- *neutral text*: emotional speech with a neutral sentence: the label is that of speech;
+- *neutral speech*: an emotional sentence with neutral speech: the label is that of text;
+- *speech alone*, *text alone*: the other branch is missing (modality dropout).
 
-What is never made is a voice and words that contradict each other, for nobody can say which is right.
+Speech and text that contradict each other are never paired: nobody can say which label is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
-Int = NDArray[np.integer[Any]]
+from trainer.modality import Float, Int
 
 SHARES: Mapping[str, float] = {
     "agreeing": 0.6,
     "own_sentence": 0.1,
-    "neutral_words": 0.05,
-    "neutral_voice": 0.05,
-    "voice_alone": 0.1,
-    "words_alone": 0.1,
+    "neutral_text": 0.05,
+    "neutral_speech": 0.05,
+    "speech_alone": 0.1,
+    "text_alone": 0.1,
 }
-NEUTRAL = 0
+NEUTRAL = "neutral"
 
 
 @dataclass(frozen=True)
-class Side:
-    """One branch's embeddings (n, width) and their labels (n,)."""
+class LabelledRows:
+    """What one branch says of utterances that it did not learn from.
 
-    embeddings: Float
+    Attributes:
+        values: its logits or embeddings (n, width).
+        labels: index of each utterance's label (n,).
+    """
+
+    values: Float
     labels: Int
+
+    def where(self, mask: NDArray[np.bool_]) -> LabelledRows:
+        """Return the rows where ``mask`` (n,) is true."""
+        return LabelledRows(self.values[mask], self.labels[mask])
 
     def draw(self, random: np.random.Generator, label: int) -> int:
         """Return a random row of the given label."""
@@ -48,7 +55,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows for fusion: both embeddings, which of them are present (n, 2), and the label (n,)."""
+    """Rows for fusion: values of speech and text (n, width), which of them are present (n, 2), and the label (n,)."""
 
     speech: Float
     text: Float
@@ -56,39 +63,50 @@ class Pairs:
     labels: Int
 
 
-def training_pairs(voices: Side, words: Side, own_words: NDArray[np.floating[Any]], count: int, *, seed: int) -> Pairs:
+def training_pairs(
+    speech: LabelledRows, text: LabelledRows, own: Float, count: int, *, names: tuple[str, ...], seed: int
+) -> Pairs:
     """Draw ``count`` pairs in the shares of ``SHARES``, each label as often as the others.
 
     Args:
-        voices: embeddings of recordings.
-        words: embeddings of MELD's sentences.
-        own_words: embedding of what each recording says (recordings, width), NaN where nobody wrote it down.
+        speech: recordings.
+        text: sentences.
+        own: the values of the sentence that each recording says (recordings, width), NaN where none is known.
         count: how many.
+        names: the labels in order; without a neutral one there are no pairs of neutral speech or text.
         seed: of the draw.
     """
     random = np.random.default_rng(seed)
-    known = Side(voices.embeddings, np.where(np.isnan(own_words).any(1), -1, voices.labels))
-    kinds = random.choice(list(SHARES), size=count, p=list(SHARES.values()))
-    labels = random.integers(0, int(voices.labels.max()) + 1, size=count)
-    speech = np.zeros((count, voices.embeddings.shape[1]), np.float32)
-    text = np.zeros((count, words.embeddings.shape[1]), np.float32)
+    with_text = LabelledRows(speech.values, np.where(np.isnan(own).any(1), -1, speech.labels))
+    possible = {
+        kind: share
+        for kind, share in SHARES.items()
+        if not (kind.startswith("neutral") and NEUTRAL not in names)
+        and not (kind == "own_sentence" and set(speech.labels) - set(with_text.labels))
+    }
+    shares = np.array(list(possible.values()))
+    kinds = random.choice(list(possible), size=count, p=shares / shares.sum())
+    labels = random.integers(0, len(names), size=count)
+    neutral = names.index(NEUTRAL) if NEUTRAL in names else -1
+    spoken = np.zeros((count, speech.values.shape[1]), np.float32)
+    written = np.zeros((count, text.values.shape[1]), np.float32)
     present = np.ones((count, 2), np.float32)
     for i, (kind, label) in enumerate(zip(kinds, labels, strict=True)):
-        present[i] = kind != "words_alone", kind != "voice_alone"
-        if kind != "words_alone":
-            source = known if kind == "own_sentence" else voices
-            voice = source.draw(random, NEUTRAL if kind == "neutral_voice" else label)
-            speech[i] = voices.embeddings[voice]
+        present[i] = kind != "text_alone", kind != "speech_alone"
+        if kind != "text_alone":
+            source = with_text if kind == "own_sentence" else speech
+            row = source.draw(random, neutral if kind == "neutral_speech" else label)
+            spoken[i] = speech.values[row]
             if kind == "own_sentence":
-                text[i] = own_words[voice]
-        if kind in {"agreeing", "neutral_voice", "words_alone"}:
-            text[i] = words.embeddings[words.draw(random, label)]
-        elif kind == "neutral_words":
-            text[i] = words.embeddings[words.draw(random, NEUTRAL)]
-    return Pairs(speech, text, present, labels)
+                written[i] = own[row]
+        if kind in {"agreeing", "neutral_speech", "text_alone"}:
+            written[i] = text.values[text.draw(random, label)]
+        elif kind == "neutral_text":
+            written[i] = text.values[text.draw(random, neutral)]
+    return Pairs(spoken, written, present, labels)
 
 
-def agreeing_pairs(voices: Side, words: Side, *, seed: int) -> tuple[Int, Int]:
-    """Return rows of voices and words that agree: each voice once, with random words of its label."""
+def agreeing_rows(speech: LabelledRows, text: LabelledRows, *, seed: int) -> Int:
+    """Return for each row of ``speech`` a random row of ``text`` that has its label."""
     random = np.random.default_rng(seed)
-    return np.arange(len(voices.labels)), np.array([words.draw(random, label) for label in voices.labels])
+    return np.array([text.draw(random, label) for label in speech.labels], dtype=np.intp)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.config import Experiment, check
+from trainer.corpora.dataset import Dataset
 from trainer.corpora.utterance import checksum
 from trainer.errors import ConfigError
-from trainer.experiment.cross_validation import Dataset, Place, run
-from trainer.experiment.run_dir import write_json
+from trainer.experiment.cross_validation import run
+from trainer.experiment.run_dir import RunPaths, write_json
 from trainer.paper.tables import Row, Table, beside
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Changes:
 
 
 def reproduce(
-    table: Table, dataset: Dataset, source: Path, place: Place, *, only: Sequence[str], changes: Changes
+    table: Table, dataset: Dataset, source: Path, paths: RunPaths, *, only: Sequence[str], changes: Changes
 ) -> dict[str, Any]:
     """Run the lines of ``table`` that are the paper's own; return them beside what the paper printed.
 
@@ -66,7 +70,7 @@ def reproduce(
         table: which.
         dataset: its corpus.
         source: where that came from.
-        place: the folder gets one sub-folder for each line.
+        paths: the run's folder gets one folder for each line.
         only: names of lines; all that are the paper's own when there are none.
         changes: what is done otherwise than in the paper.
 
@@ -75,7 +79,7 @@ def reproduce(
     """
     if dataset.name not in {table.corpus, "synthetic"}:
         raise ConfigError(f"table {table.number} is about {table.corpus}, and {source} is {dataset.name}")
-    rows, path = _rows(table, only), place.folder / f"table{table.number}.json"
+    rows, path = _rows(table, only), paths.run_dir / f"table{table.number}.json"
     origin = {
         "corpus": {
             "name": dataset.name,
@@ -87,9 +91,9 @@ def reproduce(
     ours = _earlier(path, origin)
     for row in rows:
         experiment = changes(row.experiment())
-        place.say(f"table {table.number}, {row.name}")
-        folder = place.folder / row.name.replace("/", "-").replace(" ", "-")
-        found = run(experiment, dataset, replace(place, folder=folder), export=False)
+        log.info("table %d, %s", table.number, row.name)
+        folder = paths.run_dir / row.name.replace("/", "-").replace(" ", "-")
+        found = run(experiment, dataset, replace(paths, run_dir=folder), export=False).metrics
         ours[row.name] = found["branches"][row.branch] | {"changed": _changed(row, experiment)}
     result = {
         "table": table.number,

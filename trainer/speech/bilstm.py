@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainer import checkpoints
-
-KIND = "speech-is09"
 LEAST_SPREAD = 1e-3
 MOST_SPREADS = 8.0
 """Features are clamped this many deviations from their centre: a kurtosis can be a thousand times its usual size."""
@@ -129,16 +124,3 @@ def collate(examples: Sequence[dict[str, Tensor]], *, length: int | None = None)
     if "target" in examples[0]:
         batch["target"] = torch.stack([torch.as_tensor(e["target"]) for e in examples])
     return batch
-
-
-def restore(folder: Path) -> tuple[AttentionBiLSTM, dict[str, Any]]:
-    """Return the network in the checkpoint ``folder``, and its config.
-
-    Raises:
-        CheckpointError: there is none, or it is of another kind.
-    """
-    config = checkpoints.read(folder, KIND)
-    settings = config["settings"]
-    network = AttentionBiLSTM(len(config["labels"]), attention=settings["attention"], masked=settings["masked"])
-    checkpoints.load_weights(folder, network)
-    return network, config

@@ -1,4 +1,4 @@
-"""Both ways of recognising speech emotion, behind one interface: see ``trainer.modality``."""
+"""Both ways of recognising speech emotion as a modality: see ``trainer.modality``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_runtime.system.writing import writing
 from trainer import training_loop
 from trainer.config import Speech
 from trainer.corpora.utterance import Utterance, checksum
-from trainer.modality import Branch
+from trainer.modality import Modality
 from trainer.speech import is09
 from trainer.speech.bilstm import AttentionBiLSTM, collate
 from trainer.speech.features import pooled_states, read
@@ -31,7 +31,7 @@ WINDOWS = 384
 Float = NDArray[np.float32]
 
 
-def speech_branch(
+def speech_modality(
     utterances: Sequence[Utterance],
     labels: Sequence[str],
     settings: Speech,
@@ -40,8 +40,8 @@ def speech_branch(
     cache: Path,
     seed: int,
     quiet: bool = False,
-) -> Branch:
-    """Return the branch that ``settings`` describe, its features computed or read from ``cache``.
+) -> Modality:
+    """Return the modality that ``settings`` describe, its features computed or read from ``cache``.
 
     Args:
         utterances: all with audio.
@@ -49,51 +49,64 @@ def speech_branch(
         settings: see ``trainer.config.Speech``.
         weights: folder of pretrained weights, for "encoder-states".
         cache: where features are kept.
-        seed: of altered copies.
+        seed: of the augmentations.
         quiet: no progress bar.
     """
-    schedule = training_loop.Schedule(
-        epochs=settings.epochs, batch=settings.batch, rate=settings.rate, decay=settings.decay, save_minutes=5.0
-    )
-    common: dict[str, Any] = {
-        "name": "speech",
-        "schedule": schedule,
-        "class_power": settings.class_power,
-        "smoothing": settings.smoothing,
-    }
     if settings.features == "encoder-states":
-        pooled = pooled_states(utterances, weights, copies=settings.copies, seed=seed, cache=cache, quiet=quiet)
-
-        def fresh_head(rows: NDArray[np.intp], initial: int) -> nn.Module:
-            torch.manual_seed(initial)
-            network = SpeechEmotion(len(labels), width=pooled.shape[3] // 2)
-            network.standardise(torch.from_numpy(pooled[rows]).flatten(0, 1))
-            return network
-
-        copies = [[{"pooled": copy} for copy in states] for states in pooled]
-        return Branch(
-            examples=[c[0] for c in copies], copies=copies, collate=training_loop.stack, fresh=fresh_head, **common
-        )  # fmt: skip
-
+        pooled = pooled_states(utterances, weights, copies=settings.augmentations, seed=seed, cache=cache, quiet=quiet)
+        return states_modality(pooled, labels, settings)
     windows = is09_windows(utterances, cache, quiet=quiet)
 
-    def fresh_bilstm(rows: NDArray[np.intp], initial: int) -> nn.Module:
-        torch.manual_seed(initial)
+    def fresh(rows: NDArray[np.intp], seed: int) -> nn.Module:
+        torch.manual_seed(seed)
         network = AttentionBiLSTM(
-            len(labels), attention=settings.attention, dropout=settings.dropout, masked=settings.masked
+            len(labels), attention=settings.attention_size, dropout=settings.dropout, masked=settings.masked
         )
         network.standardise([torch.from_numpy(windows[row]) for row in rows])
         return network
 
     examples = [{"windows": w} for w in windows]
-    return Branch(
+    return Modality(
         examples=examples,
         copies=[[e] for e in examples],
         collate=collate if settings.masked else functools.partial(collate, length=WINDOWS),
-        fresh=fresh_bilstm,
+        fresh=fresh,
         length="windows",
-        **common,
+        **_training(settings),
     )
+
+
+def states_modality(pooled: Float, labels: Sequence[str], settings: Speech) -> Modality:
+    """Return the modality of pooled encoder states (n, 1 + augmentations, layers, 2 x width)."""
+
+    def fresh(rows: NDArray[np.intp], seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        network = SpeechEmotion(len(labels), width=pooled.shape[3] // 2)
+        network.standardise(torch.from_numpy(pooled[rows]).flatten(0, 1))
+        return network
+
+    copies = [[{"pooled": copy} for copy in states] for states in pooled]
+    return Modality(
+        examples=[c[0] for c in copies],
+        copies=copies,
+        collate=training_loop.stack,
+        fresh=fresh,
+        **_training(settings),
+    )
+
+
+def _training(settings: Speech) -> dict[str, Any]:
+    return {
+        "name": "speech",
+        "schedule": training_loop.Schedule(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        ),
+        "class_weight_power": settings.class_weight_power,
+        "label_smoothing": settings.label_smoothing,
+    }
 
 
 def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = False) -> list[Float]:

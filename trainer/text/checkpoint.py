@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from trainer import checkpoints
-from trainer.text.network import TextEmotion
+from trainer.text.encoding import Texts
+from trainer.text.network import TextEmotion, encoder_options
 
+KIND = "text"
 TOKENIZER, ENCODER, SPECIAL = "tokenizer.json", "encoder.json", "special.json"
 
 
@@ -23,3 +25,21 @@ def write(out: Path, network: TextEmotion, tokenizer: PreTrainedTokenizerFast, c
         network.encoder.config.to_json_file(extra[ENCODER])  # type: ignore[operator,union-attr]
         extra[SPECIAL].write_text(json.dumps({"pad_token": tokenizer.pad_token}))
         checkpoints.write(out, network, config, extra)
+
+
+def restore(folder: Path) -> tuple[TextEmotion, Texts, dict[str, Any]]:
+    """Return the network in the checkpoint ``folder``, its tokenizer, and its config.
+
+    Raises:
+        CheckpointError: there is none, or it is of another kind.
+    """
+    config = checkpoints.read(folder, KIND)
+    settings = config["settings"]
+    encoder_config = AutoConfig.for_model(**json.loads((folder / ENCODER).read_text()))
+    encoder = AutoModel.from_config(encoder_config, **encoder_options(encoder_config))
+    hidden = settings.get("hidden_size", settings.get("hidden", 768))  # version 0.1 said hidden, or nothing
+    network = TextEmotion(encoder, len(config["labels"]), hidden=hidden)
+    checkpoints.load_weights(folder, network)
+    special = json.loads((folder / SPECIAL).read_text())
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / TOKENIZER), **special)
+    return network, Texts(tokenizer, settings["max_tokens"]), config

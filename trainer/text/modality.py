@@ -1,42 +1,40 @@
-"""Text emotion as a branch: any pretrained encoder, fine-tuned as in the paper (section 5.1)."""
+"""Text emotion as a modality: any pretrained encoder, fine-tuned as in the paper (section 5.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from trainer import training_loop
 from trainer.config import Text
 from trainer.errors import ConfigError, WeightsError
-from trainer.modality import Branch
-from trainer.text.fit import Texts
+from trainer.modality import Modality
+from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion, load_encoder, load_tokenizer
 from trainer.text.tweets import plain
 
 
-def text_branch(
+def text_modality(
     sentences: Sequence[str],
     labels: Sequence[str],
     settings: Text,
     *,
     weights: Path,
-    warm: Mapping[str, Tensor] | None = None,
-    heard: Sequence[str] | None = None,
-) -> Branch:
-    """Return the branch that ``settings`` describe.
+    misrecognized: Sequence[str] | None = None,
+) -> Modality:
+    """Return the modality that ``settings`` describe.
 
     Args:
-        sentences: the words of each utterance.
+        sentences: the transcript of each utterance.
         labels: the labels in order.
         settings: see ``trainer.config.Text``.
         weights: folder of pretrained weights; ``settings.encoder`` may also be another folder or a hub id.
-        warm: weights of an encoder that was trained on another corpus first.
-        heard: the same utterances' words otherwise written down (with recognition errors, say), to train on as well.
+        misrecognized: the same transcripts with recognition errors, to train on as well.
 
     Raises:
         WeightsError: there is no such encoder.
@@ -47,34 +45,35 @@ def text_branch(
     def fresh(_: NDArray[np.intp], seed: int) -> nn.Module:
         torch.manual_seed(seed)
         network = TextEmotion(
-            load_encoder(source), len(labels), hidden=settings.hidden, dropout=settings.dropout, l2=settings.l2
+            load_encoder(source), len(labels), hidden=settings.hidden_size, dropout=settings.dropout, l2=settings.l2
         )
-        if warm is not None:
-            network.encoder.load_state_dict(warm)
         try:
-            network.freeze(settings.frozen)
+            network.freeze(settings.frozen_layers)
         except ValueError as error:
-            raise ConfigError(f"text.frozen = {settings.frozen}: {error}") from error
+            raise ConfigError(f"text.frozen_layers = {settings.frozen_layers}: {error}") from error
         return network
 
     def encoded(words: Sequence[str]) -> list[training_loop.Example]:
-        return texts.encode([plain(s) for s in words] if settings.plain_tweets else words)
+        return texts.encode([plain(s) for s in words] if settings.normalize_tweets else words)
 
     examples = encoded(sentences)
     copies = [[e] for e in examples]
-    if heard is not None:
-        copies = [[*clean, other] for clean, other in zip(copies, encoded(heard), strict=True)]
-    return Branch(
+    if misrecognized is not None:
+        copies = [[*clean, other] for clean, other in zip(copies, encoded(misrecognized), strict=True)]
+    return Modality(
         name="text",
         examples=examples,
         copies=copies,
         collate=texts.collate,
         fresh=fresh,
         schedule=training_loop.Schedule(
-            epochs=settings.epochs, batch=settings.batch, rate=settings.rate, precision=settings.precision
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            precision=settings.precision,
         ),
-        class_power=settings.class_power,
-        length="input_ids",
+        class_weight_power=settings.class_weight_power,
+        length=LENGTH,
     )
 
 

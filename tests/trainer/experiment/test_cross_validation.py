@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -9,23 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tests.trainer.encoders import write_bert, write_xlnet
 from trainer import modality as branches
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
+from trainer.corpora.dataset import Dataset
 from trainer.corpora.utterance import checksum
 from trainer.errors import CheckpointError, ConfigError, CorpusError
 from trainer.experiment import cross_validation, fold, refit
-from trainer.experiment.cross_validation import Dataset, Place
+from trainer.experiment.run_dir import RunPaths
+from trainer.modality import predict
 from trainer.speech.bilstm import AttentionBiLSTM
-from trainer.text import fit as text_fit
+from trainer.text import checkpoint as text_checkpoint
+from trainer.text.encoding import LENGTH
 from trainer.text.network import TextEmotion
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
-SPEECH = Speech(features="is09", attention=8, epochs=2, batch=8)
-TEXT = Text(encoder="bert", epochs=2, batch=4, rate=1e-3)
-FUSION = Fusion(epochs=2, batch=8, joint_epochs=1)
+SPEECH = Speech(features="is09", attention_size=8, epochs=2, batch_size=8)
+TEXT = Text(encoder="bert", epochs=2, batch_size=4, learning_rate=1e-3)
+FUSION = Fusion(epochs=2, batch_size=8, joint_epochs=1)
 ALL = Experiment(protocol="speaker", folds=2, speech=SPEECH, text=TEXT, fusion=FUSION)
 RESULTS = ("metrics.json", "predictions.csv")
 
@@ -61,19 +66,19 @@ def corpus(home) -> Dataset:
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Pictures take longer than all the rest of so small a run."""
-    monkeypatch.setattr(cross_validation.plots, "draw", lambda *_: None)
+    monkeypatch.setattr(cross_validation.report, "draw", lambda *_: None)
 
 
 @pytest.fixture
-def place(home, tmp_path, no_pictures) -> Place:
-    return Place(tmp_path / "run", home / "weights", home / "cache", quiet=True, say=lambda _: None)
+def place(home, tmp_path, no_pictures) -> RunPaths:
+    return RunPaths(tmp_path / "run", home / "weights", home / "cache", quiet=True)
 
 
 @pytest.fixture(scope="module")
 def whole(home, corpus, tmp_path_factory) -> Path:
     """Return the folder of an uninterrupted run of everything."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    cross_validation.run(ALL, corpus, Place(folder, home / "weights", home / "cache", quiet=True, say=lambda _: None))
+    cross_validation.run(ALL, corpus, RunPaths(folder, home / "weights", home / "cache", quiet=True))
     return folder
 
 
@@ -90,8 +95,7 @@ def no_training(monkeypatch) -> None:
     def never(*_, **__):
         raise AssertionError("something was trained")
 
-    for module in (fold, cross_validation):
-        monkeypatch.setattr(module, "train", never)
+    monkeypatch.setattr(fold, "train", never)
     monkeypatch.setattr(fold.training_loop, "train", never)
 
 
@@ -129,7 +133,7 @@ def test_voices_that_tell_the_label_are_learned(whole):
 
 def test_its_folder_says_what_was_run(whole, corpus):
     config = json.loads((whole / "config.json").read_text())
-    assert config["experiment"]["seed"] == 0 and config["experiment"]["text"]["rate"] == 1e-3
+    assert config["experiment"]["seed"] == 0 and config["experiment"]["text"]["learning_rate"] == 1e-3
     assert config["corpus"]["checksum"] == checksum(corpus.utterances)
     assert config["corpus"]["labels"] == {"calm": 8, "furious": 8}
     assert {"torch", "transformers", "python"} <= set(config["versions"])
@@ -149,8 +153,8 @@ def test_its_checkpoints_are_of_networks_trained_on_everything(whole):
 def test_the_same_seed_gives_the_same_results(whole, corpus, place):
     cross_validation.run(ALL, corpus, place, export=False)
     for name in RESULTS:
-        assert (place.folder / name).read_bytes() == (whole / name).read_bytes()
-    assert not (place.folder / "checkpoints").exists()
+        assert (place.run_dir / name).read_bytes() == (whole / name).read_bytes()
+    assert not (place.run_dir / "checkpoints").exists()
 
 
 class _Stop:
@@ -171,13 +175,13 @@ class _Stop:
         monkeypatch.setattr(network, "forward", forward)
 
 
-def check_the_rest_is_the_same(place: Place, corpus: Dataset, whole: Path) -> None:
+def check_the_rest_is_the_same(place: RunPaths, corpus: Dataset, whole: Path) -> None:
     cross_validation.run(ALL, corpus, replace(place, resume=True))
     for name in RESULTS:
-        assert (place.folder / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (place.run_dir / name).read_bytes() == (whole / name).read_bytes(), name
     for name in ("speech", "text", "fusion"):
         weights = Path("checkpoints") / name / "weights.safetensors"
-        assert (place.folder / weights).read_bytes() == (whole / weights).read_bytes(), name
+        assert (place.run_dir / weights).read_bytes() == (whole / weights).read_bytes(), name
 
 
 @pytest.mark.parametrize(
@@ -205,15 +209,21 @@ def test_a_run_cut_off_within_a_training_ends_as_one_that_was_not(
 
 
 @pytest.mark.parametrize(
-    "what", ["run 1 of 1, part 1", "text, 8", "fusion, 8", "everything together", "part 2", "the networks to keep"]
+    "what", ["run 1 of 1, part 1", "text, 8", "fusion, 8", "fusion together", "part 2", "the networks to keep"]
 )
-def test_a_run_cut_off_between_trainings_ends_as_one_that_was_not(what, place, corpus, whole):
-    def say(text: str) -> None:
-        if text.startswith(what) or what in text:
-            raise KeyboardInterrupt
+def test_a_run_cut_off_between_trainings_ends_as_one_that_was_not(what, place, corpus, whole, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
 
-    with pytest.raises(KeyboardInterrupt):
-        cross_validation.run(ALL, corpus, replace(place, say=say))
+    def interrupt(record: logging.LogRecord) -> bool:
+        if what in record.getMessage():
+            raise KeyboardInterrupt
+        return True
+
+    with monkeypatch.context() as patch:
+        for name in ("cross_validation", "fold", "refit"):
+            patch.setattr(logging.getLogger(f"trainer.experiment.{name}"), "filters", [interrupt])
+        with pytest.raises(KeyboardInterrupt):
+            cross_validation.run(ALL, corpus, place)
     check_the_rest_is_the_same(place, corpus, whole)
 
 
@@ -222,8 +232,8 @@ def test_a_run_cut_off_between_trainings_ends_as_one_that_was_not(what, place, c
     [
         (fold.np, "savez"),
         (cross_validation.report, "metrics"),
-        (cross_validation.plots, "draw"),
-        (refit, "_fusion"),
+        (cross_validation.report, "draw"),
+        (refit, "write_fusion"),
     ],
     ids=["answers", "metrics", "pictures", "checkpoints"],
 )
@@ -240,10 +250,10 @@ def test_a_run_cut_off_while_writing_ends_as_one_that_was_not(module, name, plac
 
 def test_a_finished_run_trains_nothing_more(place, corpus, monkeypatch):
     experiment = replace(ALL, speech=None, fusion=None)
-    first = cross_validation.run(experiment, corpus, place)
-    before = {path: path.stat().st_mtime_ns for path in place.folder.rglob("*") if "checkpoints" in path.parts}
+    first = cross_validation.run(experiment, corpus, place).metrics
+    before = {path: path.stat().st_mtime_ns for path in place.run_dir.rglob("*") if "checkpoints" in path.parts}
     no_training(monkeypatch)
-    assert cross_validation.run(experiment, corpus, replace(place, resume=True)) == first
+    assert cross_validation.run(experiment, corpus, replace(place, resume=True)).metrics == first
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -251,16 +261,16 @@ def test_what_was_killed_after_its_report_still_gets_its_checkpoints(place, corp
     experiment = replace(ALL, protocol="shuffled", speech=None, fusion=None)
     cross_validation.run(experiment, corpus, place, export=False)
     cross_validation.run(experiment, corpus, replace(place, resume=True))
-    assert (place.folder / "checkpoints" / "text" / "config.json").is_file()
+    assert (place.run_dir / "checkpoints" / "text" / "config.json").is_file()
 
 
 def test_another_experiment_or_corpus_in_the_folder_is_refused(whole, corpus, place, home, talks, tmp_path):
-    here = replace(place, folder=whole)
+    here = replace(place, run_dir=whole)
     with pytest.raises(ConfigError, match="--resume"):
         cross_validation.run(ALL, corpus, here)
     here = replace(here, resume=True)
-    with pytest.raises(ConfigError, match=r"experiment\.text\.rate"):
-        cross_validation.run(replace(ALL, text=replace(TEXT, rate=2e-3)), corpus, here)
+    with pytest.raises(ConfigError, match=r"experiment\.text\.learning_rate"):
+        cross_validation.run(replace(ALL, text=replace(TEXT, learning_rate=2e-3)), corpus, here)
     with pytest.raises(ConfigError, match=r"corpus"):
         cross_validation.run(ALL, corpus_of(talks(tmp_path / "other", seed=1)), here)
 
@@ -274,7 +284,7 @@ def test_another_division_of_the_same_utterances_is_refused(change, whole, corpu
         swap = {"s0": "s1", "s1": "s0"}
         there = [replace(u, speaker=swap.get(u.speaker, u.speaker)) for u in there]
     with pytest.raises(ConfigError, match="division"):
-        cross_validation.run(ALL, Dataset("manifest", there, corpus.labels), replace(place, folder=whole, resume=True))
+        cross_validation.run(ALL, Dataset("manifest", there, corpus.labels), replace(place, run_dir=whole, resume=True))
 
 
 @pytest.mark.parametrize("case", ["xlnet", "attention", "apart"])
@@ -282,14 +292,14 @@ def test_other_encoders_and_blocks(case, place, corpus):
     experiment = {
         "xlnet": replace(ALL, text=replace(TEXT, encoder="xlnet")),
         "attention": replace(ALL, fusion=replace(FUSION, block="attention")),
-        "apart": replace(ALL, fusion=replace(FUSION, apart=0.25, joint_epochs=0)),
+        "apart": replace(ALL, fusion=replace(FUSION, fusion_holdout=0.25, joint_epochs=0)),
     }[case]
-    found = cross_validation.run(experiment, corpus, place)
+    found = cross_validation.run(experiment, corpus, place).metrics
     assert set(found["branches"]) == {"speech", "text", "fusion"} | ({"joint"} if case != "apart" else set())
     assert all(0 <= b["ua"]["mean"] <= 1 and b["n"] == 16 for b in found["branches"].values())
-    kind = json.loads((place.folder / "checkpoints" / "fusion" / "config.json").read_text())["kind"]
+    kind = json.loads((place.run_dir / "checkpoints" / "fusion" / "config.json").read_text())["kind"]
     assert kind == ("fusion-attention" if case == "attention" else "fusion-feed-forward")
-    encoder = json.loads((place.folder / "checkpoints" / "text" / "encoder.json").read_text())
+    encoder = json.loads((place.run_dir / "checkpoints" / "text" / "encoder.json").read_text())
     assert encoder["model_type"] == ("xlnet" if case == "xlnet" else "bert")
 
 
@@ -304,12 +314,15 @@ def made_states(utterances, _weights, *, copies, seed, cache, quiet=False):
 def test_the_runtimes_branches_answer_with_either_side_alone(place, corpus, monkeypatch):
     monkeypatch.setattr("trainer.speech.modality.pooled_states", made_states)
     monkeypatch.setattr(refit.download, "provenance", lambda folder: {"name": folder.name})
-    speech, fusion = Speech(copies=2, epochs=8, batch=8), Fusion(block="evidence", epochs=2, apart=0.25)
-    found = cross_validation.run(replace(ALL, speech=speech, fusion=fusion), corpus, place)
+    speech, fusion = (
+        Speech(augmentations=2, epochs=8, batch_size=8),
+        Fusion(block="product-of-experts", epochs=2, fusion_holdout=0.25),
+    )
+    found = cross_validation.run(replace(ALL, speech=speech, fusion=fusion), corpus, place).metrics
     alone = {"fusion_speech_only", "fusion_text_only"}
     assert set(found["branches"]) == {"speech", "text", "fusion"} | alone
     assert found["branches"]["fusion_speech_only"]["ua"]["mean"] > 0.8
-    config = json.loads((place.folder / "checkpoints" / "fusion" / "config.json").read_text())
+    config = json.loads((place.run_dir / "checkpoints" / "fusion" / "config.json").read_text())
     assert config["kind"] == "fusion"
     assert set(config["metrics"]["calibration"]) == {"fusion", *alone}
     assert all(0.05 <= c["temperature"] <= 20 for c in config["metrics"]["calibration"].values())
@@ -320,27 +333,26 @@ OFFICIAL = ["train"] * 12 + ["test"] * 4
 
 def test_an_official_split_ships_the_network_that_was_tested(place, home, talks, tmp_path):
     corpus = corpus_of(talks(tmp_path / "split", split=OFFICIAL))
-    experiment = Experiment(repeats=3, held_percent=30, text=replace(TEXT, rate=1e-2))
-    found = cross_validation.run(experiment, corpus, place)
+    experiment = Experiment(repeats=3, validation_percent=30, text=replace(TEXT, learning_rate=1e-2))
+    found = cross_validation.run(experiment, corpus, place).metrics
     assert found["protocol"] == "official"
     text = found["branches"]["text"]
     assert (text["n"], text["runs"], text["folds"]) == (4, 3, 1)
     assert text["wa"]["std"] == pytest.approx(np.std(text["wa"]["by_run"]), abs=1e-4)
     assert text["calibration"] is not None
-    network, texts, _ = text_fit.restore(place.folder / "checkpoints" / "text")
-    tested = [row for row in rows(place.folder) if row["run"] == "1"]
+    network, texts, _ = text_checkpoint.restore(place.run_dir / "checkpoints" / "text")
+    tested = [row for row in rows(place.run_dir) if row["run"] == "1"]
     by_id = {u.id: u.transcript for u in corpus.utterances}
-    guesses = texts.run(network, [by_id[row["id"]] for row in tested])[0].argmax(1)
-    assert [corpus.labels[g] for g in guesses] == [row["guess"] for row in tested]
+    logits, _ = predict(network, texts.encode([by_id[row["id"]] for row in tested]), texts.collate, LENGTH)
+    assert [corpus.labels[g] for g in logits.argmax(1)] == [row["guess"] for row in tested]
     probabilities = [float(row["p(calm)"]) for row in tested]
-    logits = texts.run(network, [by_id[row["id"]] for row in tested])[0]
-    np.testing.assert_allclose(cross_validation.report.softmax(logits)[:, 0], probabilities, atol=1e-4)
+    np.testing.assert_allclose(softmax(logits, axis=1)[:, 0], probabilities, atol=1e-4)
 
 
 def test_repeats_are_trained_with_other_seeds(place, corpus):
-    found = cross_validation.run(replace(ALL, repeats=2, speech=None, fusion=None), corpus, place, export=False)
+    found = cross_validation.run(replace(ALL, repeats=2, speech=None, fusion=None), corpus, place, export=False).metrics
     assert found["branches"]["text"]["runs"] == 2
-    shares = [[row["p(calm)"] for row in rows(place.folder) if row["run"] == number] for number in "12"]
+    shares = [[row["p(calm)"] for row in rows(place.run_dir) if row["run"] == number] for number in "12"]
     assert len(shares[0]) == len(shares[1]) == 16 and shares[0] != shares[1]
 
 
@@ -350,13 +362,13 @@ def test_a_warm_start_is_from_what_was_learned_elsewhere(source, whole, place, c
     cold = Experiment(protocol="shuffled", folds=2, text=TEXT)
     warm = replace(cold, text=replace(cold.text, warm_start=there, warm_epochs=3))
     seen = []
-    fresh = branches.Branch.__init__
+    fresh = branches.Modality.__init__
 
     def spy(this, *args, **kwargs):
         fresh(this, *args, **kwargs)
         seen.append(this)
 
-    monkeypatch.setattr(branches.Branch, "__init__", spy)
+    monkeypatch.setattr(branches.Modality, "__init__", spy)
     cross_validation.run(warm, corpus, place)
     network = seen[-1].fresh(np.arange(4), 0)
     pretrained = seen[0].fresh(np.arange(4), 0)
@@ -365,20 +377,20 @@ def test_a_warm_start_is_from_what_was_learned_elsewhere(source, whole, place, c
         for a, b in zip(network.encoder.parameters(), pretrained.encoder.parameters(), strict=True)
     )
     assert moved > 1
-    assert not list(place.folder.glob("warm-*"))
+    assert not list(place.run_dir.glob("warm-*"))
 
 
 def test_a_warm_start_cut_off_goes_on(place, corpus, home, monkeypatch):
     warm = replace(TEXT, warm_start=str(home / "talks.csv"), warm_epochs=2)
     experiment = Experiment(protocol="shuffled", folds=2, text=warm)
     cross_validation.run(experiment, corpus, place)
-    again = replace(place, folder=place.folder.with_name("again"))
+    again = replace(place, run_dir=place.run_dir.with_name("again"))
     with monkeypatch.context() as patch:
         _Stop(patch, TextEmotion, 3, "asked")
         with pytest.raises(KeyboardInterrupt):
             cross_validation.run(experiment, corpus, again)
     cross_validation.run(experiment, corpus, replace(again, resume=True))
-    assert (again.folder / "predictions.csv").read_bytes() == (place.folder / "predictions.csv").read_bytes()
+    assert (again.run_dir / "predictions.csv").read_bytes() == (place.run_dir / "predictions.csv").read_bytes()
 
 
 def test_a_warm_start_from_what_cannot_be_is_refused(place, corpus, home, whole):
@@ -394,7 +406,7 @@ def test_a_warm_start_from_what_cannot_be_is_refused(place, corpus, home, whole)
         ]
     ):
         with pytest.raises(error):
-            cross_validation.run(experiment, corpus, replace(place, folder=place.folder / str(number)))
+            cross_validation.run(experiment, corpus, replace(place, run_dir=place.run_dir / str(number)))
 
 
 def test_audio_that_is_needed_and_not_there_is_missed(place, home):
@@ -409,13 +421,13 @@ def test_audio_that_is_needed_and_not_there_is_missed(place, home):
 def test_words_that_are_needed_and_not_there_are_missed_before_the_folder_is_taken(place, home):
     with pytest.raises(CorpusError, match="16 of 16 utterances have no words"):
         cross_validation.run(ALL, corpus_of(home / "talks.csv", transcript=None), place)
-    assert not place.folder.exists()
+    assert not place.run_dir.exists()
 
 
 def test_four_recordings_are_refused_with_what_would_be_enough(place, corpus):
     with pytest.raises(CorpusError, match=r"calm 2, furious 2; each of the 2 labels needs 5.*so 10 in all"):
         cross_validation.run(ALL, Dataset("manifest", corpus.utterances[:4], corpus.labels), place)
-    assert not place.folder.exists()
+    assert not place.run_dir.exists()
 
 
 def test_one_label_is_not_enough(place, corpus):
@@ -450,7 +462,7 @@ def test_words_alone_need_no_room_for_features(place, corpus, monkeypatch):
     assert dict(asked)[place.cache] >= 16 * 384 * 384 * 4
 
 
-def test_what_is_left_is_said_from_what_was_done(place, corpus):
-    said: list[str] = []
-    cross_validation.run(replace(ALL, speech=None, fusion=None), corpus, replace(place, say=said.append), export=False)
-    assert any(text.startswith("run 1 of 1, part 2 of 2; less than a minute left") for text in said)
+def test_the_time_left_is_logged_from_the_second_part_on(place, corpus, caplog):
+    caplog.set_level(logging.INFO)
+    cross_validation.run(replace(ALL, speech=None, fusion=None), corpus, place, export=False)
+    assert any(text.startswith("run 1 of 1, part 2 of 2; less than a minute left") for text in caplog.messages)

@@ -13,25 +13,33 @@ import torch
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints, training_loop
 from trainer.config import Experiment, Fusion, Speech, Text
+from trainer.corpora.dataset import Dataset
+from trainer.corpora.utterance import Utterance, checksum
 from trainer.errors import WeightsError
 from trainer.experiment import refit, report
-from trainer.experiment.fold import Material, Unit, run
-from trainer.fusion import fit as fusion_fit
-from trainer.modality import Branch, predict
+from trainer.experiment.fold import FoldRun, RunContext, run
+from trainer.experiment.run_dir import RunPaths
+from trainer.fusion import checkpoint as fusion_checkpoint
+from trainer.modality import Modality, Truth, predict
 from trainer.protocols import Fold
-from trainer.speech import fit as speech_fit
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.bilstm import collate as pad
 from trainer.speech.network import SpeechEmotion
-from trainer.text import fit as text_fit
-from trainer.text.modality import text_branch
+from trainer.text import checkpoint as text_checkpoint
+from trainer.text.modality import text_modality
 
 LABELS = ("calm", "cross", "keen")
 N, WIDTH = 24, 4
 TRUTH = np.arange(N) % 3
+ALL_TRUTH = Truth(TRUTH, LABELS, ["manifest"] * N)
+DATASET = Dataset("manifest", [Utterance(f"{i}", "manifest", LABELS[t], "s") for i, t in enumerate(TRUTH)], LABELS)
 WORDS = ("well", "no", "yes")
-CHECKSUM = "c0ffee"
-SPEECH, TEXT, FUSION = Speech(epochs=1), Text(encoder="bert", epochs=1, rate=1e-3), Fusion("evidence", epochs=1)
+SPEECH, TEXT, FUSION = (
+    Speech(epochs=1),
+    Text(encoder="bert", epochs=1, learning_rate=1e-3),
+    Fusion("product-of-experts", epochs=1),
+)
 BOTH = Experiment(speech=SPEECH, text=TEXT, fusion=FUSION, seed=5, transcripts="simulated")
 
 
@@ -57,7 +65,7 @@ def weights(tmp_path_factory) -> Path:
     return folder
 
 
-def speech_branch() -> Branch:
+def states() -> Modality:
     """Return pooled states of which the first value tells the label."""
     pooled = np.random.default_rng(0).normal(0, 1, (N, 5, 2 * WIDTH)).astype(np.float32)
     pooled[:, 0, 0] += 3 * TRUTH
@@ -69,11 +77,11 @@ def speech_branch() -> Branch:
         return network
 
     examples = [{"pooled": p} for p in pooled]
-    schedule = training_loop.Schedule(epochs=1, batch=8, rate=1e-3)
-    return Branch("speech", examples, [[e] for e in examples], training_loop.stack, fresh, schedule)
+    schedule = training_loop.Schedule(epochs=1, batch_size=8, learning_rate=1e-3)
+    return Modality("speech", examples, [[e] for e in examples], training_loop.stack, fresh, schedule)
 
 
-def is09_branch() -> Branch:
+def windows_modality() -> Modality:
     windows = np.random.default_rng(0).normal(0, 1, (N, 3, 384)).astype(np.float32)
 
     def fresh(_: Any, seed: int) -> torch.nn.Module:
@@ -81,42 +89,45 @@ def is09_branch() -> Branch:
         return AttentionBiLSTM(len(LABELS), attention=64)
 
     examples = [{"windows": w} for w in windows]
-    schedule = training_loop.Schedule(epochs=1, batch=8, rate=1e-3)
-    return Branch("speech", examples, [[e] for e in examples], pad, fresh, schedule, length="windows")
+    schedule = training_loop.Schedule(epochs=1, batch_size=8, learning_rate=1e-3)
+    return Modality("speech", examples, [[e] for e in examples], pad, fresh, schedule, length="windows")
 
 
-def material(experiment: Experiment, weights: Path) -> Material:
-    branches = {}
+def material(experiment: Experiment, weights: Path) -> RunContext:
+    modalities = {}
     if experiment.speech is not None:
-        branches["speech"] = is09_branch() if experiment.speech.features == "is09" else speech_branch()
+        modalities["speech"] = windows_modality() if experiment.speech.features == "is09" else states()
     if experiment.text is not None:
-        branches["text"] = text_branch([WORDS[t] for t in TRUTH], LABELS, experiment.text, weights=weights)
-    return Material(branches, TRUTH, LABELS, experiment.fusion, quiet=True, say=lambda _: None)
+        modalities["text"] = text_modality([WORDS[t] for t in TRUTH], LABELS, experiment.text, weights=weights)
+    return RunContext(modalities, ALL_TRUTH, experiment.fusion, quiet=True)
 
 
-def measured(folder: Path, experiment: Experiment, folds: list[Fold], shared: Material) -> tuple[list[Unit], Any]:
+def measured(folder: Path, experiment: Experiment, folds: list[Fold], shared: RunContext) -> tuple[list[FoldRun], Any]:
     """Train and test every fold, and return the units and metrics that a run hands on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"corpus": {"checksum": CHECKSUM}}))
-    units = [Unit(folder / "units" / fold.name, fold, experiment.seed) for fold in folds]
+    units = [FoldRun(folder / "units" / fold.name, fold, experiment.seed) for fold in folds]
     for unit in units:
         run(unit, shared, keep=len(folds) == 1)
     found = {
         "corpus": "manifest",
         "protocol": "speaker" if len(folds) > 1 else "official",
-        "branches": report.metrics([units], TRUTH, LABELS),
+        "branches": report.metrics([units], ALL_TRUTH),
     }
     return units, found
+
+
+def paths_of(folder: Path, weights: Path) -> RunPaths:
+    return RunPaths(folder, weights, folder / "cache", quiet=True)
 
 
 def fitted(folder: Path, experiment: Experiment, folds: list[Fold], weights: Path) -> tuple[Path, Any]:
     """Run everything and return the checkpoints' folder and the metrics."""
     shared = material(experiment, weights)
     units, found = measured(folder, experiment, folds, shared)
-    assert not refit.done(folder, experiment)
-    refit.write(folder, units, shared, experiment, LABELS, weights, found)
-    assert refit.done(folder, experiment)
-    return folder / refit.CHECKPOINTS, found
+    paths = paths_of(folder, weights)
+    assert not refit.done(paths.checkpoints, experiment)
+    refit.write(paths, units, shared, experiment, DATASET, found)
+    assert refit.done(paths.checkpoints, experiment)
+    return paths.checkpoints, found
 
 
 @pytest.fixture(scope="module")
@@ -135,14 +146,16 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def test_after_cross_validation_the_networks_have_learned_from_everything(crossed):
-    kept, found = crossed[0] / refit.CHECKPOINTS, crossed[1]
+    kept, found = crossed[0] / "checkpoints", crossed[1]
     for part in ("speech", "text", "fusion"):
         config = config_of(kept / part)
         assert config["labels"] == list(LABELS)
-        assert config["corpora"] == {"manifest": {"labels": dict.fromkeys(LABELS, 8), "checksum": CHECKSUM}}
+        assert config["corpora"] == {
+            "manifest": {"labels": dict.fromkeys(LABELS, 8), "checksum": checksum(DATASET.utterances)}
+        }
         assert (config["protocol"], config["seed"], config["transcripts"]) == ("speaker", 5, "simulated")
-    speech = speech_fit.restore(kept / "speech")[0]
-    centre = np.stack([e["pooled"] for e in speech_branch().examples]).mean(0)[speech.means, :WIDTH]
+    speech = speech_checkpoint.restore(kept / "speech")[0]
+    centre = np.stack([e["pooled"] for e in states().examples]).mean(0)[speech.means, :WIDTH]
     np.testing.assert_allclose(speech.centre[: len(speech.means)], centre, atol=1e-5)
     assert not list((crossed[0] / "units").rglob("*.safetensors"))
     assert config_of(kept / "speech")["metrics"] == found["branches"]["speech"]
@@ -151,24 +164,27 @@ def test_after_cross_validation_the_networks_have_learned_from_everything(crosse
 def test_after_an_official_split_the_networks_are_those_that_were_tested(tmp_path, weights):
     folds = official(held=5)
     kept, _ = fitted(tmp_path / "run", BOTH, folds, weights)
-    told = Unit(tmp_path / "run" / "units" / "test", folds[0], 0).answers()
+    told = FoldRun(tmp_path / "run" / "units" / "test", folds[0], 0).answers()
     shared = material(BOTH, weights)
-    networks = {"speech": speech_fit.restore(kept / "speech")[0], "text": text_fit.restore(kept / "text")[0]}
+    networks = {
+        "speech": speech_checkpoint.restore(kept / "speech")[0],
+        "text": text_checkpoint.restore(kept / "text")[0],
+    }
     embeddings = {}
     for part, network in networks.items():
-        branch = shared.branches[part]
-        asked = [branch.examples[i] for i in (*folds[0].held, *folds[0].test)]
-        logits, embeddings[part] = predict(network, asked, branch)
+        modality = shared.modalities[part]
+        asked = [modality.examples[i] for i in (*folds[0].validation, *folds[0].test)]
+        logits, embeddings[part] = predict(network, asked, modality.collate, modality.length)
         np.testing.assert_allclose(logits, told[part], atol=1e-5)
     with torch.no_grad():
         sides = [torch.from_numpy(embeddings[part]) for part in ("speech", "text")]
-        fused = fusion_fit.restore(kept / "fusion")[0](*sides, torch.ones(len(told["fusion"]), 2))[0]
+        fused = fusion_checkpoint.restore(kept / "fusion")[0](*sides, torch.ones(len(told["fusion"]), 2))[0]
     np.testing.assert_allclose(fused, told["fusion"], atol=1e-5)
     assert config_of(kept / "speech")["corpora"]["manifest"]["labels"] == {"calm": 3, "cross": 3, "keen": 4}
 
 
 def test_fusion_names_its_branches_and_all_its_temperatures(crossed):
-    kept, found = crossed[0] / refit.CHECKPOINTS, crossed[1]
+    kept, found = crossed[0] / "checkpoints", crossed[1]
     config = config_of(kept / "fusion")
     assert config["branches"] == {part: checkpoints.digest(kept / part) for part in ("speech", "text")}
     assert config["metrics"]["wa"] == found["branches"]["fusion"]["wa"]
@@ -208,8 +224,8 @@ def test_the_kind_says_which_network_it_is(tmp_path, weights, speech, block, kin
 def test_cut_off_between_two_checkpoints_it_goes_on_to_the_same_ones(tmp_path, weights, crossed, monkeypatch):
     whole, found = crossed
     folder, shared = tmp_path / "cut", material(BOTH, weights)
-    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns(refit.CHECKPOINTS, "everything"))
-    units = [Unit(folder / "units" / fold.name, fold, BOTH.seed) for fold in halves()]
+    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("checkpoints", "everything"))
+    units = [FoldRun(folder / "units" / fold.name, fold, BOTH.seed) for fold in halves()]
 
     def power_cut(*_: object) -> None:
         raise OSError("power cut")
@@ -217,14 +233,14 @@ def test_cut_off_between_two_checkpoints_it_goes_on_to_the_same_ones(tmp_path, w
     with monkeypatch.context() as patch:
         patch.setattr(refit.text_checkpoint, "write", power_cut)
         with pytest.raises(OSError, match="power cut"):
-            refit.write(folder, units, shared, BOTH, LABELS, weights, found)
-    assert not refit.done(folder, BOTH)
-    refit.write(folder, units, shared, BOTH, LABELS, weights, found)
-    assert digests(folder / refit.CHECKPOINTS) == digests(whole / refit.CHECKPOINTS)
+            refit.write(paths_of(folder, weights), units, shared, BOTH, DATASET, found)
+    assert not refit.done(folder / "checkpoints", BOTH)
+    refit.write(paths_of(folder, weights), units, shared, BOTH, DATASET, found)
+    assert digests(folder / "checkpoints") == digests(whole / "checkpoints")
 
 
 def test_pretrained_weights_are_credited(crossed):
-    kept = crossed[0] / refit.CHECKPOINTS
+    kept = crossed[0] / "checkpoints"
     credits = {
         name: source["credit"]
         for part in ("speech", "text")
@@ -251,8 +267,8 @@ def test_an_encoder_of_the_hub_is_named_in_full(tmp_path, weights, monkeypatch):
     tokenizer = refit.load_tokenizer(weights / "bert")
     monkeypatch.setattr(refit, "locate", lambda encoder, _: encoder)
     monkeypatch.setattr(refit, "load_tokenizer", lambda _: tokenizer)
-    refit.write(tmp_path / "run", units, shared, experiment, LABELS, weights, found)
-    source = config_of(tmp_path / "run" / refit.CHECKPOINTS / "text")["pretrained"]["bert"]
+    refit.write(paths_of(tmp_path / "run", weights), units, shared, experiment, DATASET, found)
+    source = config_of(tmp_path / "run" / "checkpoints" / "text")["pretrained"]["bert"]
     assert (source["origin"], source["hub"], source["licence"]) == ("hub", "some/bert", "unknown")
 
 

@@ -87,7 +87,10 @@ def test_adopted_experts_stay_as_they_are_while_fusion_learns():
     assert not any(name.startswith(("speech.", "text.")) for name in learned)
 
 
-def test_experts_of_another_width_are_refused():
-    fresh = FusionEmotion(LABELS, speech=SPEECH, text=TEXT)
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        fresh.adopt(nn.Linear(SPEECH + 1, LABELS), nn.Linear(TEXT, LABELS))
+def test_adopted_classifiers_are_frozen_copies():
+    network = FusionEmotion(LABELS, speech=SPEECH, text=TEXT)
+    speech, text = nn.Linear(SPEECH + 1, LABELS), nn.Linear(TEXT, LABELS)
+    network.adopt(speech, text)
+    assert network.speech.weight is not speech.weight and torch.equal(network.speech.weight, speech.weight)
+    assert not any(p.requires_grad for layer in (network.speech, network.text) for p in layer.parameters())
+    assert speech.weight.requires_grad

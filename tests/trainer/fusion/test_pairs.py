@@ -1,23 +1,27 @@
-"""Pairs of voice and words: which are made, how often, and what never is."""
+"""Pairs of speech and text: which are made, how often, and which never are."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from trainer.fusion.pairs import NEUTRAL, SHARES, Side, agreeing_pairs, training_pairs
+from trainer.fusion.pairs import SHARES, LabelledRows, agreeing_rows, training_pairs
 
 COUNT, LABELS = 4000, 4
+NAMES = ("neutral", "happy", "sad", "angry")
+NEUTRAL = 0
 OWN = 1000.0
-# Every embedding says who it is: (row + 1, label), so that a pair can be taken apart again.
-VOICES = Side(np.array([[i + 1, i % LABELS] for i in range(24)], np.float32), np.array([i % LABELS for i in range(24)]))
-WORDS = Side(
+# Every row says which it is: (row + 1, label), so that a pair can be taken apart again.
+SPEECH = LabelledRows(
+    np.array([[i + 1, i % LABELS] for i in range(24)], np.float32), np.array([i % LABELS for i in range(24)])
+)
+TEXT = LabelledRows(
     np.array([[i + 101, i % LABELS] for i in range(40)], np.float32), np.array([i % LABELS for i in range(40)])
 )
 
 
-def own_words() -> np.ndarray:
-    """Return the embedding of what each voice says; the second half's was not written down."""
+def own_sentences() -> np.ndarray:
+    """Return the values of the sentence that each recording says; of the second half none is known."""
     rows = np.array([[OWN + i + 1, -1] for i in range(24)], np.float32)
     rows[12:] = np.nan
     return rows
@@ -25,29 +29,29 @@ def own_words() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def pairs():
-    return training_pairs(VOICES, WORDS, own_words(), COUNT, seed=0)
+    return training_pairs(SPEECH, TEXT, own_sentences(), COUNT, names=NAMES, seed=0)
 
 
 def kind(pairs, i: int) -> str:
     """Tell a pair's kind from its content alone."""
     voice, words = pairs.speech[i], pairs.text[i]
     if not voice[0]:
-        return "words_alone"
+        return "text_alone"
     if not words[0]:
-        return "voice_alone"
+        return "speech_alone"
     if words[0] > OWN:
         return "own_sentence"
     if voice[1] == words[1]:
         return "agreeing"
-    return "neutral_words" if words[1] == NEUTRAL else "neutral_voice"
+    return "neutral_text" if words[1] == NEUTRAL else "neutral_speech"
 
 
 def test_shares_are_the_stated_ones(pairs):
     found = Counter(kind(pairs, i) for i in range(COUNT))
     # A quarter of the pairs with neutral words or voice is wholly neutral, and so looks like agreement.
-    moved = (SHARES["neutral_words"] + SHARES["neutral_voice"]) / LABELS
+    moved = (SHARES["neutral_text"] + SHARES["neutral_speech"]) / LABELS
     expected = dict(SHARES) | {"agreeing": SHARES["agreeing"] + moved}
-    for name in ("neutral_words", "neutral_voice"):
+    for name in ("neutral_text", "neutral_speech"):
         expected[name] *= 1 - 1 / LABELS
     assert found.keys() == SHARES.keys()
     for name, share in expected.items():
@@ -64,10 +68,10 @@ def test_labels_are_those_that_a_listener_would_give(pairs):
         expected = {
             "agreeing": {voice, words},
             "own_sentence": {voice},
-            "neutral_words": {voice},
-            "neutral_voice": {words},
-            "voice_alone": {voice},
-            "words_alone": {words},
+            "neutral_text": {voice},
+            "neutral_speech": {words},
+            "speech_alone": {voice},
+            "text_alone": {words},
         }[kind(pairs, i)]
         assert expected == {label}, kind(pairs, i)
 
@@ -93,30 +97,37 @@ def test_own_sentences_are_the_voices_own_and_only_where_they_are_known(pairs):
 
 def test_every_label_and_every_example_gets_its_turn(pairs):
     assert np.bincount(pairs.labels) / COUNT == pytest.approx(np.full(LABELS, 1 / LABELS), abs=0.03)
-    assert len(np.unique(pairs.speech[:, 0])) == 1 + len(VOICES.labels)
+    assert len(np.unique(pairs.speech[:, 0])) == 1 + len(SPEECH.labels)
 
 
 def test_rare_labels_are_drawn_as_often_as_frequent_ones():
     labels = np.array([0] * 30 + [1, 2, 3])
-    rare = Side(np.ones((33, 2), np.float32), labels)
-    found = training_pairs(rare, rare, np.ones((33, 2)), 2000, seed=0)
+    rare = LabelledRows(np.ones((33, 2), np.float32), labels)
+    found = training_pairs(rare, rare, np.ones((33, 2), np.float32), 2000, names=NAMES, seed=0)
     assert np.bincount(found.labels).min() > 400
 
 
 def test_a_seed_gives_the_same_pairs():
-    one, again, other = (training_pairs(VOICES, WORDS, own_words(), 50, seed=s) for s in (1, 1, 2))
+    one, again, other = (training_pairs(SPEECH, TEXT, own_sentences(), 50, names=NAMES, seed=s) for s in (1, 1, 2))
     for part in ("speech", "text", "present", "labels"):
         assert np.array_equal(getattr(one, part), getattr(again, part))
     assert not np.array_equal(one.speech, other.speech)
 
 
-def test_agreeing_pairs_take_each_voice_once_with_words_of_its_label():
-    voices, words = agreeing_pairs(VOICES, WORDS, seed=0)
-    assert sorted(voices) == list(range(24))
-    assert (VOICES.labels[voices] == WORDS.labels[words]).all()
-    assert np.array_equal(words, agreeing_pairs(VOICES, WORDS, seed=0)[1])
+def test_labels_without_a_neutral_one_have_no_neutral_pairs():
+    found = training_pairs(SPEECH, TEXT, own_sentences(), COUNT, names=("calm", "happy", "sad", "angry"), seed=0)
+    both = (found.speech[:, 0] > 0) & (found.text[:, 0] > 0) & (found.text[:, 0] < OWN)
+    assert (found.speech[both, 1] == found.text[both, 1]).all()
 
 
-def test_a_label_that_no_words_have_is_refused():
-    with pytest.raises(ValueError):
-        agreeing_pairs(VOICES, Side(WORDS.embeddings[:1], WORDS.labels[:1]), seed=0)
+def test_recordings_without_known_sentences_have_no_pairs_with_their_own():
+    nothing = np.full((24, 2), np.nan, np.float32)
+    found = training_pairs(SPEECH, TEXT, nothing, COUNT, names=NAMES, seed=0)
+    assert found.text[:, 0].max() < OWN and np.isfinite(found.text).all()
+
+
+def test_each_recording_agrees_with_a_sentence_of_its_label():
+    rows = agreeing_rows(SPEECH, TEXT, seed=0)
+    assert (SPEECH.labels == TEXT.labels[rows]).all()
+    assert np.array_equal(rows, agreeing_rows(SPEECH, TEXT, seed=0))
+    assert not np.array_equal(rows, agreeing_rows(SPEECH, TEXT, seed=1))

@@ -1,15 +1,18 @@
 """The paper's tables, run line by line on sixteen clips with stand-in encoders."""
 
 import json
+import logging
 from dataclasses import replace
 
 import pytest
 
 from tests.trainer.encoders import write_bert
 from trainer.corpora import registry
+from trainer.corpora.dataset import Dataset
 from trainer.errors import ConfigError
 from trainer.experiment.commands import paper_table
-from trainer.experiment.cross_validation import Dataset, Place
+from trainer.experiment.cross_validation import Outcome
+from trainer.experiment.run_dir import RunPaths
 from trainer.paper.reproduce import Changes, reproduce
 from trainer.paper.tables import TABLES, beside
 
@@ -21,7 +24,7 @@ SMALL = Changes(STAND_INS, repeats=1, folds=2, epochs=1)
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr("trainer.metrics.RESAMPLES", 20)
-    monkeypatch.setattr("trainer.experiment.plots.draw", lambda *_: None)
+    monkeypatch.setattr("trainer.experiment.report.draw", lambda *_: None)
     monkeypatch.setattr("trainer.text.transcripts.simulated", lambda sentences, **_: ["no " + s for s in sentences])
 
 
@@ -40,7 +43,7 @@ def iemocap(home):
 
 @pytest.fixture
 def place(home, tmp_path):
-    return Place(tmp_path / "table", home / "weights", home / "cache", quiet=True, say=lambda _: None)
+    return RunPaths(tmp_path / "table", home / "weights", home / "cache", quiet=True)
 
 
 def line(result: dict, name: str) -> dict:
@@ -56,15 +59,15 @@ def test_a_line_is_run_and_printed_beside_the_papers_and_the_others_stay_empty(p
     assert bert["paper"] == {"wa": {"mean": 0.709, "std": 0.015}, "ua": {"mean": 0.691, "std": 0.018}}
     assert (bert["ours"]["n"], bert["ours"]["folds"], bert["ours"]["runs"]) == (16, 2, 1)
     assert set(bert["ours"]["changed"]) == {"repeats 1", "folds 2", "text.encoder bert", "text.epochs 1"}
-    assert json.loads((place.folder / "table2.json").read_text()) == result
-    there = [json.loads((place.folder / name / "config.json").read_text())["experiment"] for name in only]
+    assert json.loads((place.run_dir / "table2.json").read_text()) == result
+    there = [json.loads((place.run_dir / name / "config.json").read_text())["experiment"] for name in only]
     assert [e["transcripts"] for e in there] == ["provided", "simulated"]
-    assert not list(place.folder.rglob("checkpoints"))
+    assert not list(place.run_dir.rglob("checkpoints"))
 
 
 def test_the_fused_line_counts_the_fused_answers(place, iemocap, home):
     result = reproduce(TABLES["table4"], iemocap, home, place, only=["IEmoNet(BE)"], changes=SMALL)
-    measured = json.loads((place.folder / "IEmoNet(BE)" / "metrics.json").read_text())["branches"]
+    measured = json.loads((place.run_dir / "IEmoNet(BE)" / "metrics.json").read_text())["branches"]
     ours = line(result, "IEmoNet(BE)")["ours"]
     assert {"speech", "text", "fusion"} == set(measured)
     assert {k: v for k, v in ours.items() if k != "changed"} == measured["fusion"]
@@ -76,10 +79,9 @@ def test_the_fused_line_counts_the_fused_answers(place, iemocap, home):
 )
 def test_stand_ins_and_synthetic_speech_are_no_results(name, stand_ins, expected, place, iemocap, home, monkeypatch):
     measured = {"mean": 0.5, "std": 0.0}
-    monkeypatch.setattr(
-        "trainer.paper.reproduce.run", lambda *_, **__: {"branches": {"text": {"wa": measured, "ua": measured}}}
-    )
-    place.folder.mkdir()
+    found = Outcome({"branches": {"text": {"wa": measured, "ua": measured}}}, [])
+    monkeypatch.setattr("trainer.paper.reproduce.run", lambda *_, **__: found)
+    place.run_dir.mkdir()
     changes = replace(SMALL, stand_ins=stand_ins)
     result = reproduce(TABLES["table2"], replace(iemocap, name=name), home, place, only=[], changes=changes)
     assert result["path_check"] is expected
@@ -90,21 +92,23 @@ def test_stand_ins_and_synthetic_speech_are_no_results(name, stand_ins, expected
     assert shown.row_count == len(TABLES["table2"].rows)
 
 
-def test_it_goes_on_where_it_was_cut_off(place, iemocap, home):
-    said: list[str] = []
+def test_it_goes_on_where_it_was_cut_off(monkeypatch, caplog, place, iemocap, home):
+    caplog.set_level(logging.INFO)
 
-    def cut(text: str) -> None:
-        said.append(text)
-        if "BERT" in text:
+    def cut(record: logging.LogRecord) -> bool:
+        if "BERT" in record.getMessage():
             raise KeyboardInterrupt
+        return True
 
     names = ["XLNet", "BERT"]
-    with pytest.raises(KeyboardInterrupt):
-        reproduce(TABLES["table2"], iemocap, home, replace(place, say=cut), only=names, changes=SMALL)
-    assert "table 2, XLNet" in said
-    again: list[str] = []
-    here = replace(place, say=again.append, resume=True)
-    result = reproduce(TABLES["table2"], iemocap, home, here, only=names, changes=SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.getLogger("trainer.paper.reproduce"), "filters", [cut])
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(TABLES["table2"], iemocap, home, place, only=names, changes=SMALL)
+    assert "table 2, XLNet" in caplog.messages
+    caplog.clear()
+    result = reproduce(TABLES["table2"], iemocap, home, replace(place, resume=True), only=names, changes=SMALL)
+    again = [r.getMessage() for r in caplog.records if r.name.startswith("trainer")]
     assert all(line(result, name)["ours"] for name in names)
     first, second = again.index("table 2, XLNet"), again.index("table 2, BERT")
     assert second == first + 1  # nothing was trained for the first one
@@ -120,7 +124,7 @@ def measured(monkeypatch):
     def run(*_, **__):
         runs.append("run")
         value = {"mean": float(len(runs)), "std": 0.0}
-        return {"branches": {"text": {"wa": value, "ua": value}}}
+        return Outcome({"branches": {"text": {"wa": value, "ua": value}}}, [])
 
     monkeypatch.setattr("trainer.paper.reproduce.run", run)
     return runs
@@ -131,15 +135,15 @@ def accuracies(result: dict) -> dict[str, float]:
 
 
 def test_lines_run_one_after_the_other_end_in_one_table(place, iemocap, home, measured):
-    place.folder.mkdir()
+    place.run_dir.mkdir()
     for names in (["BERT"], ["XLNet-A"], ["BERT"]):
         result = reproduce(TABLES["table2"], iemocap, home, place, only=names, changes=SMALL)
     assert accuracies(result) == {"BERT": 3.0, "XLNet-A": 2.0}
-    assert json.loads((place.folder / "table2.json").read_text()) == result
+    assert json.loads((place.run_dir / "table2.json").read_text()) == result
 
 
 def test_lines_of_another_corpus_or_with_other_changes_are_not_mixed(place, iemocap, home, measured):
-    place.folder.mkdir()
+    place.run_dir.mkdir()
     reproduce(TABLES["table2"], iemocap, home, place, only=["BERT"], changes=SMALL)
     other = replace(iemocap, utterances=[replace(u, transcript="no") for u in iemocap.utterances])
     for corpus, changes in ((other, SMALL), (iemocap, replace(SMALL, epochs=2))):
@@ -150,8 +154,8 @@ def test_lines_of_another_corpus_or_with_other_changes_are_not_mixed(place, iemo
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"rows": [{}]}'])
 def test_a_damaged_table_is_refused_before_anything_is_run(place, iemocap, home, measured, text):
-    place.folder.mkdir()
-    (place.folder / "table2.json").write_text(text)
+    place.run_dir.mkdir()
+    (place.run_dir / "table2.json").write_text(text)
     with pytest.raises(ConfigError, match=r"table2\.json: damaged"):
         reproduce(TABLES["table2"], iemocap, home, place, only=["BERT"], changes=SMALL)
     assert not measured
@@ -161,7 +165,7 @@ def test_a_line_that_does_not_exist_or_is_others_work_is_refused(place, iemocap,
     for name in ("BERT-Huge", "TRE"):
         with pytest.raises(ConfigError, match=rf"no line '{name}'.*XLNet, BERT, XLNet-A, BERT-A"):
             reproduce(TABLES["table2"], iemocap, home, place, only=["BERT", name], changes=SMALL)
-    assert not place.folder.exists()
+    assert not place.run_dir.exists()
 
 
 def test_a_corpus_that_the_table_is_not_about_is_refused(place, iemocap, home):

@@ -11,7 +11,7 @@ import torch
 from trainer.config import Speech
 from trainer.corpora import registry
 from trainer.speech import is09
-from trainer.speech.modality import WINDOWS, is09_windows, speech_branch
+from trainer.speech.modality import WINDOWS, is09_windows, speech_modality
 
 LABELS = ("calm", "furious")
 
@@ -29,7 +29,7 @@ def cache(tmp_path_factory, utterances):
 
 
 def make(utterances, settings, cache):
-    return speech_branch(utterances, LABELS, settings, weights=cache, cache=cache, seed=0, quiet=True)
+    return speech_modality(utterances, LABELS, settings, weights=cache, cache=cache, seed=0, quiet=True)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_progress_is_no_output(utterances, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_the_papers_network_is_fed_as_in_the_paper(masked, utterances, cache):
-    settings = Speech(features="is09", attention=16, masked=masked, dropout=0.3)
+    settings = Speech(features="is09", attention_size=16, masked=masked, dropout=0.3)
     branch = make(utterances, settings, cache)
     longest = max(len(e["windows"]) for e in branch.examples)
     batch = branch.collate([dict(e) for e in branch.examples])
@@ -103,7 +103,7 @@ def test_the_papers_network_is_standardised_on_its_rows_alone(utterances, cache)
 def test_encoder_states_have_copies_to_train_on_and_the_recording_itself_to_test_on(utterances, cache, monkeypatch):
     pooled = np.random.default_rng(0).normal(size=(4, 3, 5, 8)).astype(np.float32)
     monkeypatch.setattr("trainer.speech.modality.pooled_states", lambda *_, **__: pooled)
-    branch = make(utterances, Speech(copies=2), cache)
+    branch = make(utterances, Speech(augmentations=2), cache)
     assert [len(c) for c in branch.copies] == [3] * 4
     np.testing.assert_array_equal(branch.examples[1]["pooled"], pooled[1, 0])
     network = branch.fresh(np.array([0, 3]), 0)
@@ -118,6 +118,6 @@ def test_a_seed_makes_the_network(utterances, cache):
 
 
 def test_the_schedule_is_that_of_the_settings(utterances, cache):
-    settings = replace(Speech(features="is09"), epochs=3, batch=5, rate=0.01, decay=0.5)
+    settings = replace(Speech(features="is09"), epochs=3, batch_size=5, learning_rate=0.01, weight_decay=0.5)
     schedule = make(utterances, settings, cache).schedule
-    assert (schedule.epochs, schedule.batch, schedule.rate, schedule.decay) == (3, 5, 0.01, 0.5)
+    assert (schedule.epochs, schedule.batch_size, schedule.learning_rate, schedule.weight_decay) == (3, 5, 0.01, 0.5)

@@ -1,0 +1,178 @@
+"""Speech and text with corpora of their own: two runs, and fusion out of pairs of both."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.encoders import write_bert
+from trainer import checkpoints
+from trainer.config import Data, Experiment, Fusion, Speech, Text
+from trainer.corpora import registry
+from trainer.corpora.dataset import Dataset, join
+from trainer.errors import ConfigError
+from trainer.experiment import refit, separate_corpora, stacking
+from trainer.experiment.run_dir import RunPaths
+from trainer.fusion import checkpoint as fusion_checkpoint
+from trainer.fusion.modality import BOTH, SPEECH_ONLY, TEXT_ONLY, inputs
+from trainer.modality import predict
+from trainer.speech import checkpoint as speech_checkpoint
+from trainer.training_loop import stack
+
+pytestmark = pytest.mark.usefixtures("quick_collection")
+SPLIT = ["train"] * 32 + ["test"] * 16
+SPEECH = Speech(augmentations=2, epochs=20, batch_size=8, data=Data(("first", "second"), "speaker", folds=2))
+TEXT = Text("bert", epochs=6, batch_size=4, learning_rate=1e-2, data=Data(("lines",), "official", None, 50))
+FUSION = Fusion("product-of-experts", epochs=2, batch_size=16, pairs=200)
+BOTH_BRANCHES = Experiment(speech=SPEECH, text=TEXT, fusion=FUSION)
+
+
+def pooled(utterances, _weights, *, copies=2, augmentations=2, seed, cache, quiet=False):
+    """Return states that tell the label, in place of those of a speech encoder that is not there."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(0, 0.3, (len(utterances), 3, 5, 16))
+    sign = np.array([1.0 if u.label == "calm" else -1.0 for u in utterances])
+    return (noise + sign[:, None, None, None]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, talks) -> Path:
+    """Return a folder of three corpora, which share no utterance, and an encoder."""
+    folder = tmp_path_factory.mktemp("home")
+    for seed, name in enumerate(("first", "second")):
+        talks(folder / name, seed=seed)
+    talks(folder / "lines", speakers=12, seed=3, split=SPLIT, session=[f"d{i // 2}" for i in range(48)])
+    words = [u.transcript or "" for u in registry.read(folder / "lines" / "talks.csv")]
+    write_bert(folder / "weights" / "bert", " ".join(words).split())
+    return folder
+
+
+def load(home: Path, branch: str, data: Data) -> Dataset:
+    found = []
+    for name in data.corpora:
+        utterances = [replace(u, corpus=name) for u in registry.read(home / name / "talks.csv")]
+        silent = {"transcript": None} if name == "second" else {}
+        mute = {"audio": None} if branch == "text" else {}
+        found.append(Dataset(name, [replace(u, **silent, **mute) for u in utterances], ("calm", "furious")))
+    return join(found)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr("trainer.metrics.RESAMPLES", 20)
+    monkeypatch.setattr("trainer.experiment.report.draw", lambda *_: None)
+    monkeypatch.setattr("trainer.speech.modality.pooled_states", pooled)
+    monkeypatch.setattr(refit.download, "provenance", lambda folder: {"name": folder.name})
+    monkeypatch.setattr("trainer.text.transcripts.simulated", lambda sentences, **_: sentences)
+
+
+@pytest.fixture
+def paths(home, tmp_path) -> RunPaths:
+    return RunPaths(tmp_path / "run", home / "weights", tmp_path / "cache", quiet=True)
+
+
+def run(home, paths, experiment=BOTH_BRANCHES):
+    return separate_corpora.run_all(experiment, lambda branch, data: load(home, branch, data), paths)
+
+
+def test_three_checkpoints_belong_together_and_name_their_corpora(home, paths):
+    found = run(home, paths)
+    configs = {name: checkpoints.read(paths.checkpoints / name, name) for name in ("speech", "text", "fusion")}
+    assert set(configs["speech"]["corpora"]) == {"first", "second"} and set(configs["text"]["corpora"]) == {"lines"}
+    digests = {name: checkpoints.digest(paths.checkpoints / name) for name in ("speech", "text")}
+    assert configs["fusion"]["branches"] == digests
+    assert json.loads((paths.run_dir / "metrics.json").read_text()) == found
+    assert set(found["branches"]["speech"]["by_corpus"]) == {"first", "second"}
+    cases = {"fusion", "fusion_speech_only", "fusion_text_only"}
+    assert set(configs["fusion"]["metrics"]["calibration"]) >= cases
+    assert all(configs["fusion"]["metrics"]["calibration"][case]["temperature"] > 0 for case in cases)
+
+
+def test_fusion_of_branches_that_know_the_label_knows_it_and_one_branch_alone_is_enough(home, paths):
+    found = run(home, paths)["branches"]
+    for name in ("speech", "fusion", "fusion_speech_only"):
+        assert found[name]["ua"]["mean"] > 0.9, name
+    assert found["fusion"]["n"] == 32  # every recording once
+    assert found["fusion_text_only"]["n"] == 16  # every test sentence once
+    assert found["fusion_own_sentence"]["n"] == 16  # of the corpus whose transcripts are known
+
+
+def test_the_kept_fusion_answers_to_the_kept_branches(home, paths):
+    """The block learned from logits; the checkpoint reads embeddings, through the branches' own classifiers."""
+    run(home, paths)
+    speech, _ = speech_checkpoint.restore(paths.checkpoints / "speech")
+    fusion, _ = fusion_checkpoint.restore(paths.checkpoints / "fusion")
+    states = [
+        {"pooled": row[0]} for row in pooled(load(home, "speech", SPEECH.data).utterances, None, seed=0, cache="")
+    ]
+    logits, embeddings = predict(speech, states, stack)
+    text = np.zeros((len(states), 768), np.float32)
+    fused, _ = predict(fusion, inputs(embeddings, text, SPEECH_ONLY), stack)
+    assert (fused.argmax(1) == logits.argmax(1)).mean() > 0.9
+
+
+def test_a_finished_run_resumes_to_the_same_metrics_and_weights(home, paths):
+    first = run(home, paths)
+    before = {name: checkpoints.digest(paths.checkpoints / name) for name in ("speech", "text", "fusion")}
+    assert run(home, replace(paths, resume=True)) == first
+    assert before == {name: checkpoints.digest(paths.checkpoints / name) for name in before}
+
+
+def test_one_branch_alone_is_trained_without_fusion(home, paths):
+    found = run(home, paths, BOTH_BRANCHES.only("text"))
+    assert set(found["branches"]) == {"text"}
+    assert [path.name for path in paths.checkpoints.iterdir()] == ["text"]
+
+
+def test_fusion_without_validation_text_is_refused_with_what_to_set(home, paths):
+    text = replace(TEXT, data=replace(TEXT.data, validation_percent=0))
+    with pytest.raises(ConfigError, match="validation_percent above 0"):
+        run(home, paths, replace(BOTH_BRANCHES, text=text))
+
+
+def logits(labels: list[int], folds: list[int], seed: int = 0) -> stacking.BranchLogits:
+    random = np.random.default_rng(seed)
+    values = 2 * np.eye(2)[labels] + random.normal(0, 0.5, (len(labels), 2))
+    texts = [None] * len(labels)
+    return stacking.BranchLogits(
+        values[:, None].astype(np.float32), np.array(labels), np.array(folds), ["own"] * len(labels), texts
+    )
+
+
+def test_no_fold_is_answered_by_fusion_that_learned_from_it(monkeypatch):
+    seen = []
+    train = stacking.train_fusion
+
+    def spy(speech, text, *rest):
+        seen.append((set(speech.folds.tolist()), set(text.folds.tolist())))
+        return train(speech, text, *rest)
+
+    monkeypatch.setattr(stacking, "train_fusion", spy)
+    labels, folds = [0, 1] * 8, [i // 4 for i in range(16)]
+    branch = logits(labels, folds)
+    nothing = np.full((16, 2), np.nan, np.float32)
+    found = stacking.measure(branch, branch, logits(labels, folds, 1), nothing, ("a", "b"), FUSION, 0)
+    assert seen == [({0, 1, 2, 3} - {fold},) * 2 for fold in range(4)]
+    assert {name: found[name]["n"] for name in found} == dict.fromkeys(
+        ("fusion", "fusion_speech_only", "fusion_text_only"), 16
+    )
+
+
+def test_a_label_that_no_sentence_of_a_part_has_is_named():
+    speech, text = logits([0, 1] * 4, [0, 0, 0, 0, 1, 1, 1, 1]), logits([0, 1, 0, 0], [0, 0, 1, 1])
+    nothing = np.full((8, 2), np.nan, np.float32)
+    with pytest.raises(ConfigError, match="no text labelled b in one of the parts"):
+        stacking.measure(speech, text, text, nothing, ("a", "b"), FUSION, 0)
+
+
+def test_an_identity_layer_leaves_logits_as_they_are():
+    branch = logits([0, 1, 1], [0, 0, 0])
+    network = stacking.train_fusion(
+        branch, branch, np.full((3, 2), np.nan, np.float32), ("a", "b"), replace(FUSION, pairs=20), 0
+    )
+    network.adopt(stacking.identity(2), stacking.identity(2))
+    rows = branch.copies[:, 0]
+    assert np.isfinite(predict(network, inputs(rows, rows, BOTH), stack)[0]).all()
+    assert np.isfinite(predict(network, inputs(rows, rows, TEXT_ONLY), stack)[0]).all()

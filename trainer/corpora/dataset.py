@@ -1,0 +1,104 @@
+"""A checked corpus, or several together, as a training takes it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from trainer.corpora import check, registry, trainable
+from trainer.corpora.registry import Reading
+from trainer.corpora.trainable import Use
+from trainer.corpora.utterance import Utterance, checksum, label_ids, summary
+from trainer.errors import CorpusError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Utterances to learn from, the name of their corpus (several are joined by "+"), and their labels in order."""
+
+    name: str
+    utterances: Sequence[Utterance]
+    labels: tuple[str, ...]
+
+    @property
+    def label_ids(self) -> list[int]:
+        """The index of each utterance's label."""
+        return label_ids(self.utterances, self.labels)
+
+    def provenance(self, rows: Iterable[int]) -> dict[str, Any]:
+        """Return the counts of labels in the ``rows`` that are learned, and the checksum of each corpus, by name."""
+        learned = [self.utterances[row] for row in rows]
+        corpora = dict.fromkeys(u.corpus for u in self.utterances)
+        return {
+            name: {
+                "labels": summary([u for u in learned if u.corpus == name]),
+                "checksum": checksum([u for u in self.utterances if u.corpus == name]),
+            }
+            for name in corpora
+        }
+
+
+def join(datasets: Sequence[Dataset]) -> Dataset:
+    """Return several corpora as one."""
+    utterances = [u for dataset in datasets for u in dataset.utterances]
+    return Dataset("+".join(d.name for d in datasets), utterances, registry.labels_of(utterances))
+
+
+def load(
+    path: Path,
+    reading: Reading,
+    *,
+    voice: bool,
+    words: bool,
+    skip_bad: bool,
+    quiet: bool,
+    protocol: str | None = None,
+) -> Dataset:
+    """Return the checked corpus at ``path``.
+
+    Args:
+        path: a corpus' folder, or a manifest's file.
+        reading: see ``trainer.corpora.registry.Reading``.
+        voice: recordings are needed, so damaged ones matter; without, they are not looked at.
+        words: transcripts are needed, so missing ones matter.
+        skip_bad: leave out what is missing or damaged instead of refusing.
+        quiet: no progress bar.
+        protocol: that was asked for, if one was.
+
+    Raises:
+        CorpusError: not a corpus, or something in it is missing or damaged.
+    """
+    corpus = registry.detect(path)
+    utterances = registry.read(path, corpus=corpus, options=reading)
+    voice = voice and any(u.audio is not None for u in utterances)
+    use = Use(voice, words and any(u.transcript for u in utterances), protocol)
+    utterances = _complete(corpus.name, utterances, use, skip=skip_bad)
+    if not voice:
+        utterances = [replace(u, audio=None) for u in utterances]
+    else:
+        found = check.examine(utterances, expected=registry.expected(corpus, reading), progress=not quiet)
+        for note in (*found.differences, *found.notes):
+            log.info("note: %s", note)
+        utterances = check.usable(utterances, found, skip=skip_bad)
+    for note in trainable.notes(corpus.name, utterances):
+        log.info("note: %s", note)
+    labels = registry.classes(corpus, utterances)
+    log.info("%s: %d utterances; %s", corpus.title, len(utterances), ", ".join(labels))
+    return Dataset(corpus.name, utterances, labels)
+
+
+def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool) -> list[Utterance]:
+    """Return the utterances that have all that is needed; others are refused unless they are to be skipped."""
+    lacking = trainable.gaps(corpus, utterances, use)
+    kept = trainable.complete(corpus, utterances, use)
+    if lacking and not (skip and kept):
+        said = (trainable.told(column, rows, len(utterances)) for column, rows in lacking.items())
+        raise CorpusError("; ".join(said))
+    for column, rows in lacking.items():
+        log.info("note: %s utterances without %s are left out (%s)", f"{len(rows):,}", column, trainable.places(rows))
+    return kept

@@ -1,0 +1,88 @@
+"""Speech, text and their fusion where speech and text have corpora of their own: the committed bundle's way.
+
+Each branch is a run of its own. Fusion learns from pairs of utterances, out of the logits that either branch gave to
+utterances that it had not learned from (stacking): speech to the speakers of the fold that was tested, text to its
+validation dialogues. So fusion sees the branches err as often as they do in use.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from trainer.config import Data, Experiment, Fusion
+from trainer.corpora.dataset import Dataset
+from trainer.errors import ConfigError
+from trainer.experiment import refit, stacking
+from trainer.experiment.cross_validation import METRICS, Outcome, run
+from trainer.experiment.fold import classifier
+from trainer.experiment.run_dir import RunPaths, write_json
+from trainer.fusion.pairs import SHARES
+from trainer.speech import checkpoint as speech_checkpoint
+from trainer.text import checkpoint as text_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+def run_all(experiment: Experiment, load: Callable[[str, Data], Dataset], paths: RunPaths) -> dict[str, Any]:
+    """Train what ``experiment`` names, write the checkpoints, and return the metrics, which are also in a file.
+
+    Args:
+        experiment: whose branches name corpora.
+        load: returns the corpora of "speech" or "text" as one.
+        paths: the run's folder gets a folder for each branch.
+
+    Raises:
+        ConfigError: the branches' labels differ, or the runs leave nothing for fusion to learn from.
+    """
+    datasets = {name: load(name, data) for name, data in experiment.corpora.items()}
+    if len({d.labels for d in datasets.values()}) > 1:
+        said = "; ".join(f"{name}: {', '.join(d.labels)}" for name, d in datasets.items())
+        raise ConfigError(f"speech and text have other labels ({said}); --map makes them alike")
+    outcomes = {}
+    for name, dataset in datasets.items():
+        log.info("%s, of %s", name, dataset.name)
+        folder = replace(paths, run_dir=paths.run_dir / name, checkpoint_dir=paths.checkpoints)
+        outcomes[name] = run(experiment.alone(name), dataset, folder)
+    branches = {name: outcome.metrics["branches"][name] for name, outcome in outcomes.items()}
+    if experiment.fusion is not None:
+        log.info("fusion, %d pairs", experiment.fusion.pairs)
+        branches |= _fuse(datasets, outcomes, experiment, experiment.fusion, paths)
+    metrics = {
+        "corpus": "; ".join(d.name for d in datasets.values()),
+        "protocol": "; ".join(outcome.metrics["protocol"] for outcome in outcomes.values()),
+        "labels": list(next(iter(datasets.values())).labels),
+        "branches": branches,
+    }
+    write_json(paths.run_dir / METRICS, metrics)
+    return metrics
+
+
+def _fuse(
+    datasets: Mapping[str, Dataset],
+    outcomes: Mapping[str, Outcome],
+    experiment: Experiment,
+    fusion: Fusion,
+    paths: RunPaths,
+) -> dict[str, Any]:
+    """Train and measure fusion, write its checkpoint, and return its metrics."""
+    names, seed = datasets["speech"].labels, experiment.seed
+    speech_network, _ = speech_checkpoint.restore(paths.checkpoints / "speech")
+    text_network, texts, _ = text_checkpoint.restore(paths.checkpoints / "text")
+    speech = stacking.of_speech(datasets["speech"], outcomes["speech"])
+    validation, test = stacking.of_text(datasets["text"], outcomes["text"], len(outcomes["speech"].folds))
+    own = stacking.own_sentences(speech, text_network, texts)
+    branches = stacking.measure(speech, validation, test, own, names, fusion, seed)
+    network = stacking.train_fusion(speech, validation, own, names, fusion, seed)
+    network.adopt(classifier(speech_network), classifier(text_network))
+    common = {
+        "labels": list(names),
+        "protocol": "pairs by label; speakers and dialogues that fusion did not learn from",
+        "seed": seed,
+        "pair_shares": dict(SHARES),
+        "corpora": {},
+    }
+    refit.write_fusion(paths.checkpoints, network, experiment, common, branches)
+    return branches

@@ -1,0 +1,40 @@
+"""A checkpoint of speech emotion, of either network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trainer import checkpoints
+from trainer.speech.bilstm import AttentionBiLSTM
+from trainer.speech.network import SpeechEmotion
+
+KIND, IS09_KIND = "speech", "speech-is09"
+
+
+def write(out: Path, network: SpeechEmotion | AttentionBiLSTM, config: dict[str, Any]) -> None:
+    """Write the checkpoint ``out``, all of it or nothing."""
+    if isinstance(network, SpeechEmotion):
+        config = {**config, "kind": KIND, "width": network.width}
+    else:
+        config = {**config, "kind": IS09_KIND}
+    checkpoints.write(out, network, config)
+
+
+def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, Any]]:
+    """Return the network in the checkpoint ``folder``, and its config.
+
+    Raises:
+        CheckpointError: there is none, or it is of another kind.
+    """
+    network: SpeechEmotion | AttentionBiLSTM
+    if checkpoints.kind(folder) == IS09_KIND:
+        config = checkpoints.read(folder, IS09_KIND)
+        settings = config["settings"]
+        size = settings.get("attention_size", settings.get("attention"))  # version 0.1 said attention
+        network = AttentionBiLSTM(len(config["labels"]), attention=size, masked=settings["masked"])
+    else:
+        config = checkpoints.read(folder, KIND)
+        network = SpeechEmotion(len(config["labels"]), width=config["width"])
+    checkpoints.load_weights(folder, network)
+    return network, config

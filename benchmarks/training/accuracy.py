@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from benchmarks.common import results_file
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import label_ids
 from trainer.experiment import commands
 from trainer.experiment.cross_validation import Dataset, Place, run
@@ -58,7 +58,7 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
     source = data / CORPORA[name.partition("-")[0]]
     dataset = commands.dataset(
         source,
-        Reading(),
+        LoadOptions(),
         voice=name.startswith("ravdess"),
         words=not name.startswith("ravdess"),
         skip_bad=False,

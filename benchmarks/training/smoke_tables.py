@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Seed, Weights
 from trainer.corpora import synthetic
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.experiment import commands
 from trainer.experiment.cross_validation import Place
 from trainer.paper.reproduce import Changes, reproduce
@@ -31,7 +31,7 @@ def measure(weights: Path, cache: Path, *, seed: int) -> dict[str, Any]:
         tree = Path(scratch) / "tree"
         synthetic.iemocap_tree(tree, dialogs_per_session=2, utterances_per_dialog=20, seed=seed)
         dataset = commands.dataset(
-            tree, Reading(), voice=True, words=True, skip_bad=False, quiet=True, say=print
+            tree, LoadOptions(), voice=True, words=True, skip_bad=False, quiet=True, say=print
         )  # fmt: skip
         changes = Changes(
             {"bert-base-cased": STAND_IN, "xlnet-base-cased": STAND_IN}, repeats=1, folds=FOLDS, epochs=EPOCHS

@@ -14,8 +14,7 @@ from rich.progress import track
 
 from edge_runtime.audio.recording import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError
-from trainer.corpora.trainable import places
-from trainer.corpora.utterance import Utterance
+from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
 
 NAMED = 3
@@ -28,10 +27,15 @@ LONG_S = 30.0
 
 @dataclass(frozen=True)
 class Fault:
-    """A recording that cannot be used, and why."""
+    """A recording that cannot be used, why, and the line of the manifest that names it, if one does."""
 
     audio: Path
     reason: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{'' if self.line is None else f'line {self.line}: '}{self.audio}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Check:
         missing: recordings that are not there.
         damaged: recordings that cannot be decoded from beginning to end, or in which there is no sound.
         conflicting: recordings of a manifest that are there again with another label.
+        refused: in words, the rows of a manifest that cannot be used at all.
         wordless: ids of utterances whose words should be there and are not.
         differences: from the counts that were expected, in words.
         notes: in words, what may be meant or not.
@@ -64,6 +69,7 @@ class Check:
     missing: tuple[Fault, ...]
     damaged: tuple[Fault, ...]
     conflicting: tuple[Fault, ...]
+    refused: tuple[str, ...]
     wordless: tuple[str, ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
@@ -71,20 +77,23 @@ class Check:
     @property
     def fine(self) -> bool:
         """Whether nothing is missing, damaged, conflicting or different."""
-        return not (self.missing or self.damaged or self.conflicting or self.wordless or self.differences)
+        faults = (self.missing, self.damaged, self.conflicting, self.refused, self.wordless, self.differences)
+        return not any(faults)
 
 
 def examine(
     utterances: Sequence[Utterance],
     *,
     expected: Mapping[str, Mapping[str, int]] | None = None,
+    refused: Sequence[str] = (),
     progress: bool = False,
 ) -> Check:
     """Decode every recording and count what is there.
 
     Args:
         utterances: of one corpus.
-        expected: how many utterances of each label each split should have (``catalogue.expected``).
+        expected: how many utterances of each label each split should have (``registry.expected``).
+        refused: rows of a manifest that are not among them, in words.
         progress: show a bar.
     """
     missing, damaged, seconds, long = [], [], [], []
@@ -95,9 +104,9 @@ def examine(
             if seconds[-1] > LONG_S:
                 long.append(utterance)
         except AudioNotFoundError:
-            missing.append(Fault(audio, "not there"))
+            missing.append(Fault(audio, "not there", utterance.line))
         except AudioError as error:
-            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: ")))
+            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: "), utterance.line))
     conflicting, repeated = _repeated(utterances)
     return Check(
         utterances=len(utterances),
@@ -110,6 +119,7 @@ def examine(
         missing=tuple(missing),
         damaged=tuple(damaged),
         conflicting=tuple(conflicting),
+        refused=tuple(refused),
         wordless=tuple(u.id for u in utterances if u.transcript is not None and not u.transcript.strip()),
         differences=tuple(_differences(utterances, expected or {})),
         notes=(*_too_long(long), *repeated),
@@ -131,7 +141,7 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
     bad = {fault.audio for fault in faults}
     good = [u for u in utterances if u.audio not in bad]
     if faults and not (skip and good):
-        named = "; ".join(f"{fault.audio}: {fault.reason}" for fault in faults[:NAMED])
+        named = "; ".join(map(str, faults[:NAMED]))
         more = f"; and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
         advice = "mend them, or leave them out with --skip-bad" if good else "no other is there"
         again = f"; {len(check.conflicting):,} are there again with another label" if check.conflicting else ""
@@ -174,7 +184,8 @@ def _repeated(utterances: Sequence[Utterance]) -> tuple[list[Fault], list[str]]:
         if len(labels) == 1 or group[0].corpus != "manifest":
             repeated.append(f"{said}: it may be trained and tested on")
             continue
-        conflicting += [Fault(u.audio, f"{said}, labelled {', '.join(sorted(labels))}") for u in group if u.audio]
+        reason = f"{said}, labelled {', '.join(sorted(labels))}"
+        conflicting += [Fault(u.audio, reason, u.line) for u in group if u.audio]
     return conflicting, repeated
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from edge_runtime.cli.json_output import print_json
 from edge_runtime.cli.printable import visible
 from trainer.console import Console
 from trainer.corpora import registry, synthetic, trainable
-from trainer.corpora.check import Check, Fault, examine, usable
+from trainer.corpora.check import Check, examine, usable
 from trainer.corpora.trainable import Use
 from trainer.protocols import PROTOCOLS
 
@@ -38,32 +38,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 @app.command("list", epilog="Examples:\n\n  trainer corpora list\n\n  trainer corpora list --json")
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be read, with licence, classes and counts as published."""
-    corpora = [
-        {
-            "name": corpus.name,
-            "title": corpus.title,
-            "licence": corpus.licence,
-            "credit": corpus.credit,
-            "modalities": corpus.modalities,
-            "labels": corpus.labels,
-            "counts": registry.expected(corpus),
-            "protocol": corpus.protocol,
-        }
-        for corpus in registry.CORPORA
-    ]
     if as_json:
-        print_json(corpora, indent=2)
+        about = [asdict(corpus) | {"counts": registry.expected(corpus)} for corpus in registry.CORPORA]
+        print_json(about, indent=2)
         return
     table = Table("name", "corpus", "utterances", show_lines=True)
     for corpus in registry.CORPORA:
         number = sum(sum(counts.values()) for counts in registry.expected(corpus).values())
-        about = (
+        lines = (
             "; ".join(filter(None, (corpus.title, corpus.credit))),
             f"licence: {corpus.licence}",
+            f"languages: {', '.join(corpus.languages)}" if corpus.languages else "",
             f"{' and '.join(corpus.modalities)}: {', '.join(corpus.labels) or 'any classes'}",
             f"protocol: {corpus.protocol}",
         )
-        table.add_row(corpus.name, escape("\n".join(about)), f"{number:,}" if number else "any")
+        table.add_row(corpus.name, escape("\n".join(filter(None, lines))), f"{number:,}" if number else "any")
     Console().print(table)
 
 
@@ -94,32 +83,37 @@ def check(
         raise typer.BadParameter(f"--only {only!r}: use speech or text")
     if protocol not in {None, *PROTOCOLS}:
         raise typer.BadParameter(f"--protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
-    options = registry.Reading(
+    options = registry.LoadOptions(
         label_map=label_map(renamed or []), merge_excited=merge_excited, shortest_s=shortest, longest_s=longest
     )
     found = registry.named(corpus) if corpus else registry.detect(path)
-    utterances = registry.read(path, corpus=found, options=options)
-    result = examine(utterances, expected=registry.expected(found, options), progress=sys.stderr.isatty())
-    voice, words = trainable.modalities(found.name, utterances)
-    use = Use(voice and only != "text", words and only != "speech", protocol)
+    refused: list[str] = []
+    utterances = registry.read(path, corpus=found, options=options, faults=refused)
+    result = examine(
+        utterances, expected=registry.expected(found, options), refused=refused, progress=sys.stderr.isatty()
+    )
+    speech, text = trainable.modalities(found.name, utterances)
+    use = Use(speech and only != "text", text and only != "speech", protocol)
     kept = utterances
     if skip_bad:
         kept = trainable.complete(found.name, usable(utterances, result, skip=True), use)
-    problems = trainable.problems(found.name, kept, registry.classes(found, kept), use)
+    problems = trainable.problems(found.name, kept, registry.labels_of(kept, found), use)
     how = trainable.how_divided(found.name, kept, use)
     notes = [*trainable.notes(found.name, kept), *result.notes]
     fine = not problems and (skip_bad or result.fine)
     if as_json:
         natural, parts = trainable.division(found.name, kept, protocol)
-        report = {"corpus": found.name, **asdict(result), "fine": fine, "protocol": natural, "parts": parts}
-        report |= {"kept": len(kept), "division": how, "problems": problems, "notes": notes}
+        about = {"corpus": found.name, "licence": found.licence, "credit": found.credit}
+        plan = {"protocol": natural, "parts": parts, "kept": len(kept), "division": how}
+        report = about | asdict(result) | plan | {"fine": fine, "problems": problems, "notes": notes}
         print_json(report, indent=2, default=str)
     else:
         _print(found, result)
         _list("for training", problems)
         _list("notes", notes)
         if skip_bad:
-            print(f"left out: {len(utterances) - len(kept):,} of {len(utterances):,} utterances")
+            total = len(utterances) + len(refused)
+            print(f"left out: {total - len(kept):,} of {total:,} utterances")
         if not problems:
             _list("division", [how])
         print("all is well" if fine else "there are problems")
@@ -167,6 +161,10 @@ def label_map(pairs: list[str]) -> dict[str, str]:
 def _print(corpus: registry.Corpus, result: Check) -> None:
     console = Console()
     table = Table(title=corpus.title, show_header=False)
+    table.add_row("corpus", escape(corpus.name))
+    table.add_row("licence", escape(corpus.licence))
+    if corpus.credit:
+        table.add_row("credit", escape(corpus.credit))
     table.add_row("utterances", f"{result.utterances:,}")
     table.add_row("recordings", f"{result.recordings:,} decoded, {result.hours:.2f} hours")
     for name in ("labels", "splits", "speakers", "sessions"):
@@ -174,16 +172,17 @@ def _print(corpus: registry.Corpus, result: Check) -> None:
             table.add_row(name, escape(_counted(counts)))
     console.print(table)
     for title, lines in (
-        ("missing", _named(result.missing)),
-        ("damaged", _named(result.damaged)),
-        ("there again with another label", _named(result.conflicting)),
-        ("without words", list(result.wordless)),
-        ("other than published", list(result.differences)),
+        ("rows that cannot be used", result.refused),
+        ("missing", result.missing),
+        ("damaged", result.damaged),
+        ("there again with another label", result.conflicting),
+        ("without words", result.wordless),
+        ("other than published", result.differences),
     ):
         _list(title, lines)
 
 
-def _list(title: str, lines: list[str]) -> None:
+def _list(title: str, lines: Sequence[object]) -> None:
     if lines:
         console = Console()
         console.print(f"{title}: {len(lines):,}", style="bold")
@@ -191,10 +190,6 @@ def _list(title: str, lines: list[str]) -> None:
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
         if len(lines) > SHOWN:
             console.print(f"  and {len(lines) - SHOWN:,} more; --json lists all")
-
-
-def _named(faults: tuple[Fault, ...]) -> list[str]:
-    return [f"{fault.audio}: {fault.reason}" for fault in faults]
 
 
 def _counted(counts: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 
 from trainer.config import Experiment, build
 from trainer.corpora import check, registry, trainable
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.corpora.trainable import Use
 from trainer.corpora.utterance import Utterance
 from trainer.errors import ConfigError, CorpusError
@@ -38,7 +38,7 @@ NAMES = {
 
 def dataset(
     path: Path,
-    reading: Reading,
+    reading: LoadOptions,
     *,
     voice: bool,
     words: bool,
@@ -51,7 +51,7 @@ def dataset(
 
     Args:
         path: a corpus' folder, or a manifest's file.
-        reading: see ``trainer.corpora.registry.Reading``.
+        reading: see ``trainer.corpora.registry.LoadOptions``.
         voice: recordings are needed, so damaged ones matter; without, they are not looked at.
         words: transcripts are needed, so missing ones matter.
         skip_bad: leave out what is missing or damaged instead of refusing.

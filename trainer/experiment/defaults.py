@@ -32,8 +32,8 @@ def experiment(corpus: str, utterances: Sequence[Utterance], *, asr: bool = Fals
 def use(settings: Experiment) -> Use:
     """Return what the settings need of a corpus."""
     return Use(
-        voice=settings.speech is not None or settings.transcripts == "asr",
-        words=settings.text is not None and settings.transcripts != "asr",
+        speech=settings.speech is not None or settings.transcripts == "asr",
+        text=settings.text is not None and settings.transcripts != "asr",
         protocol=settings.protocol,
         folds=settings.folds,
         seed=settings.seed,
@@ -43,4 +43,4 @@ def use(settings: Experiment) -> Use:
 
 def labels(corpus: str, utterances: Sequence[Utterance]) -> tuple[str, ...]:
     """Return the corpus' classes in its own order, or a manifest's labels."""
-    return registry.classes(registry.named(corpus), utterances)
+    return registry.labels_of(utterances, registry.named(corpus))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import commands, defaults
 
@@ -25,7 +25,7 @@ def manifest(tmp_path, talks):
 
 def read(path: Path, *, voice: bool = True, words: bool = True, skip: bool = False, **reading: object):
     said: list[str] = []
-    how = Reading(**reading)
+    how = LoadOptions(**reading)
     found = commands.dataset(path, how, voice=voice, words=words, skip_bad=skip, quiet=True, say=said.append)
     return found, said
 

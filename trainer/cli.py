@@ -261,7 +261,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
             complain("trainer", f"interrupted; {next_step}")
             raise typer.Exit(exit_code(error)) from None
         except Exception as error:
-            from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
+            from trainer.folders import failed_write  # noqa: PLC0415 - only now is it needed
 
             reason = failed_write(error)
             if reason is None:

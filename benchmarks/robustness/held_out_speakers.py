@@ -30,7 +30,7 @@ from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import Side
 from trainer.protocols import session_fold, speaker_folds
 from trainer.speech import fit as speech_fit
-from trainer.speech.features import states_kept
+from trainer.speech.features import cached_states
 from trainer.speech.network import SpeechEmotion, pool
 
 Int = NDArray[np.integer[Any]]
@@ -131,8 +131,13 @@ def train(
     """
     settings, fusion_settings = speech_fit.Settings(), fusion_fit.Settings()
     heard_by = front_end.key + inspect.getsource(FrontEnd)
-    pooled = states_kept(
-        everything, lambda: front_end.to_learn_from, heard_by, copies=settings.copies, seed=settings.seed, cache=cache
+    pooled = cached_states(
+        everything,
+        lambda: front_end.to_learn_from,
+        heard_by,
+        augmentations=settings.copies,
+        seed=settings.seed,
+        cache=cache,
     )
     voices = fusion_fit.Voices(everything, pooled)
     fold_of = np.array(speaker_folds(everything))

@@ -17,13 +17,13 @@ from sklearn.svm import SVC
 from benchmarks.common import results_file
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
+from trainer.audio import load_audio
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import label_ids
 from trainer.experiment import commands
 from trainer.experiment.cross_validation import Dataset, Place, run
 from trainer.metrics import confusion, intervals, scores
 from trainer.protocols import plan
-from trainer.speech.features import read
 from trainer.speech.is09 import per_file
 
 CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}
@@ -84,7 +84,7 @@ def measure(name: str, data: Path, place: Place) -> dict[str, Any]:
 def _svm(dataset: Dataset) -> dict[str, Any]:
     """Return metrics in the same shape as an experiment's, on the same folds."""
     paths = [u.audio for u in dataset.utterances if u.audio is not None]
-    features = np.stack([per_file(torch.from_numpy(read(path))).numpy() for path in paths])
+    features = np.stack([per_file(torch.from_numpy(load_audio(path))).numpy() for path in paths])
     truth = np.array(label_ids(dataset.utterances, dataset.labels))
     folds = plan(dataset.utterances, "speaker", folds=5)
     guess = np.empty_like(truth)

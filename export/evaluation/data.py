@@ -16,7 +16,7 @@ from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import Utterance
 from trainer.errors import ExportError
 from trainer.experiment.source import stored
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 Float = NDArray[np.float32]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "jfk.wav"
@@ -158,7 +158,7 @@ def with_sentences(found: Samples) -> Samples:
 
 
 def _sample(u: Utterance, *, skip_bad: bool) -> Sample | None:
-    tidy = plain if u.corpus == "semeval" else str
+    tidy = normalize_tweet if u.corpus == "semeval" else str
     try:
         waveform = read(u.audio) if u.audio else None
     except AudioError:

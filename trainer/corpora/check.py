@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from edge_runtime.audio.recording import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError
+from trainer.console import progress
 from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
 
@@ -86,7 +85,7 @@ def examine(
     *,
     expected: Mapping[str, Mapping[str, int]] | None = None,
     refused: Sequence[str] = (),
-    progress: bool = False,
+    quiet: bool = True,
 ) -> Check:
     """Decode every recording and count what is there.
 
@@ -94,11 +93,11 @@ def examine(
         utterances: of one corpus.
         expected: how many utterances of each label each split should have (``registry.expected``).
         refused: rows of a manifest that are not among them, in words.
-        progress: show a bar.
+        quiet: no progress bar.
     """
     missing, damaged, seconds, long = [], [], [], []
     heard = [(u, u.audio) for u in utterances if u.audio is not None]
-    for utterance, audio in track(heard, "reading", disable=not progress, console=Console(stderr=True)):
+    for utterance, audio in progress(heard, "reading", quiet=quiet):
         try:
             seconds.append(_decode(audio))
             if seconds[-1] > LONG_S:

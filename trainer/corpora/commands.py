@@ -90,7 +90,7 @@ def check(
     refused: list[str] = []
     utterances = registry.read(path, corpus=found, options=options, faults=refused)
     result = examine(
-        utterances, expected=registry.expected(found, options), refused=refused, progress=sys.stderr.isatty()
+        utterances, expected=registry.expected(found, options), refused=refused, quiet=not sys.stderr.isatty()
     )
     speech, text = trainable.modalities(found.name, utterances)
     use = Use(speech and only != "text", text and only != "speech", protocol)
@@ -138,7 +138,7 @@ def synthesise(
             dialogs_per_session=dialogs,
             utterances_per_dialog=math.ceil(utterances / (5 * dialogs)),
             seed=seed,
-            progress=sys.stderr.isatty(),
+            quiet=not sys.stderr.isatty(),
         )
     print(f"{visible(str(folder))}: {made} synthetic utterances")
 

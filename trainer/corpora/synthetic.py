@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from rich.console import Console
-from rich.progress import track
 
 from edge_runtime.audio.recording import SAMPLE_RATE
+from trainer.console import progress
 from trainer.corpora.iemocap import RELEASE
 from trainer.errors import CorpusError
 from trainer.folders import replacing
@@ -116,7 +115,7 @@ def iemocap_tree(
     dialogs_per_session: int = 2,
     utterances_per_dialog: int = 12,
     seed: int = 0,
-    progress: bool = False,
+    quiet: bool = True,
 ) -> int:
     """Make a small tree like IEMOCAP's release, quirks included; return how many utterances it has.
 
@@ -128,7 +127,7 @@ def iemocap_tree(
         dialogs_per_session: every other one with the markers on the male actor.
         utterances_per_dialog: the two take turns.
         seed: of labels, words and voices.
-        progress: show a bar.
+        quiet: no progress bar.
 
     Raises:
         CorpusError: the folder holds something, espeak-ng is missing or fails, or a session would be too small.
@@ -151,7 +150,7 @@ def iemocap_tree(
         turns |= _plan(session, own, utterances_per_dialog, random)
     with replacing(folder) as root:
         (root / MARKER).write_text(NOTICE + "\n", encoding="utf-8")
-        for dialog in track(turns, "speaking", disable=not progress, console=Console(stderr=True)):
+        for dialog in progress(list(turns), "speaking", quiet=quiet):
             session_root = root / f"Session{dialogs[dialog]}"
             wav = session_root / "sentences" / "wav" / dialog
             wav.mkdir(parents=True)

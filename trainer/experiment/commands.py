@@ -70,7 +70,7 @@ def dataset(
     if not voice:
         utterances = [replace(u, audio=None) for u in utterances]
     else:
-        found = check.examine(utterances, expected=registry.expected(corpus, reading), progress=not quiet)
+        found = check.examine(utterances, expected=registry.expected(corpus, reading), quiet=quiet)
         for difference in (*found.differences, *found.notes):
             say(f"note: {difference}")
         utterances = check.usable(utterances, found, skip=skip_bad)

@@ -324,7 +324,12 @@ def fit(
     speech_settings = speech_fit.Settings(**speech_config["settings"], schedule=schedule)
     utterances = speech_fit.load(data)
     pooled = pooled_states(
-        utterances, pretrained, copies=speech_settings.copies, seed=speech_settings.seed, cache=cache, quiet=quiet
+        utterances,
+        pretrained,
+        augmentations=speech_settings.copies,
+        seed=speech_settings.seed,
+        cache=cache,
+        quiet=quiet,
     )
     everything = Voices(utterances, pooled)
     corpus = text_fit.TextCorpus(data / "meld")

@@ -122,7 +122,9 @@ def _both(truth: Int, answers: Float) -> dict[str, Any]:
 def fit(data: Path, pretrained: Path, out: Path, *, settings: Settings, cache: Path, quiet: bool) -> dict[str, Any]:
     """Train on everything, measure, and write the checkpoint ``out``; return its config."""
     utterances = load(data)
-    pooled = pooled_states(utterances, pretrained, copies=settings.copies, seed=settings.seed, cache=cache, quiet=quiet)
+    pooled = pooled_states(
+        utterances, pretrained, augmentations=settings.copies, seed=settings.seed, cache=cache, quiet=quiet
+    )
     measured, _ = measure(utterances, pooled, settings)
     four = np.array([u.label in LABELS for u in utterances])
     learned = [u for u in utterances if u.label in LABELS]

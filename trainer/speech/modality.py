@@ -18,12 +18,13 @@ from torch import nn
 
 from edge_runtime.system.writing import writing
 from trainer import training_loop
+from trainer.audio import load_audio
 from trainer.config import Speech
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.modality import Branch
 from trainer.speech import is09
 from trainer.speech.bilstm import AttentionBiLSTM, collate
-from trainer.speech.features import pooled_states, read
+from trainer.speech.features import pooled_states
 from trainer.speech.network import SpeechEmotion
 
 WINDOWS = 384
@@ -62,7 +63,7 @@ def speech_branch(
         "smoothing": settings.smoothing,
     }
     if settings.features == "encoder-states":
-        pooled = pooled_states(utterances, weights, copies=settings.copies, seed=seed, cache=cache, quiet=quiet)
+        pooled = pooled_states(utterances, weights, augmentations=settings.copies, seed=seed, cache=cache, quiet=quiet)
 
         def fresh_head(rows: NDArray[np.intp], initial: int) -> nn.Module:
             torch.manual_seed(initial)
@@ -108,7 +109,7 @@ def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = 
         with torch.no_grad():
             for utterance in track(utterances, "IS09 features", disable=quiet, console=Console(stderr=True)):
                 assert utterance.audio is not None
-                rows.append(front_end(torch.from_numpy(read(utterance.audio))[None])[0].numpy())
+                rows.append(front_end(torch.from_numpy(load_audio(utterance.audio))[None])[0].numpy())
         cache.mkdir(parents=True, exist_ok=True)
         with writing(path) as file:
             np.savez(file, windows=np.concatenate(rows), counts=[len(row) for row in rows])

@@ -24,7 +24,7 @@ from trainer.protocols import held_out
 from trainer.text import pronunciation
 from trainer.text.network import TextEmotion, encoder_options, load_encoder, load_tokenizer
 from trainer.text.pronunciation import Dictionary
-from trainer.text.recognition_errors import RecognitionErrors, calm
+from trainer.text.recognition_errors import RecognitionErrors, strip_exclamations
 
 KIND = "text"
 TOKENIZER = "tokenizer.json"
@@ -195,7 +195,7 @@ def _examples(
     weight = targets.group_weights(ids, settings.class_power)
     target = targets.one_hot(np.array(ids), len(LABELS)) * weight[:, None]
     sentences = words(corpus.learned)
-    heard = [calm(s) for s in errors.corrupt(sentences)]
+    heard = [strip_exclamations(s) for s in errors.corrupt(sentences)]
     rows = zip(texts.encode([*sentences, *heard]), [*target, *target], strict=True)
     return [{**encoded, training_loop.TARGET: row} for encoded, row in rows]
 
@@ -207,7 +207,7 @@ def _measure(
     held, _ = texts.run(network, words(corpus.held))
     dev, _ = texts.run(network, words(corpus.dev))
     errors = RecognitionErrors(words(corpus.learned), rate=0.06, seed=seed + 1, dictionary=dictionary)
-    misheard, _ = texts.run(network, [calm(s) for s in errors.corrupt(words(corpus.dev))])
+    misheard, _ = texts.run(network, [strip_exclamations(s) for s in errors.corrupt(words(corpus.dev))])
     temperature = calibration.temperature(held_truth, held.astype(np.float64))
     probabilities = report(dev_truth, dev / temperature, LABELS)["ece"]
     return {

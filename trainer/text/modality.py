@@ -17,7 +17,7 @@ from trainer.modality import Branch
 from trainer.pretrained.download import hub_commit
 from trainer.text.fit import Texts
 from trainer.text.network import TextEmotion, load_encoder, load_tokenizer
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 
 def text_branch(
@@ -59,7 +59,7 @@ def text_branch(
         return network
 
     def encoded(words: Sequence[str]) -> list[training_loop.Example]:
-        return texts.encode([plain(s) for s in words] if settings.plain_tweets else words)
+        return texts.encode([normalize_tweet(s) for s in words] if settings.plain_tweets else words)
 
     examples = encoded(sentences)
     copies = [[e] for e in examples]

@@ -13,11 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.text.pronunciation import Dictionary, Nearest
+from trainer.text.wer import normalize, word_error_rate
 
 SUBSTITUTIONS, INSERTIONS = 0.66, 0.17
 """Shares of the errors; the rest are deletions. This and the sharpness are our own recogniser's on synthetic
@@ -31,7 +31,6 @@ TOLERANCE, STEPS = 0.001, 16
 
 WORD = re.compile(r"[^\W_](?:\S*[^\W_])?")
 LETTER = re.compile(r"[^\W\d_]")
-MARKS = re.compile(r"[^\w\s]|_")
 Float = NDArray[np.float64]
 
 
@@ -192,7 +191,7 @@ class RecognitionErrors:
     def _near(self, word: str) -> Neighbours:
         if word not in self._neighbours:
             found = self._nearest(word, 2 * NEIGHBOURS)
-            others = [(w, d) for w, d in found if plain(w) != plain(word)][:NEIGHBOURS]
+            others = [(w, d) for w, d in found if normalize(w) != normalize(word)][:NEIGHBOURS]
             self._neighbours[word] = Neighbours([w for w, _ in others], np.array([d for _, d in others]))
         return self._neighbours[word]
 
@@ -202,23 +201,7 @@ class RecognitionErrors:
         return max(forms, key=lambda form: (forms[form], form)) if forms else word
 
 
-def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Return substitutions, deletions and insertions over the words of ``references``, as jiwer aligns them.
-
-    Case and punctuation do not count. Without a word in ``references`` it is 0.
-    """
-    spoken = [plain(r) for r in references]
-    if not any(spoken):
-        return 0.0
-    return float(jiwer.wer(spoken, [plain(h) for h in hypotheses]))
-
-
-def plain(text: str) -> str:
-    """Return the words alone: lower case, no punctuation, single spaces."""
-    return " ".join(MARKS.sub("", text.lower()).split())
-
-
-def calm(sentence: str) -> str:
+def strip_exclamations(sentence: str) -> str:
     """Return ``sentence`` with a full stop for each exclamation; a recogniser seldom writes any."""
     return re.sub(r"[!?]*![!?]*", ".", sentence)
 

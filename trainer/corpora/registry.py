@@ -67,11 +67,6 @@ class Corpus:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     manifest_sha256: str = ""
 
-    @property
-    def has_manifest(self) -> bool:
-        """Whether each utterance is a line of a manifest, which may lack a speaker or a split."""
-        return self.name not in READERS
-
     def is_at(self, path: Path) -> bool:
         """Whether a folder or file looks like this corpus."""
         if reader := READERS.get(self.name):

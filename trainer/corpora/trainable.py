@@ -59,19 +59,19 @@ def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool
 def gaps(corpus: str, utterances: Sequence[Utterance], use: Use) -> dict[str, list[Utterance]]:
     """Return the utterances in which something is missing that ``use`` needs, by the column that would hold it.
 
-    Corpora without a manifest name speakers and splits themselves, or have none: only audio and words are looked at.
+    A speaker or a split can be missing from a line of a manifest alone: other corpora name them all, or have none.
     """
     missing: dict[str, list[Utterance]] = {}
     if use.text:
         missing["transcript"] = [u for u in utterances if not (u.transcript or "").strip()]
     if use.speech:
         missing["audio"] = [u for u in utterances if u.audio is None]
-    if registry.named(corpus).has_manifest:
+    if lines := [u for u in utterances if u.line is not None]:
         protocol, _ = division(corpus, utterances, use.protocol)
         if protocol == "speaker":
-            missing["speaker"] = [u for u in utterances if not u.speaker]
+            missing["speaker"] = [u for u in lines if not u.speaker]
         if protocol == "official":
-            missing["split"] = [u for u in utterances if not u.split]
+            missing["split"] = [u for u in lines if not u.split]
     return {column: rows for column, rows in missing.items() if rows}
 
 

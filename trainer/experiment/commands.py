@@ -18,7 +18,7 @@ from trainer.config import Experiment, build
 from trainer.corpora import check, registry, trainable
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.trainable import Use
-from trainer.corpora.utterance import Utterance
+from trainer.corpora.utterance import Utterance, places
 from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import defaults
 from trainer.experiment.cross_validation import Dataset
@@ -63,7 +63,10 @@ def dataset(
         CorpusError: not a corpus, or something in it is missing or damaged.
     """
     corpus = registry.detect(path)
-    utterances = registry.read(path, corpus=corpus, options=reading)
+    refused: list[str] | None = [] if skip_bad else None
+    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused)
+    for fault in refused or ():
+        say(f"note: {fault}; left out")
     voice = voice and any(u.audio is not None for u in utterances)
     use = Use(voice, words and any(u.transcript for u in utterances), protocol)
     utterances = _complete(corpus.name, utterances, use, skip=skip_bad, say=say)
@@ -89,7 +92,7 @@ def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool,
         said = (trainable.told(column, rows, len(utterances)) for column, rows in lacking.items())
         raise CorpusError("; ".join(said))
     for column, rows in lacking.items():
-        say(f"note: {len(rows):,} utterances without {column} are left out ({trainable.places(rows)})")
+        say(f"note: {len(rows):,} utterances without {column} are left out ({places(rows)})")
     return kept
 
 

@@ -71,7 +71,7 @@ class AttentionBiLSTM(nn.Module):
         super().__init__()
         self.masked = masked
         self.standardizer = Standardizer(features)
-        self.register_load_state_dict_pre_hook(read_old_names)
+        self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
         self.margin = nn.ZeroPad1d(((filter_size - 1) // 2, filter_size // 2))
         self.tdnn = nn.Conv1d(features, width, filter_size)
         self.first = _BiLSTM(width, width)

@@ -83,7 +83,7 @@ class SpeechEmotion(nn.Module):
         self.mean_layers, self.std_layers, self.width = list(mean_layers), list(std_layers), width
         groups = len(self.mean_layers) + len(self.std_layers)
         self.standardizer = Standardizer(groups, width)
-        self.register_load_state_dict_pre_hook(read_old_names)
+        self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
         self.layer_weights = nn.Parameter(torch.zeros(groups))
         self.input_dropout = nn.Dropout(input_dropout)
         self.hidden = nn.Linear(groups * width, hidden)

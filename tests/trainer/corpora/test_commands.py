@@ -140,6 +140,13 @@ def test_every_fault_of_a_manifest_is_named_with_its_line(run, fitted, calls):
     assert f"{calls}:2: no label" in fitted(calls)
 
 
+def test_a_row_that_cannot_be_used_is_left_out_by_request(run, calls):
+    edit(calls, 2, ",furious", ",")
+    code, out = run("check", calls, "--skip-bad", "--map", "furious=calm")
+    assert code == 0
+    assert "left out: 1 of 15 utterances" in out
+
+
 def test_the_corpus_and_its_licence_are_named(run, tmp_path, clip):
     clip(tmp_path / f"{HAPPY}.wav")
     _, out = run("check", tmp_path)

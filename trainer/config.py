@@ -122,7 +122,7 @@ class Experiment:
     """Everything about an experiment but its corpus.
 
     Attributes:
-        protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
+        protocol: see ``trainer.corpora.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         repeats: trainings with different initial weights.
         seed: of everything.

@@ -24,11 +24,11 @@ from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from trainer.corpora.protocols import session_fold, speaker_folds
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.fusion import fit as fusion_fit
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import Side
-from trainer.protocols import session_fold, speaker_folds
 from trainer.speech import fit as speech_fit
 from trainer.speech.features import cached_states
 from trainer.speech.network import SpeechEmotion, pool

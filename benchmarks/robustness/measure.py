@@ -30,9 +30,9 @@ from benchmarks.robustness.corruptions import AXES, Condition, conditions
 from benchmarks.robustness.held_out_speakers import Fold, FrontEnd, Heard, Words, four, train
 from edge_runtime.bundle.bundle import Bundle
 from trainer.corpora import meld
+from trainer.corpora.protocols import speaker_folds
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
-from trainer.protocols import speaker_folds
 from trainer.speech import fit as speech_fit
 from trainer.text.fit import TextCorpus
 

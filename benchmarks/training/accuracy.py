@@ -18,12 +18,12 @@ from benchmarks.common import results_file
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
 from trainer.audio import load_audio
+from trainer.corpora.protocols import plan
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import label_ids
 from trainer.experiment import commands
 from trainer.experiment.cross_validation import Dataset, Place, run
 from trainer.metrics import confusion, intervals, scores
-from trainer.protocols import plan
 from trainer.speech.is09 import per_file
 
 CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}

@@ -19,8 +19,8 @@ from edge_runtime.cli.printable import visible
 from trainer.console import Console
 from trainer.corpora import registry, synthetic, trainable
 from trainer.corpora.check import Check, examine, usable
+from trainer.corpora.protocols import PROTOCOLS
 from trainer.corpora.trainable import Use
-from trainer.protocols import PROTOCOLS
 
 PROBLEMS = 1
 SHOWN = 20

@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
 from trainer.corpora.files import check_searchable
+from trainer.corpora.protocols import Protocol
 from trainer.corpora.utterance import LABELS, Utterance, relabel
 from trainer.errors import CorpusError
 from trainer.toml_file import read_entries
 
-Protocol = Literal["shuffled", "session", "speaker", "official"]
 OWN = "manifest"
 """The name of a user's own data."""
 

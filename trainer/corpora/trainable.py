@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from trainer.corpora import registry
+from trainer.corpora.protocols import Fold, plan
 from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
-from trainer.protocols import Fold, plan
 
 LEAST = 5
 """Utterances of each label: of fewer, training and test together get next to nothing."""
@@ -32,7 +32,7 @@ class Use:
     Attributes:
         speech: recordings are needed.
         text: transcripts are needed.
-        protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
+        protocol: see ``trainer.corpora.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         seed: of a shuffled division.
         held_percent: share of an official training part that is kept apart.

@@ -19,6 +19,7 @@ from edge_runtime.system.writing import writing
 from trainer import checkpoints
 from trainer.config import Experiment, Text
 from trainer.corpora import registry, trainable
+from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance, checksum, label_ids, summary
 from trainer.errors import ConfigError, CorpusError
 from trainer.experiment import defaults, plots, refit, report
@@ -27,7 +28,6 @@ from trainer.experiment.fold import run as run_unit
 from trainer.experiment.run_dir import check_room, open_run, write_json
 from trainer.experiment.source import Source
 from trainer.modality import Branch, train
-from trainer.protocols import Fold
 from trainer.speech.modality import speech_branch
 from trainer.text import fit as text_fit
 from trainer.text import transcripts

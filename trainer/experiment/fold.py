@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from edge_runtime.system.writing import write_text, writing
 from trainer import training_loop
 from trainer.config import Fusion
+from trainer.corpora.protocols import Fold
 from trainer.fusion.blocks import Joint
 from trainer.fusion.modality import BOTH, VOICE_ONLY, WORDS_ONLY, fusion_branch, present_rows
 from trainer.modality import Branch, Float, Int, predict, train, weighted_targets
-from trainer.protocols import Fold
 
 ANSWERS, CURVES = "answers.npz", "curves.json"
 JOINT_RATE = 3e-5

@@ -14,12 +14,12 @@ from torch import nn
 from trainer import checkpoints
 from trainer.config import Experiment
 from trainer.corpora import registry
+from trainer.corpora.protocols import Fold
 from trainer.errors import WeightsError
 from trainer.experiment.fold import Material, Unit, run
 from trainer.experiment.run_dir import CONFIG as RUN_CONFIG
 from trainer.fusion.network import FusionEmotion
 from trainer.pretrained import download
-from trainer.protocols import Fold
 from trainer.speech import bilstm
 from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer import calibration, checkpoints, targets, training_loop
+from trainer.corpora.protocols import session_fold, speaker_folds
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import SHARES, Side, agreeing_pairs, training_pairs
 from trainer.metrics import report
-from trainer.protocols import session_fold, speaker_folds
 from trainer.speech import fit as speech_fit
 from trainer.speech.features import pooled_states
 from trainer.speech.network import SpeechEmotion

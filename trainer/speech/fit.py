@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from trainer import calibration, checkpoints, targets, training_loop
 from trainer.corpora import emodb, ravdess
+from trainer.corpora.protocols import speaker_folds
 from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, summary
 from trainer.metrics import report
 from trainer.pretrained import download
-from trainer.protocols import speaker_folds
 from trainer.speech.features import pooled_states
 from trainer.speech.network import SpeechEmotion
 

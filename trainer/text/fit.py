@@ -17,10 +17,10 @@ from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from trainer import calibration, checkpoints, targets, training_loop
 from trainer.corpora import meld
+from trainer.corpora.protocols import held_out
 from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, summary
 from trainer.metrics import report
 from trainer.pretrained import download
-from trainer.protocols import held_out
 from trainer.text import pronunciation
 from trainer.text.network import TextEmotion, encoder_options, load_encoder, load_tokenizer
 from trainer.text.pronunciation import Dictionary

@@ -13,12 +13,12 @@ import torch
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints, training_loop
 from trainer.config import Experiment, Fusion, Speech, Text
+from trainer.corpora.protocols import Fold
 from trainer.errors import WeightsError
 from trainer.experiment import refit, report
 from trainer.experiment.fold import Material, Unit, run
 from trainer.fusion import fit as fusion_fit
 from trainer.modality import Branch, predict
-from trainer.protocols import Fold
 from trainer.speech import fit as speech_fit
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.bilstm import collate as pad

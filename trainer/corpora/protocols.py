@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
 FOLDS = 6
-PROTOCOLS = ("shuffled", "session", "speaker", "official")
+Protocol = Literal["shuffled", "session", "speaker", "official"]
+PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 MANY_SESSIONS = 50
 
 Rows = NDArray[np.intp]

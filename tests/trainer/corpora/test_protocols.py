@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer.corpora.protocols import FOLDS, MANY_SESSIONS, Fold, held_out, plan, session_fold, speaker_folds
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
-from trainer.protocols import FOLDS, MANY_SESSIONS, Fold, held_out, plan, session_fold, speaker_folds
 
 
 def voices(speakers: dict[str, list[str]], clips: int = 2) -> list[Utterance]:

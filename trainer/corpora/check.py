@@ -1,4 +1,4 @@
-"""Whether a corpus is whole: every recording is decoded, and what was found is compared with what is published."""
+"""Whether a copy of a corpus is whole: every recording is decoded, and counts are compared with the published ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from trainer.errors import CorpusError
 NAMED = 3
 """So many bad files are named in an error; the rest are counted."""
 SILENT = 1e-4
-"""A recording of which no sample is louder (-80 dB) holds nothing to learn from."""
+"""A recording without a louder sample (-80 dB) is silent."""
 LONG_S = 30.0
-"""Of one utterance: in what is longer more than one thing is said, most likely in more than one way."""
+"""A longer utterance most likely holds several emotions."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """The findings on a copy of a corpus.
 
     Attributes:
         utterances: how many.
@@ -50,12 +50,12 @@ class Check:
         sessions: or dialogues.
         splits: official ones.
         missing: recordings that are not there.
-        damaged: recordings that cannot be decoded from beginning to end, or in which there is no sound.
-        conflicting: recordings of a manifest that are there again with another label.
-        refused: in words, the rows of a manifest that cannot be used at all.
-        wordless: ids of utterances whose words should be there and are not.
-        differences: from the counts that were expected, in words.
-        notes: in words, what may be meant or not.
+        damaged: recordings that cannot be decoded from beginning to end, or are silent.
+        conflicting: recordings of a user's own data that are there again with another label.
+        refused: a sentence for each row of a manifest that cannot be used at all.
+        wordless: ids of utterances whose transcript should be there and is not.
+        differences: a sentence for each difference from the expected counts.
+        notes: a sentence for each finding that may be intended.
     """
 
     utterances: int
@@ -87,17 +87,17 @@ def examine(
     refused: Sequence[str] = (),
     quiet: bool = True,
 ) -> Check:
-    """Decode every recording and count what is there.
+    """Decode every recording, and count utterances by label, speaker, session and split.
 
     Args:
         utterances: of one corpus.
         expected: how many utterances of each label each split should have (``registry.expected``).
-        refused: rows of a manifest that are not among them, in words.
+        refused: a sentence for each row of the manifest that is not among them.
         quiet: no progress bar.
     """
     missing, damaged, seconds, long = [], [], [], []
-    heard = [(u, u.audio) for u in utterances if u.audio is not None]
-    for utterance, audio in progress(heard, "reading", quiet=quiet):
+    recorded = [(u, u.audio) for u in utterances if u.audio is not None]
+    for utterance, audio in progress(recorded, "reading", quiet=quiet):
         try:
             seconds.append(_decode(audio))
             if seconds[-1] > LONG_S:
@@ -129,8 +129,8 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
     """Return the utterances, all of them unless bad recordings are to be skipped.
 
     Args:
-        utterances: those that were examined.
-        check: what ``examine`` found.
+        utterances: the examined ones.
+        check: the result of ``examine``.
         skip: leave out the utterances whose recordings are missing, damaged or conflicting.
 
     Raises:
@@ -165,7 +165,7 @@ def _decode(audio: Path) -> float:
 def _repeated(utterances: Sequence[Utterance]) -> tuple[list[Fault], list[str]]:
     """Return the recordings that are there again, byte for byte: with another label, and with the same one.
 
-    What published corpora hold twice is how they were published; of those it is only noted.
+    A published corpus may hold a recording twice: this is only noted.
     """
     sizes: dict[int, list[Utterance]] = defaultdict(list)
     for u in utterances:

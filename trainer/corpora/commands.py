@@ -30,7 +30,7 @@ MANY = 12
 DIALOG = 30
 """Utterances of a synthetic dialogue, at most; IEMOCAP's have 66 on average."""
 
-app = typer.Typer(no_args_is_help=True, help="What corpora there are, and whether your copy is whole.")
+app = typer.Typer(no_args_is_help=True, help="List the known corpora, and check your copy of one.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -64,21 +64,21 @@ def list_corpora(as_json: AsJson = False) -> None:
 )
 def check(
     path: Annotated[Path, typer.Argument(help="A corpus' folder, or a manifest (.csv, .tsv, .jsonl).")],
-    corpus: Annotated[str | None, typer.Option(help="Which corpus it is; by default what it looks like.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Name of the corpus; detected by default.")] = None,
     renamed: Annotated[
         list[str] | None, typer.Option("--map", metavar="LABEL=NEW", help="Rename or merge; LABEL= leaves it out.")
     ] = None,
     merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")] = False,
     shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out shorter utterances; seconds.")] = None,
     longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out longer utterances; seconds.")] = None,
-    only: Annotated[str | None, typer.Option(help="What `trainer fit --only` is to train: speech or text.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="What is to be asked of `trainer fit --protocol`.")] = None,
+    only: Annotated[str | None, typer.Option(help="Check for `trainer fit --only`: speech or text.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Check for `trainer fit --protocol`.")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Look at what `trainer fit --skip-bad` would keep.")
+        bool, typer.Option("--skip-bad", help="Leave out what `trainer fit --skip-bad` leaves out.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every recording, count labels, speakers and splits, and say what `trainer fit` would refuse, and why."""
+    """Decode every recording, count labels, speakers and splits, and name all that `trainer fit` would refuse."""
     if only not in {None, "speech", "text"}:
         raise typer.BadParameter(f"--only {only!r}: use speech or text")
     if protocol not in {None, *PROTOCOLS}:
@@ -128,7 +128,7 @@ def check(
 def synthesise(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     utterances: Annotated[int, typer.Option(min=5 * synthetic.LEAST, help="How many, at least.")] = 300,
-    seed: Annotated[int, typer.Option(min=0, help="Of labels, words and voices.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of labels, sentences and voices.")] = 0,
 ) -> None:
     """Make a corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the tables without IEMOCAP."""
     dialogs = max(2, math.ceil(utterances / (5 * DIALOG)))
@@ -144,7 +144,7 @@ def synthesise(
 
 
 def label_map(pairs: list[str]) -> dict[str, str]:
-    """Return what ``LABEL=NEW`` arguments say.
+    """Return the new label of each old one from ``LABEL=NEW`` arguments.
 
     Raises:
         typer.BadParameter: one has no ``=`` or no label, or names a label a second time.

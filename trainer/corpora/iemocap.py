@@ -1,4 +1,4 @@
-"""IEMOCAP (Busso et al. 2008): five pairs of actors in scripted and improvised dialogues. Voice and words.
+"""IEMOCAP (Busso et al. 2008): five pairs of actors in scripted and improvised dialogues.
 
 The release's ``Session1`` … ``Session5`` hold labels and times in ``dialog/EmoEvaluation``, words in
 ``dialog/transcriptions``, and a recording of each utterance in ``sentences/wav``.

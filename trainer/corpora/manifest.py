@@ -37,9 +37,9 @@ SPLITS = {
     "dev": ("development", "devel", "val", "valid", "validation"),
     "test": ("testing", "tst", "eval", "evaluation"),
 }
-"""The accepted values of ``split``, and what else each is called; capitals do not matter."""
+"""The accepted values of ``split``, and other names of each; capitals do not matter."""
 NOBODY = frozenset({"unknown", "unk", "none", "null", "nan", "n/a", "?", "-"})
-"""What is written where nobody knows who speaks: no speaker, least of all one who said all of that."""
+"""Written in the place of an unknown speaker: such utterances have no speaker, rather than one in common."""
 ALIKE = 0.75
 """From this likeness on (difflib's ratio) a column counts as a misspelt one: "speaker_id" is 0.82."""
 
@@ -56,8 +56,8 @@ def load(path: Path, *, corpus: str = "manifest", faults: list[str] | None = Non
         path: ``*.csv`` (commas or semicolons), ``*.tsv`` (tabs) or ``*.jsonl`` (an object a line), in UTF-8 or UTF-16;
             texts with separators, quotes or line breaks are quoted in CSV and TSV as spreadsheets do.
         corpus: name of the corpus that the utterances belong to.
-        faults: gets, in words, what is wrong with each row that cannot be used; these rows are left out. None refuses
-            a manifest that has such rows.
+        faults: gets a sentence for each row that cannot be used; these rows are left out. None refuses a manifest that
+            has such rows.
 
     Raises:
         CorpusError: no such file, another format, a column missing, or nothing that can be used. Without ``faults``
@@ -191,7 +191,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row | CorpusError]]:
 
 
 def _separator(path: Path, text: str) -> str:
-    """Return what stands between the columns: the first that makes a known name in the header, else the usual one."""
+    """Return the separator of columns: the first with which the header has a known name, else the usual one."""
     usual = SEPARATORS[path.suffix.lower()]
     known = {*COLUMNS, *(name for names in OTHER_NAMES.values() for name in names)}
     header = next((line for line in text.splitlines() if line.strip()), "")

@@ -43,14 +43,14 @@ class Corpus:
         name: in its utterances and on the command line.
         title: in full.
         licence: under which it is had.
-        credit: what to cite.
+        credit: to be cited.
         languages: those that are spoken or written, as BCP 47 writes them; () where they are not known.
         modalities: "speech", "text" or both.
         labels: the classes that are learned; of a user's own data none are known before it is read.
         label_map: its own labels → the project's, where they differ.
         counts: how many utterances of each label each split has as published, beyond the classes too; ``""`` is
             the split of a corpus without official splits.
-        protocol: how it is divided into what is learned from and what is tested on, if nothing else is asked for.
+        protocol: how it is divided into training and test parts by default.
         manifest_sha256: of the ``manifest.csv`` of a corpus that comes as one; "" of others.
     """
 
@@ -197,10 +197,10 @@ def read(
 
     Args:
         path: the corpus' folder, or a manifest's file.
-        corpus: which it is; by default what it looks like.
+        corpus: the corpus; detected by default.
         options: see ``LoadOptions``.
-        faults: gets, in words, what is wrong with each line of a manifest that cannot be used; these lines are left
-            out. None refuses the manifest instead.
+        faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
+            the manifest instead.
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.

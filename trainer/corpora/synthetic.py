@@ -1,6 +1,6 @@
 """A corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the toolchain without the licensed one.
 
-Its figures say nothing of any real corpus. Words and voice each tell the emotion most of the time, never always.
+Its figures say nothing about a real corpus. Text and speech each fit the emotion most of the time, never always.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MARKER = "SYNTHETIC.txt"
 SHARES = {"neu": 0.32, "hap": 0.12, "sad": 0.2, "ang": 0.2, "exc": 0.08, "fru": 0.05, "xxx": 0.03}
 LEAST = 12
 """Fewer utterances in a session could not hold every emotion."""
-WORDS_MISLEAD, WORDS_SAY_NOTHING, VOICE_MISLEADS = 0.15, 0.2, 0.12
-"""How often words or voice are those of another emotion, or the words those of none."""
+TEXT_MISLEADS, TEXT_SAYS_NOTHING, SPEECH_MISLEADS = 0.15, 0.2, 0.12
+"""How often text or speech are those of another emotion, or the text that of none."""
 PROSODY = {
     "neu": np.array([0, 0, 0]),
     "hap": np.array([22, 10, 10]),
@@ -38,18 +38,18 @@ PROSODY = {
     "exc": np.array([34, 30, 30]),
     "fru": np.array([-4, 35, 40]),
 }
-"""What an emotion adds to espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200)."""
+"""The change of espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200) by each emotion."""
 JITTER = (4, 10, 12)
 RATINGS = {"neu": "[2.5000, 2.5000, 2.5000]", "sad": "[2.0000, 2.0000, 2.0000]"}
 _SAID = read_toml(Path(__file__).with_name("synthetic_sentences.toml"))
 CLAUSES: dict[str, list[str]] = _SAID["clauses"]
 WORDS_OF = {"exc": "hap", "fru": "ang"}
-"""Emotions that share another's words and differ from it in the voice alone."""
+"""Emotions that share the sentences of another, and differ from it in the speech alone."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What is said, by whom, and how."""
+    """One utterance of a dialogue, and the settings of the synthesiser for it."""
 
     id: str
     emotion: str
@@ -117,7 +117,7 @@ def made_here(folder: Path) -> bool:
 
 
 def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Generator) -> dict[str, list[Turn]]:
-    """Return what is said in the dialogues of one session, whose two voices are its own."""
+    """Return the turns of each dialogue of one session, which has two voices of its own."""
     total = len(dialogs) * each
     counts = {emotion: max(1, int(share * total)) for emotion, share in SHARES.items()}
     counts["neu"] += total - sum(counts.values())
@@ -131,8 +131,8 @@ def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Gen
         dialog, number = dialogs[position // each], position % each
         who = "FM"[number % 2]
         variant, *base = voices[who]
-        heard = _misled(str(emotion), VOICE_MISLEADS, random)
-        pitch, speed, amplitude = np.rint((*base, 100) + PROSODY[heard] + random.normal(0.0, JITTER)).astype(int)
+        acted = _misled(str(emotion), SPEECH_MISLEADS, random)
+        pitch, speed, amplitude = np.rint((*base, 100) + PROSODY[acted] + random.normal(0.0, JITTER)).astype(int)
         turns[dialog].append(
             Turn(
                 id=f"{dialog}_{who}{number // 2:03}",
@@ -154,7 +154,7 @@ def _misled(emotion: str, how_often: float, random: np.random.Generator) -> str:
 
 
 def _words(emotion: str, random: np.random.Generator) -> str:
-    said = "neu" if random.random() < WORDS_SAY_NOTHING else _misled(emotion, WORDS_MISLEAD, random)
+    said = "neu" if random.random() < TEXT_SAYS_NOTHING else _misled(emotion, TEXT_MISLEADS, random)
     clause = random.choice(CLAUSES[WORDS_OF.get(said, said)])
     sentence = f"{random.choice(_SAID['openings'])}{clause}{random.choice(_SAID['closings'])}."
     return sentence[0].upper() + sentence[1:]

@@ -15,19 +15,19 @@ from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
 
 LEAST = 5
-"""Utterances of each label: of fewer, training and test together get next to nothing."""
+"""The least number of utterances of each label; fewer are too few to train and test on."""
 MANY = 10
-"""Speakers beyond which they are dealt to so many parts, instead of each being left out in turn."""
+"""More speakers than this are dealt to so many folds; of fewer, each is left out in turn."""
 NO_EMOTION = frozenset(
     {"other", "unknown", "unlabelled", "unlabeled", "unsure", "undefined", "none", "null", "nan", "n/a", "?", "-"}
     | {"nospeech", "no speech", "silence", "noise", "garbage"}
 )
-"""Labels that more likely say that there is no label."""
+"""Labels that most likely mean that there is no label."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What is to be trained, and how it is to be tested.
+    """The branches to be trained, and the way in which they are tested.
 
     Attributes:
         speech: recordings are needed.
@@ -57,7 +57,7 @@ def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool
 
 
 def gaps(corpus: str, utterances: Sequence[Utterance], use: Use) -> dict[str, list[Utterance]]:
-    """Return the utterances in which something is missing that ``use`` needs, by the column that would hold it.
+    """Return the utterances that lack something that ``use`` needs, by the column in which it is missing.
 
     A speaker or a split can be missing from a line of a manifest alone: other corpora name them all, or have none.
     """
@@ -82,7 +82,7 @@ def complete(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Utt
 
 
 def told(column: str, rows: Sequence[Utterance], total: int) -> str:
-    """Return in words that ``rows`` of ``total`` utterances lack something, and what to do."""
+    """Return a sentence: ``rows`` of ``total`` utterances lack something, and the ways out."""
     what, otherwise = {
         "transcript": ("have no words", "train --only speech, or use --transcripts asr"),
         "audio": ("have no audio", "or train --only text"),
@@ -99,13 +99,13 @@ def told(column: str, rows: Sequence[Utterance], total: int) -> str:
 
 
 def problems(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str], use: Use) -> list[str]:
-    """Return, in words, everything for which training on these utterances would be refused; nothing if it would not.
+    """Return a sentence for each reason why training on these utterances would be refused.
 
     Args:
         corpus: its name.
         utterances: as they would be trained on.
         labels: theirs, in order.
-        use: what is to be trained.
+        use: the branches to be trained.
     """
     found = [told(column, rows, len(utterances)) for column, rows in gaps(corpus, utterances, use).items()]
     found += (alike := _alike("label", utterances, lambda u: u.label, "--map"))
@@ -169,7 +169,7 @@ def every_label(corpus: str, utterances: Sequence[Utterance], labels: Sequence[s
 
 
 def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
-    """Return in words how the corpus is divided into a part to train on and a part to test on, and why so."""
+    """Return a sentence: how the corpus is divided into training and test parts, and why so."""
     protocol, count = division(corpus, utterances, use.protocol, use.folds)
     if use.protocol is not None:
         why = "as asked for"
@@ -193,7 +193,7 @@ def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
 
 
 def notes(corpus: str, utterances: Sequence[Utterance]) -> list[str]:
-    """Return, in words, what may be meant or not; nothing of it stops a training."""
+    """Return a sentence for each finding that may be intended; none of them stops a training."""
     if corpus != registry.OWN:
         return []
     found = []
@@ -215,7 +215,7 @@ def notes(corpus: str, utterances: Sequence[Utterance]) -> list[str]:
 def _alike(
     column: str, utterances: Iterable[Utterance], value: Callable[[Utterance], str], option: str | None
 ) -> list[str]:
-    """Return what to do about values that differ in how they are written alone."""
+    """Return a sentence for each value that is written in several ways, with the way to make them one."""
     groups: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
     for u in utterances:
         groups[_comparable(value(u))][value(u)].append(u)
@@ -233,7 +233,7 @@ def _alike(
 
 
 def _comparable(text: str) -> str:
-    """Return what is left of a name without capitals, kinds of spaces, invisible characters and leading zeros."""
+    """Return a name without capitals, kinds of spaces, invisible characters and leading zeros."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     visible = "".join(c for c in folded if unicodedata.category(c) != "Cf")
     joined = " ".join(re.split(r"[\s_-]+", visible)).strip()

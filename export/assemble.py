@@ -120,7 +120,7 @@ def add_speech(
         made.feeds["speech_emotion"] = [(w,) for w in heard.waveforms]
         return
     assert states is not None
-    layers = states[0].shape[1] if states else 1 + max(*network.means, *network.deviations)
+    layers = states[0].shape[1] if states else 1 + max(*network.mean_layers, *network.std_layers)
     made.slots["speech_emotion"] = states_graph(network, layers - 1)
     made.feeds["speech_emotion"] = [
         (s, torch.from_numpy(spoken.astype(np.float32))[None]) for s, spoken in zip(states, heard.spoken(), strict=True)

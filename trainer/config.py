@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import dacite
 
+from trainer.corpora.protocols import Protocol
 from trainer.corpora.trainable import Use
 from trainer.errors import ConfigError
-from trainer.protocols import Protocol
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -207,7 +207,7 @@ class Experiment:
     """Everything about a training but its corpus.
 
     Attributes:
-        protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
+        protocol: see ``trainer.corpora.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         repeats: trainings with different initial weights.
         seed: of everything.
@@ -234,8 +234,8 @@ class Experiment:
     def use(self) -> Use:
         """What the settings need of a corpus."""
         return Use(
-            voice=self.speech is not None or self.transcripts == "asr",
-            words=self.text is not None and self.transcripts != "asr",
+            speech=self.speech is not None or self.transcripts == "asr",
+            text=self.text is not None and self.transcripts != "asr",
             protocol=self.protocol,
             folds=self.folds,
             seed=self.seed,

@@ -1,15 +1,18 @@
-"""Where people read: names from files and corpora are shown, and cannot steer the terminal."""
+"""Output for people: names from files and corpora are shown, and cannot steer the terminal; progress bars."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import rich.console
+from rich.progress import track
 from rich.segment import Segment
 from rich.text import Text
 
 from edge_runtime.cli.printable import visible
+
+T = TypeVar("T")
 
 
 class Console(rich.console.Console):
@@ -29,3 +32,8 @@ class Console(rich.console.Console):
 
 def _shown(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
+
+
+def progress(items: Sequence[T], doing: str, *, quiet: bool) -> Iterable[T]:
+    """Yield ``items`` and show a bar on the standard error, unless ``quiet``."""
+    return track(items, doing, disable=quiet, console=rich.console.Console(stderr=True))

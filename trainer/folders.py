@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""Folders that appear whole or not at all, and whether an error is a write that failed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from safetensors import SafetensorError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TORCH = ("iostream error", "inline_container.cc", "PytorchStreamWriter")
+"""torch.save raises a RuntimeError that names no cause; one of these is in its message."""
 
 
 @contextmanager
@@ -50,3 +56,14 @@ def _resemble(new: Path, old: Path) -> None:
         with suppress(PermissionError):  # it may be somebody else's
             os.chown(new, found.st_uid, found.st_gid)
     new.chmod(stat.S_IMODE(found.st_mode))
+
+
+def failed_write(error: Exception) -> str | None:
+    """Return in a line which write failed, most likely on a full disk; None where ``error`` is something else."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return str(error)
+    if isinstance(error, SafetensorError) and "I/O error" in str(error):
+        return str(error)
+    if type(error) is RuntimeError and any(mark in str(error) for mark in TORCH):
+        return f"torch could not write a file ({str(error).splitlines()[0]})"
+    return None

@@ -24,12 +24,13 @@ from benchmarks.common import results_file
 from benchmarks.common.paths import BUNDLE, Data, Seed, Weights
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
+from trainer.audio import load_audio
 from trainer.augment import add_noise
 from trainer.corpora import meld, ravdess, semeval
-from trainer.speech.features import read
 from trainer.text import pronunciation
-from trainer.text.recognition_errors import RecognitionErrors, plain, word_error_rate
+from trainer.text.recognition_errors import RecognitionErrors
 from trainer.text.transcripts import Recogniser
+from trainer.text.wer import normalize, word_error_rate
 
 VOICES = ("en-us", "en-gb", "en-us+f3", "en-us+m3")
 PACE = ("-s", "140", "-g", "2")
@@ -77,7 +78,7 @@ def measure(
     read_aloud = _hear(said, voices, READ_SNR_DB, recogniser, random)
     spoken = _hear(
         [u.transcript or "" for u in people],
-        [read(u.audio) for u in people if u.audio],
+        [load_audio(u.audio) for u in people if u.audio],
         SPOKEN_SNR_DB,
         recogniser,
         random,
@@ -111,7 +112,7 @@ def speak(sentence: str, voice: str) -> Float:
         path = Path(scratch) / "read.wav"
         command = ["espeak-ng", "-v", voice, *PACE, "-w", str(path), "--stdin"]
         subprocess.run(command, input=sentence.encode(), check=True)  # noqa: S603 - the sentence is its input only
-        return read(path)
+        return load_audio(path)
 
 
 def _hear(
@@ -122,14 +123,14 @@ def _hear(
     random: np.random.Generator,
 ) -> tuple[dict[str, Any], list[Confusion]]:
     """Return the errors at each signal-to-noise ratio and in all, and the words confused."""
-    references = [plain(s) for s in said]
+    references = [normalize(s) for s in said]
     rows: dict[str, Any] = {}
     everything: tuple[list[str], list[str]] = [], []
     for level in levels:
         heard = []
         for waveform in track(waveforms, "recognising", transient=True):
             noisy = waveform if math.isinf(level) else add_noise(waveform, random, level, PINK)
-            heard.append(plain(recogniser(noisy, SAMPLE_RATE)))
+            heard.append(normalize(recogniser(noisy, SAMPLE_RATE)))
         everything[0].extend(references)
         everything[1].extend(heard)
         name = "as it is" if math.isinf(level) else f"{level:g} dB above pink noise"

@@ -16,8 +16,8 @@ from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.segmenter import Segmenter
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import STATE, VoiceActivity, spoken_part
+from trainer.audio import load_audio
 from trainer.corpora import ravdess
-from trainer.speech.features import read
 
 BUNDLE = Path(__file__).parents[2] / "models" / "en-tiny-int8"
 PAUSES_S = (0.2, 8.0)
@@ -62,7 +62,7 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
     session = Session(BUNDLE / "vad.onnx")
     random = np.random.default_rng(seed)
     files = [u.audio for u in ravdess.load(data / "ravdess") if u.audio]
-    waveforms = [read(files[i]) for i in random.choice(len(files), clips, replace=False)]
+    waveforms = [load_audio(files[i]) for i in random.choice(len(files), clips, replace=False)]
     return {"clips": clips, "conditions": {n: _compare(session, waveforms, c, seed) for n, c in CONDITIONS.items()}}
 
 

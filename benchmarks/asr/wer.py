@@ -26,9 +26,9 @@ from export.graphs import whisper
 from export.graphs.torch_export import write
 from export.quantization.config import Recipe
 from export.quantization.quantize import convert
+from trainer.audio import load_audio
 from trainer.corpora import meld, ravdess
-from trainer.pretrained.whisper import SAMPLE_RATE, level
-from trainer.speech.features import read
+from trainer.pretrained.whisper import SAMPLE_RATE, peak_normalize
 
 JFK = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
 MAX_TOKENS = 224
@@ -50,7 +50,7 @@ def measure(data: Path, weights: Path, jfk: Path, *, clips: int, sentences: int,
     dev = [u.transcript or "" for u in meld.load(data / "meld", "dev")]
     lines = [dev[i] for i in sorted(random.choice(len(dev), sentences, replace=False))]
     aloud = [speak(line, VOICES[i % len(VOICES)]) for i, line in enumerate(lines)]
-    waveforms = [read(u.audio) for u in picked if u.audio] + aloud + [read(jfk)]
+    waveforms = [load_audio(u.audio) for u in picked if u.audio] + aloud + [load_audio(jfk)]
     references = [u.transcript or "" for u in picked] + lines + [JFK]
     folder = weights / "whisper-tiny.en"
     model = WhisperForConditionalGeneration.from_pretrained(folder).eval()
@@ -89,7 +89,7 @@ def _torch(model: WhisperForConditionalGeneration, folder: Path) -> Transcribe:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def transcribe(waveform: Float) -> str:
-        levelled = level(torch.from_numpy(waveform)[None])[0].numpy()
+        levelled = peak_normalize(torch.from_numpy(waveform)[None])[0].numpy()
         features = extract(levelled, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
         ids = model.generate(features, max_new_tokens=MAX_TOKENS)[0].tolist()
         return str(tokenizer.decode(ids, skip_special_tokens=True)).strip()

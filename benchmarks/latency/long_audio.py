@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common import results_file
 from edge_runtime.audio.recording import SAMPLE_RATE
+from trainer.audio import load_audio
 from trainer.corpora import ravdess
-from trainer.speech.features import read
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "jfk.wav"
@@ -93,7 +93,7 @@ def measure(data: Path, bundle: Path, *, minutes: float, seed: int) -> dict[str,
         folder = Path(scratch)
         conversation, monologue, clip = (folder / f"{name}.wav" for name in ("conversation", "monologue", "clip"))
         _write(conversation, _conversation(files, random), minutes * 60)
-        _write(monologue, cycle([read(EXAMPLE)]), minutes * 60)
+        _write(monologue, cycle([load_audio(EXAMPLE)]), minutes * 60)
         samples, _ = soundfile.read(conversation, frames=int(CLIP_S * SAMPLE_RATE), dtype="float32")
         soundfile.write(clip, samples, SAMPLE_RATE)
         short = [_probe(bundle, clip) for _ in range(CLIP_RUNS)]
@@ -111,7 +111,7 @@ def measure(data: Path, bundle: Path, *, minutes: float, seed: int) -> dict[str,
 def _conversation(files: Sequence[Path], random: np.random.Generator) -> Iterator[Float]:
     while True:
         for index in random.permutation(len(files)):
-            yield read(files[index])
+            yield load_audio(files[index])
             yield np.zeros(int(random.uniform(*PAUSES_S) * SAMPLE_RATE), np.float32)
 
 

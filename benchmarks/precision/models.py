@@ -20,14 +20,14 @@ from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import decoder_graph, encoder_graph
+from trainer.audio import load_audio
 from trainer.corpora import meld, ravdess, semeval
 from trainer.corpora.utterance import LABELS, Utterance
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
-from trainer.speech.features import read
 from trainer.speech.network import SpeechEmotion
 from trainer.text.network import TextEmotion, encoder_options, load_encoder
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 Feed = dict[str, "np.ndarray[Any, Any]"]
 
@@ -93,7 +93,8 @@ def text(name: str, place: Place) -> Subject:
         picked = [found[i] for i in rng.choice(len(found), min(place.inputs, len(found)), replace=False)]
         longest = config["settings"]["max_tokens"]
         judged = [
-            _ids(tokenizer(plain(u.transcript or ""), truncation=True, max_length=longest)["input_ids"]) for u in picked
+            _ids(tokenizer(normalize_tweet(u.transcript or ""), truncation=True, max_length=longest)["input_ids"])
+            for u in picked
         ]
         truth = [config["labels"].index(u.label) for u in picked]
     else:
@@ -202,7 +203,7 @@ def _ids(ids: Any) -> Feed:
 
 def _seconds(place: Place, seconds: int) -> np.ndarray[Any, Any]:
     """Return so much of the speech in ``jfk.wav``, repeated where it ends."""
-    wave = read(place.data / "jfk.wav")
+    wave = load_audio(place.data / "jfk.wav")
     return np.resize(wave, seconds * SAMPLE_RATE)[None].astype(np.float32)
 
 
@@ -211,7 +212,7 @@ def _recordings(place: Place, labels: Sequence[str], at_most: int = 200) -> tupl
     found = [u for u in ravdess.load(place.data / "ravdess") if u.label in labels and u.audio]
     rng = np.random.default_rng(place.seed)
     picked = [found[i] for i in rng.choice(len(found), min(place.inputs, at_most, len(found)), replace=False)]
-    return [read(u.audio)[None] for u in picked if u.audio], [labels.index(u.label) for u in picked]
+    return [load_audio(u.audio)[None] for u in picked if u.audio], [labels.index(u.label) for u in picked]
 
 
 @torch.no_grad()

@@ -27,12 +27,12 @@ from edge_runtime.inference.vad import VoiceActivity, spoken_part
 from trainer import config
 from trainer import modality as modality_
 from trainer.corpora.dataset import Dataset
+from trainer.corpora.protocols import plan, session_fold
 from trainer.corpora.utterance import Utterance, label_ids
 from trainer.experiment.stacking import BranchLogits, train_fusion
 from trainer.fusion.network import FusionEmotion
 from trainer.modality import Truth
-from trainer.protocols import plan, session_fold
-from trainer.speech.features import states_kept
+from trainer.speech.features import cached_states
 from trainer.speech.modality import states_modality
 from trainer.speech.network import SpeechEmotion, pool
 
@@ -135,8 +135,13 @@ def train(
     assert settings is not None
     assert fusion is not None
     key = front_end.key + inspect.getsource(FrontEnd)
-    pooled = states_kept(
-        speech.utterances, lambda: front_end.to_learn_from, key, copies=settings.augmentations, seed=seed, cache=cache
+    pooled = cached_states(
+        speech.utterances,
+        lambda: front_end.to_learn_from,
+        key,
+        augmentations=settings.augmentations,
+        seed=seed,
+        cache=cache,
     )
     modality = states_modality(pooled, speech.labels, settings)
     truth = Truth(np.array(speech.label_ids), speech.labels, [u.corpus for u in speech.utterances])

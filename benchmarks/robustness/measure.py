@@ -31,9 +31,9 @@ from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Hear
 from edge_runtime.bundle.bundle import Bundle
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
+from trainer.corpora.protocols import plan
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
-from trainer.protocols import plan
 
 VALIDATION_PERCENT = 15
 """Of MELD's training dialogues, which the bundle's text branch was not trained on."""

@@ -17,14 +17,14 @@ from sklearn.svm import SVC
 from benchmarks.common import results_file
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
+from trainer.audio import load_audio
 from trainer.corpora import dataset as corpora
 from trainer.corpora.dataset import Dataset
-from trainer.corpora.registry import Reading
+from trainer.corpora.protocols import plan
+from trainer.corpora.registry import LoadOptions
 from trainer.experiment.cross_validation import run
 from trainer.experiment.run_dir import RunPaths
 from trainer.metrics import confusion, intervals, scores
-from trainer.protocols import plan
-from trainer.speech.features import read
 from trainer.speech.is09 import per_file
 
 CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}
@@ -59,9 +59,9 @@ def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
     source = data / CORPORA[name.partition("-")[0]]
     dataset = corpora.load(
         source,
-        Reading(),
-        voice=name.startswith("ravdess"),
-        words=not name.startswith("ravdess"),
+        LoadOptions(),
+        speech=name.startswith("ravdess"),
+        text=not name.startswith("ravdess"),
         skip_bad=False,
         quiet=paths.quiet,
     )
@@ -84,7 +84,7 @@ def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
 def _svm(dataset: Dataset) -> dict[str, Any]:
     """Return metrics in the same shape as an experiment's, on the same folds."""
     paths = [u.audio for u in dataset.utterances if u.audio is not None]
-    features = np.stack([per_file(torch.from_numpy(read(path))).numpy() for path in paths])
+    features = np.stack([per_file(torch.from_numpy(load_audio(path))).numpy() for path in paths])
     truth = np.array(dataset.label_ids)
     folds = plan(dataset.utterances, "speaker", folds=5)
     guess = np.empty_like(truth)

@@ -16,9 +16,9 @@ from rich.progress import track
 
 from benchmarks.common import results_file
 from benchmarks.common.paths import Clips, Data, Seed
+from trainer.audio import load_audio
 from trainer.corpora import emodb, ravdess
 from trainer.pretrained.whisper import SAMPLE_RATE
-from trainer.speech.features import read
 from trainer.speech.is09 import DESCRIPTORS, FLAT_SHARE, FULL_SCALE, FUNCTIONALS, IS09, sixteen_bit
 
 Float = NDArray[np.float32]
@@ -99,7 +99,7 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _compare([read(recordings[i]) for i in track(sorted(chosen), "reading", transient=True)])
+        return _compare([load_audio(recordings[i]) for i in track(sorted(chosen), "reading", transient=True)])
     finally:
         torch.set_num_threads(threads)
 

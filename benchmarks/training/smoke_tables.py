@@ -10,7 +10,7 @@ from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Seed, Weights
 from trainer.corpora import dataset as corpora
 from trainer.corpora import synthetic
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.experiment.run_dir import RunPaths
 from trainer.paper.reproduce import Changes, reproduce
 from trainer.paper.tables import TABLES
@@ -30,7 +30,7 @@ def measure(weights: Path, cache: Path, *, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / "tree"
         synthetic.iemocap_tree(tree, dialogs_per_session=2, utterances_per_dialog=20, seed=seed)
-        dataset = corpora.load(tree, Reading(), voice=True, words=True, skip_bad=False, quiet=True)
+        dataset = corpora.load(tree, LoadOptions(), speech=True, text=True, skip_bad=False, quiet=True)
         changes = Changes(
             {"bert-base-cased": STAND_IN, "xlnet-base-cased": STAND_IN}, repeats=1, folds=FOLDS, epochs=EPOCHS
         )

@@ -16,7 +16,7 @@ from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.prediction import Scores
 from export.evaluation.recordings import Sample
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
-from trainer.text.recognition_errors import plain, word_error_rate
+from trainer.text.wer import normalize, word_error_rate
 
 BRANCHES = ("fused", "voice", "words")
 PAIR = ("a", "b")
@@ -171,7 +171,7 @@ def _agree(found: Comparison, answers: list[tuple[Answer, Answer]]) -> None:
     if any(x for x, _ in heard) and any(y for _, y in heard):
         found.transcripts = {
             "n": len(heard),
-            "same": sum(plain(x) == plain(y) for x, y in heard),
+            "same": sum(normalize(x) == normalize(y) for x, y in heard),
             "wer": word_error_rate([x for x, _ in heard], [y for _, y in heard]),
         }
 

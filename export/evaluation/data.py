@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
 from edge_runtime.errors import AudioError
 from trainer.corpora import registry
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import Utterance
 from trainer.errors import ExportError
 from trainer.experiment.source import stored
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 Float = NDArray[np.float32]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "jfk.wav"
@@ -88,7 +88,7 @@ def of_corpus(
     seed: int,
     renamed: Mapping[str, str] | None = None,
     parts: Sequence[str] = MEASURED,
-    options: Reading | None = None,
+    options: LoadOptions | None = None,
     skip_bad: bool = False,
 ) -> Samples:
     """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``parts`` that it has, else of all.
@@ -113,7 +113,7 @@ def of_corpus(
     corpus = registry.detect(path)
     if options is None:
         there = {u.label for u in registry.read(path)}
-        options = Reading({old: new for old, new in (renamed or {}).items() if old in there})
+        options = LoadOptions({old: new for old, new in (renamed or {}).items() if old in there})
     everything = registry.read(path, corpus=corpus, options=options)
     splits = {u.split for u in everything}
     part = next((split for split in parts if split in splits), None)
@@ -158,7 +158,7 @@ def with_sentences(found: Samples) -> Samples:
 
 
 def _sample(u: Utterance, *, skip_bad: bool) -> Sample | None:
-    tidy = plain if u.corpus == "semeval" else str
+    tidy = normalize_tweet if u.corpus == "semeval" else str
     try:
         waveform = read(u.audio) if u.audio else None
     except AudioError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_runtime.system.paths import refused
 from trainer.corpora import manifest, registry
 from trainer.errors import CorpusError
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 EXAMPLE = Path("examples/jfk.wav")
 """Compared on where nothing else is given, if it is there."""
@@ -70,7 +70,7 @@ def _drawn(place: Path, limit: int, seed: int) -> list[Sample]:
     if len(utterances) > limit:
         chosen = sorted(random.Random(seed).sample(range(len(utterances)), limit))  # noqa: S311 - a sample, no secret
         utterances = [utterances[i] for i in chosen]
-    tidy = plain if corpus.name == "semeval" else str
+    tidy = normalize_tweet if corpus.name == "semeval" else str
     return [
         Sample(f"{u.corpus} {u.id}", u.audio, tidy(u.transcript) if u.transcript else None, u.label) for u in utterances
     ]

@@ -11,7 +11,7 @@ import pytest
 from edge_runtime.bundle.bundle import Bundle
 from export import cli
 from trainer import checkpoints
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.experiment.source import Source
 
 
@@ -158,7 +158,7 @@ def test_a_run_that_cannot_be_exported_is_one_line(run, pretrained, run_trained,
 
 
 def test_a_corpus_that_has_moved_since_is_noted_and_sentences_are_tried(run, pretrained, run_trained, tmp_path):
-    noted = Source(tmp_path / "gone.csv", Reading(), skip_bad=False).noted()
+    noted = Source(tmp_path / "gone.csv", LoadOptions(), skip_bad=False).noted()
     (run_trained.parent / "config.json").write_text(json.dumps(noted))
     code, out, err = run(
         "onnx", "--fp32", "--weights", pretrained, "--checkpoints", run_trained, "--out", tmp_path / "b"

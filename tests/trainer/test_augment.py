@@ -27,7 +27,7 @@ def decibels(x: augment.Float, reference: augment.Float) -> float:
 @given(seeds, st.integers(1, 2 * RATE))
 @example(seed=0, samples=1)
 def test_any_clip_in_any_condition_stays_a_waveform(seed, samples):
-    found = augment.random_condition(noise(samples), np.random.default_rng(seed))
+    found = augment.augment(noise(samples), np.random.default_rng(seed))
     assert found.dtype == np.float32
     assert found.ndim == 1 and len(found) > 0
     assert np.isfinite(found).all()
@@ -37,18 +37,18 @@ def test_any_clip_in_any_condition_stays_a_waveform(seed, samples):
 @settings(max_examples=60)
 @given(seeds, st.integers(1, 5))
 def test_a_clip_of_a_few_samples_survives(seed, samples):
-    assert np.isfinite(augment.random_condition(noise(samples), np.random.default_rng(seed))).all()
+    assert np.isfinite(augment.augment(noise(samples), np.random.default_rng(seed))).all()
 
 
 @settings(max_examples=30)
 @given(seeds)
 def test_silence_stays_silent(seed):
-    assert not augment.random_condition(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
+    assert not augment.augment(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
 
 
 def test_a_seed_gives_the_same_clip_and_another_seed_another():
     x = noise(RATE)
-    one, again, other = (augment.random_condition(x, np.random.default_rng(s)) for s in (3, 3, 4))
+    one, again, other = (augment.augment(x, np.random.default_rng(s)) for s in (3, 3, 4))
     assert np.array_equal(one, again)
     assert one.shape != other.shape or not np.array_equal(one, other)
 
@@ -57,7 +57,7 @@ def test_the_clip_itself_is_not_changed():
     x = noise(RATE)
     kept = x.copy()
     for seed in range(20):
-        augment.random_condition(x, np.random.default_rng(seed))
+        augment.augment(x, np.random.default_rng(seed))
     assert np.array_equal(x, kept)
 
 
@@ -95,7 +95,7 @@ def test_babble_of_silence_is_silence():
 @given(seeds, st.integers(1, RATE), st.integers(1, RATE))
 def test_a_crowd_of_any_length_is_heard(seed, samples, crowd):
     x, others = noise(samples), noise(crowd, seed=1)
-    alone, among = (augment.random_condition(x, np.random.default_rng(seed), c) for c in (None, others))
+    alone, among = (augment.augment(x, np.random.default_rng(seed), c) for c in (None, others))
     assert np.isfinite(among).all()
     assert alone.shape != among.shape or not np.array_equal(alone, among)
 
@@ -187,4 +187,4 @@ class Edge:
 @pytest.mark.parametrize(("edge", "gain"), [(0, 0.1), (1, 2.0)])
 def test_the_gain_is_from_a_tenth_to_twice(edge, gain):
     x = noise(100) * 0.5
-    np.testing.assert_allclose(augment.random_condition(x, Edge(edge)), x * gain, rtol=1e-5)
+    np.testing.assert_allclose(augment.augment(x, Edge(edge)), x * gain, rtol=1e-5)

@@ -365,7 +365,9 @@ def test_a_table_is_printed_beside_the_papers(run, home, tmp_path, monkeypatch):
     monkeypatch.setattr("trainer.metrics.RESAMPLES", 20)
     monkeypatch.setattr("trainer.experiment.report.draw", lambda *_: None)
     corpus = registry.named("synthetic")
-    utterances = registry.read(home / "talks.csv", options=registry.Reading({"calm": "neutral", "furious": "angry"}))
+    utterances = registry.read(
+        home / "talks.csv", options=registry.LoadOptions({"calm": "neutral", "furious": "angry"})
+    )
     monkeypatch.setattr(registry, "detect", lambda _: corpus)
     monkeypatch.setattr(registry, "read", lambda *_, **__: utterances)
     code, out, _ = run("reproduce", "table2", tree, *folders, *small, "--json")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from trainer import training_loop
-from trainer.disk import failed_write
+from trainer.folders import failed_write
 from trainer.modality import one_hot
 
 pytestmark = pytest.mark.usefixtures("quick_collection")

@@ -1,4 +1,4 @@
-"""Whether a corpus is whole: every recording is decoded, and what was found is compared with what is published."""
+"""Whether a copy of a corpus is whole: every recording is decoded, and counts are compared with the published ones."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from edge_runtime.audio.recording import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError
-from trainer.corpora.trainable import places
-from trainer.corpora.utterance import Utterance
+from trainer.console import progress
+from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
 
 NAMED = 3
 """So many bad files are named in an error; the rest are counted."""
 SILENT = 1e-4
-"""A recording of which no sample is louder (-80 dB) holds nothing to learn from."""
+"""A recording without a louder sample (-80 dB) is silent."""
 LONG_S = 30.0
-"""Of one utterance: in what is longer more than one thing is said, most likely in more than one way."""
+"""A longer utterance most likely holds several emotions."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A recording that cannot be used, and why."""
+    """A recording that cannot be used, why, and the line of the manifest that names it, if one does."""
 
     audio: Path
     reason: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{'' if self.line is None else f'line {self.line}: '}{self.audio}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """The findings on a copy of a corpus.
 
     Attributes:
         utterances: how many.
@@ -47,11 +50,12 @@ class Check:
         sessions: or dialogues.
         splits: official ones.
         missing: recordings that are not there.
-        damaged: recordings that cannot be decoded from beginning to end, or in which there is no sound.
-        conflicting: recordings of a manifest that are there again with another label.
-        wordless: ids of utterances whose words should be there and are not.
-        differences: from the counts that were expected, in words.
-        notes: in words, what may be meant or not.
+        damaged: recordings that cannot be decoded from beginning to end, or are silent.
+        conflicting: recordings of a user's own data that are there again with another label.
+        refused: a sentence for each row of a manifest that cannot be used at all.
+        wordless: ids of utterances whose transcript should be there and is not.
+        differences: a sentence for each difference from the expected counts.
+        notes: a sentence for each finding that may be intended.
     """
 
     utterances: int
@@ -64,6 +68,7 @@ class Check:
     missing: tuple[Fault, ...]
     damaged: tuple[Fault, ...]
     conflicting: tuple[Fault, ...]
+    refused: tuple[str, ...]
     wordless: tuple[str, ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
@@ -71,33 +76,36 @@ class Check:
     @property
     def fine(self) -> bool:
         """Whether nothing is missing, damaged, conflicting or different."""
-        return not (self.missing or self.damaged or self.conflicting or self.wordless or self.differences)
+        faults = (self.missing, self.damaged, self.conflicting, self.refused, self.wordless, self.differences)
+        return not any(faults)
 
 
 def examine(
     utterances: Sequence[Utterance],
     *,
     expected: Mapping[str, Mapping[str, int]] | None = None,
-    progress: bool = False,
+    refused: Sequence[str] = (),
+    quiet: bool = True,
 ) -> Check:
-    """Decode every recording and count what is there.
+    """Decode every recording, and count utterances by label, speaker, session and split.
 
     Args:
         utterances: of one corpus.
-        expected: how many utterances of each label each split should have (``catalogue.expected``).
-        progress: show a bar.
+        expected: how many utterances of each label each split should have (``registry.expected``).
+        refused: a sentence for each row of the manifest that is not among them.
+        quiet: no progress bar.
     """
     missing, damaged, seconds, long = [], [], [], []
-    heard = [(u, u.audio) for u in utterances if u.audio is not None]
-    for utterance, audio in track(heard, "reading", disable=not progress, console=Console(stderr=True)):
+    recorded = [(u, u.audio) for u in utterances if u.audio is not None]
+    for utterance, audio in progress(recorded, "reading", quiet=quiet):
         try:
             seconds.append(_decode(audio))
             if seconds[-1] > LONG_S:
                 long.append(utterance)
         except AudioNotFoundError:
-            missing.append(Fault(audio, "not there"))
+            missing.append(Fault(audio, "not there", utterance.line))
         except AudioError as error:
-            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: ")))
+            damaged.append(Fault(audio, str(error).removeprefix(f"{audio}: "), utterance.line))
     conflicting, repeated = _repeated(utterances)
     return Check(
         utterances=len(utterances),
@@ -110,6 +118,7 @@ def examine(
         missing=tuple(missing),
         damaged=tuple(damaged),
         conflicting=tuple(conflicting),
+        refused=tuple(refused),
         wordless=tuple(u.id for u in utterances if u.transcript is not None and not u.transcript.strip()),
         differences=tuple(_differences(utterances, expected or {})),
         notes=(*_too_long(long), *repeated),
@@ -120,8 +129,8 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
     """Return the utterances, all of them unless bad recordings are to be skipped.
 
     Args:
-        utterances: those that were examined.
-        check: what ``examine`` found.
+        utterances: the examined ones.
+        check: the result of ``examine``.
         skip: leave out the utterances whose recordings are missing, damaged or conflicting.
 
     Raises:
@@ -131,7 +140,7 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
     bad = {fault.audio for fault in faults}
     good = [u for u in utterances if u.audio not in bad]
     if faults and not (skip and good):
-        named = "; ".join(f"{fault.audio}: {fault.reason}" for fault in faults[:NAMED])
+        named = "; ".join(map(str, faults[:NAMED]))
         more = f"; and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
         advice = "mend them, or leave them out with --skip-bad" if good else "no other is there"
         again = f"; {len(check.conflicting):,} are there again with another label" if check.conflicting else ""
@@ -156,7 +165,7 @@ def _decode(audio: Path) -> float:
 def _repeated(utterances: Sequence[Utterance]) -> tuple[list[Fault], list[str]]:
     """Return the recordings that are there again, byte for byte: with another label, and with the same one.
 
-    What published corpora hold twice is how they were published; of those it is only noted.
+    A published corpus may hold a recording twice: this is only noted.
     """
     sizes: dict[int, list[Utterance]] = defaultdict(list)
     for u in utterances:
@@ -174,7 +183,8 @@ def _repeated(utterances: Sequence[Utterance]) -> tuple[list[Fault], list[str]]:
         if len(labels) == 1 or group[0].corpus != "manifest":
             repeated.append(f"{said}: it may be trained and tested on")
             continue
-        conflicting += [Fault(u.audio, f"{said}, labelled {', '.join(sorted(labels))}") for u in group if u.audio]
+        reason = f"{said}, labelled {', '.join(sorted(labels))}"
+        conflicting += [Fault(u.audio, reason, u.line) for u in group if u.audio]
     return conflicting, repeated
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +18,9 @@ from edge_runtime.cli.json_output import print_json
 from edge_runtime.cli.printable import visible
 from trainer.console import Console
 from trainer.corpora import registry, synthetic, trainable
-from trainer.corpora.check import Check, Fault, examine, usable
+from trainer.corpora.check import Check, examine, usable
+from trainer.corpora.protocols import PROTOCOLS
 from trainer.corpora.trainable import Use
-from trainer.protocols import PROTOCOLS
 
 PROBLEMS = 1
 SHOWN = 20
@@ -30,7 +30,7 @@ MANY = 12
 DIALOG = 30
 """Utterances of a synthetic dialogue, at most; IEMOCAP's have 66 on average."""
 
-app = typer.Typer(no_args_is_help=True, help="What corpora there are, and whether your copy is whole.")
+app = typer.Typer(no_args_is_help=True, help="List the known corpora, and check your copy of one.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -38,32 +38,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 @app.command("list", epilog="Examples:\n\n  trainer corpora list\n\n  trainer corpora list --json")
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be read, with licence, classes and counts as published."""
-    corpora = [
-        {
-            "name": corpus.name,
-            "title": corpus.title,
-            "licence": corpus.licence,
-            "credit": corpus.credit,
-            "modalities": corpus.modalities,
-            "labels": corpus.labels,
-            "counts": registry.expected(corpus),
-            "protocol": corpus.protocol,
-        }
-        for corpus in registry.CORPORA
-    ]
     if as_json:
-        print_json(corpora, indent=2)
+        about = [asdict(corpus) | {"counts": registry.expected(corpus)} for corpus in registry.CORPORA]
+        print_json(about, indent=2)
         return
     table = Table("name", "corpus", "utterances", show_lines=True)
     for corpus in registry.CORPORA:
         number = sum(sum(counts.values()) for counts in registry.expected(corpus).values())
-        about = (
+        lines = (
             "; ".join(filter(None, (corpus.title, corpus.credit))),
             f"licence: {corpus.licence}",
+            f"languages: {', '.join(corpus.languages)}" if corpus.languages else "",
             f"{' and '.join(corpus.modalities)}: {', '.join(corpus.labels) or 'any classes'}",
             f"protocol: {corpus.protocol}",
         )
-        table.add_row(corpus.name, escape("\n".join(about)), f"{number:,}" if number else "any")
+        table.add_row(corpus.name, escape("\n".join(filter(None, lines))), f"{number:,}" if number else "any")
     Console().print(table)
 
 
@@ -75,51 +64,56 @@ def list_corpora(as_json: AsJson = False) -> None:
 )
 def check(
     path: Annotated[Path, typer.Argument(help="A corpus' folder, or a manifest (.csv, .tsv, .jsonl).")],
-    corpus: Annotated[str | None, typer.Option(help="Which corpus it is; by default what it looks like.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Name of the corpus; detected by default.")] = None,
     renamed: Annotated[
         list[str] | None, typer.Option("--map", metavar="LABEL=NEW", help="Rename or merge; LABEL= leaves it out.")
     ] = None,
     merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")] = False,
     shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out shorter utterances; seconds.")] = None,
     longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out longer utterances; seconds.")] = None,
-    only: Annotated[str | None, typer.Option(help="What `trainer fit --only` is to train: speech or text.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="What is to be asked of `trainer fit --protocol`.")] = None,
+    only: Annotated[str | None, typer.Option(help="Check for `trainer fit --only`: speech or text.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Check for `trainer fit --protocol`.")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Look at what `trainer fit --skip-bad` would keep.")
+        bool, typer.Option("--skip-bad", help="Leave out what `trainer fit --skip-bad` leaves out.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decode every recording, count labels, speakers and splits, and say what `trainer fit` would refuse, and why."""
+    """Decode every recording, count labels, speakers and splits, and name all that `trainer fit` would refuse."""
     if only not in {None, "speech", "text"}:
         raise typer.BadParameter(f"--only {only!r}: use speech or text")
     if protocol not in {None, *PROTOCOLS}:
         raise typer.BadParameter(f"--protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
-    options = registry.Reading(
+    options = registry.LoadOptions(
         label_map=label_map(renamed or []), merge_excited=merge_excited, shortest_s=shortest, longest_s=longest
     )
     found = registry.named(corpus) if corpus else registry.detect(path)
-    utterances = registry.read(path, corpus=found, options=options)
-    result = examine(utterances, expected=registry.expected(found, options), progress=sys.stderr.isatty())
-    voice, words = trainable.modalities(found.name, utterances)
-    use = Use(voice and only != "text", words and only != "speech", protocol)
+    refused: list[str] = []
+    utterances = registry.read(path, corpus=found, options=options, faults=refused)
+    result = examine(
+        utterances, expected=registry.expected(found, options), refused=refused, quiet=not sys.stderr.isatty()
+    )
+    speech, text = trainable.modalities(found.name, utterances)
+    use = Use(speech and only != "text", text and only != "speech", protocol)
     kept = utterances
     if skip_bad:
         kept = trainable.complete(found.name, usable(utterances, result, skip=True), use)
-    problems = trainable.problems(found.name, kept, registry.classes(found, kept), use)
+    problems = trainable.problems(found.name, kept, registry.labels_of(kept, found), use)
     how = trainable.how_divided(found.name, kept, use)
     notes = [*trainable.notes(found.name, kept), *result.notes]
     fine = not problems and (skip_bad or result.fine)
     if as_json:
         natural, parts = trainable.division(found.name, kept, protocol)
-        report = {"corpus": found.name, **asdict(result), "fine": fine, "protocol": natural, "parts": parts}
-        report |= {"kept": len(kept), "division": how, "problems": problems, "notes": notes}
+        about = {"corpus": found.name, "licence": found.licence, "credit": found.credit}
+        plan = {"protocol": natural, "parts": parts, "kept": len(kept), "division": how}
+        report = about | asdict(result) | plan | {"fine": fine, "problems": problems, "notes": notes}
         print_json(report, indent=2, default=str)
     else:
         _print(found, result)
         _list("for training", problems)
         _list("notes", notes)
         if skip_bad:
-            print(f"left out: {len(utterances) - len(kept):,} of {len(utterances):,} utterances")
+            total = len(utterances) + len(refused)
+            print(f"left out: {total - len(kept):,} of {total:,} utterances")
         if not problems:
             _list("division", [how])
         print("all is well" if fine else "there are problems")
@@ -134,7 +128,7 @@ def check(
 def synthesise(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     utterances: Annotated[int, typer.Option(min=5 * synthetic.LEAST, help="How many, at least.")] = 300,
-    seed: Annotated[int, typer.Option(min=0, help="Of labels, words and voices.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of labels, sentences and voices.")] = 0,
 ) -> None:
     """Make a corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the tables without IEMOCAP."""
     dialogs = max(2, math.ceil(utterances / (5 * DIALOG)))
@@ -144,13 +138,13 @@ def synthesise(
             dialogs_per_session=dialogs,
             utterances_per_dialog=math.ceil(utterances / (5 * dialogs)),
             seed=seed,
-            progress=sys.stderr.isatty(),
+            quiet=not sys.stderr.isatty(),
         )
     print(f"{visible(str(folder))}: {made} synthetic utterances")
 
 
 def label_map(pairs: list[str]) -> dict[str, str]:
-    """Return what ``LABEL=NEW`` arguments say.
+    """Return the new label of each old one from ``LABEL=NEW`` arguments.
 
     Raises:
         typer.BadParameter: one has no ``=`` or no label, or names a label a second time.
@@ -167,6 +161,10 @@ def label_map(pairs: list[str]) -> dict[str, str]:
 def _print(corpus: registry.Corpus, result: Check) -> None:
     console = Console()
     table = Table(title=corpus.title, show_header=False)
+    table.add_row("corpus", escape(corpus.name))
+    table.add_row("licence", escape(corpus.licence))
+    if corpus.credit:
+        table.add_row("credit", escape(corpus.credit))
     table.add_row("utterances", f"{result.utterances:,}")
     table.add_row("recordings", f"{result.recordings:,} decoded, {result.hours:.2f} hours")
     for name in ("labels", "splits", "speakers", "sessions"):
@@ -174,16 +172,17 @@ def _print(corpus: registry.Corpus, result: Check) -> None:
             table.add_row(name, escape(_counted(counts)))
     console.print(table)
     for title, lines in (
-        ("missing", _named(result.missing)),
-        ("damaged", _named(result.damaged)),
-        ("there again with another label", _named(result.conflicting)),
-        ("without words", list(result.wordless)),
-        ("other than published", list(result.differences)),
+        ("rows that cannot be used", result.refused),
+        ("missing", result.missing),
+        ("damaged", result.damaged),
+        ("there again with another label", result.conflicting),
+        ("without words", result.wordless),
+        ("other than published", result.differences),
     ):
         _list(title, lines)
 
 
-def _list(title: str, lines: list[str]) -> None:
+def _list(title: str, lines: Sequence[object]) -> None:
     if lines:
         console = Console()
         console.print(f"{title}: {len(lines):,}", style="bold")
@@ -191,10 +190,6 @@ def _list(title: str, lines: list[str]) -> None:
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
         if len(lines) > SHOWN:
             console.print(f"  and {len(lines) - SHOWN:,} more; --json lists all")
-
-
-def _named(faults: tuple[Fault, ...]) -> list[str]:
-    return [f"{fault.audio}: {fault.reason}" for fault in faults]
 
 
 def _counted(counts: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trainer.corpora import check, registry, trainable
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.corpora.trainable import Use
-from trainer.corpora.utterance import Utterance, checksum, label_ids, summary
+from trainer.corpora.utterance import Utterance, checksum, label_ids, places, summary
 from trainer.errors import CorpusError
 
 log = logging.getLogger(__name__)
@@ -51,10 +51,10 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
 
 def load(
     path: Path,
-    reading: Reading,
+    reading: LoadOptions,
     *,
-    voice: bool,
-    words: bool,
+    speech: bool,
+    text: bool,
     skip_bad: bool,
     quiet: bool,
     protocol: str | None = None,
@@ -63,9 +63,9 @@ def load(
 
     Args:
         path: a corpus' folder, or a manifest's file.
-        reading: see ``trainer.corpora.registry.Reading``.
-        voice: recordings are needed, so damaged ones matter; without, they are not looked at.
-        words: transcripts are needed, so missing ones matter.
+        reading: see ``trainer.corpora.registry.LoadOptions``.
+        speech: recordings are needed, so damaged ones matter; without, they are not looked at.
+        text: transcripts are needed, so missing ones matter.
         skip_bad: leave out what is missing or damaged instead of refusing.
         quiet: no progress bar.
         protocol: that was asked for, if one was.
@@ -74,20 +74,23 @@ def load(
         CorpusError: not a corpus, or something in it is missing or damaged.
     """
     corpus = registry.detect(path)
-    utterances = registry.read(path, corpus=corpus, options=reading)
-    voice = voice and any(u.audio is not None for u in utterances)
-    use = Use(voice, words and any(u.transcript for u in utterances), protocol)
+    refused: list[str] | None = [] if skip_bad else None
+    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused)
+    for fault in refused or ():
+        log.info("note: %s; left out", fault)
+    speech = speech and any(u.audio is not None for u in utterances)
+    use = Use(speech, text and any(u.transcript for u in utterances), protocol)
     utterances = _complete(corpus.name, utterances, use, skip=skip_bad)
-    if not voice:
+    if not speech:
         utterances = [replace(u, audio=None) for u in utterances]
     else:
-        found = check.examine(utterances, expected=registry.expected(corpus, reading), progress=not quiet)
+        found = check.examine(utterances, expected=registry.expected(corpus, reading), quiet=quiet)
         for note in (*found.differences, *found.notes):
             log.info("note: %s", note)
         utterances = check.usable(utterances, found, skip=skip_bad)
     for note in trainable.notes(corpus.name, utterances):
         log.info("note: %s", note)
-    labels = registry.classes(corpus, utterances)
+    labels = registry.labels_of(utterances, corpus)
     log.info("%s: %d utterances; %s", corpus.title, len(utterances), ", ".join(labels))
     return Dataset(corpus.name, utterances, labels)
 
@@ -100,5 +103,5 @@ def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool)
         said = (trainable.told(column, rows, len(utterances)) for column, rows in lacking.items())
         raise CorpusError("; ".join(said))
     for column, rows in lacking.items():
-        log.info("note: %s utterances without %s are left out (%s)", f"{len(rows):,}", column, trainable.places(rows))
+        log.info("note: %s utterances without %s are left out (%s)", f"{len(rows):,}", column, places(rows))
     return kept

@@ -1,4 +1,4 @@
-"""IEMOCAP (Busso et al. 2008): five pairs of actors in scripted and improvised dialogues. Voice and words.
+"""IEMOCAP (Busso et al. 2008): five pairs of actors in scripted and improvised dialogues.
 
 The release's ``Session1`` … ``Session5`` hold labels and times in ``dialog/EmoEvaluation``, words in
 ``dialog/transcriptions``, and a recording of each utterance in ``sentences/wav``.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainer.corpora.utterance import LABELS, Utterance
+from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
 RELEASE = "IEMOCAP_full_release"
@@ -44,38 +44,16 @@ def load(
     shortest_s: float | None = None,
     longest_s: float | None = None,
 ) -> list[Utterance]:
-    """Return the utterances of the four classes: 4,490, or 5,531 with ``merge_excited``.
+    """Return all 10,039 utterances, whatever their emotion; "undecided" where the annotators did not agree.
 
-    The paper's shares (section 5.3) are those of the 4,490, without the cut from 3 to 15 s of which it speaks.
+    Of the four classes there are 4,490, or 5,531 with ``merge_excited``. The paper's shares (section 5.3) are those of
+    the 4,490, without the cut from 3 to 15 s of which the paper speaks. An utterance is kept when its recording or its
+    words are missing: its path then leads nowhere, its transcript is empty, and a check of the corpus names it. The
+    actors' [LAUGHTER] and the like stay in the words.
 
     Args:
         folder: the release, or the folder that holds it.
         merge_excited: count excited as happy, as much other work does.
-        shortest_s: leave out what is shorter, in seconds.
-        longest_s: leave out what is longer, in seconds.
-
-    Raises:
-        CorpusError: as ``load_all``.
-    """
-    found = load_all(folder, merge_excited=merge_excited, shortest_s=shortest_s, longest_s=longest_s)
-    return [u for u in found if u.label in LABELS]
-
-
-def load_all(
-    folder: Path,
-    *,
-    merge_excited: bool = False,
-    shortest_s: float | None = None,
-    longest_s: float | None = None,
-) -> list[Utterance]:
-    """Return all 10,039 utterances, whatever their emotion; "undecided" where the annotators did not agree.
-
-    An utterance is kept when its recording or its words are missing: its path then leads nowhere, its transcript
-    is empty, and a check of the corpus names it. The actors' [LAUGHTER] and the like stay in the words.
-
-    Args:
-        folder: the release, or the folder that holds it.
-        merge_excited: count excited as happy.
         shortest_s: leave out what is shorter, in seconds, by the times in ``EmoEvaluation``.
         longest_s: leave out what is longer, in seconds.
 
@@ -83,8 +61,8 @@ def load_all(
         CorpusError: there is no session, a session has no labels, or a label's line cannot be read.
     """
     emotions = {**EMOTIONS, **({"exc": "happy"} if merge_excited else {})}
-    root = folder if is_release(folder) else folder / RELEASE
-    if not is_release(root):
+    root = release_in(folder)
+    if root is None:
         raise CorpusError(f"{folder}: no IEMOCAP release; expected Session1 to Session5 in it or in its {RELEASE}")
     found: dict[str, Utterance] = {}
     for session in sorted(root.glob("Session[1-5]")):
@@ -112,9 +90,12 @@ def load_all(
     return list(found.values())
 
 
-def is_release(folder: Path) -> bool:
-    """Whether ``folder`` holds a session of IEMOCAP."""
-    return any((session / "dialog" / "EmoEvaluation").is_dir() for session in folder.glob("Session[1-5]"))
+def release_in(folder: Path) -> Path | None:
+    """Return ``folder``, or the release in it, whichever holds a session of IEMOCAP; None where neither does."""
+    for root in (folder, folder / RELEASE):
+        if any((session / "dialog" / "EmoEvaluation").is_dir() for session in root.glob("Session[1-5]")):
+            return root
+    return None
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, re.Match[str]]]:

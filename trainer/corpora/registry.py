@@ -1,24 +1,25 @@
-"""What is known of each corpus, and one way to read any of them."""
+"""The corpora that are known (``corpora.toml``), and one way to recognise and to read any of them."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
 from trainer.corpora.files import check_searchable
+from trainer.corpora.protocols import Protocol
 from trainer.corpora.utterance import LABELS, Utterance, relabel
 from trainer.errors import CorpusError
+from trainer.toml_file import read_entries
 
-Protocol = Literal["shuffled", "session", "speaker", "official"]
-MELD = (*meld.EMOTIONS.values(), "surprise", "fear", "disgust")
-SEMEVAL = ("-A.txt", "-A.tsv", "subtask-A.*.txt", "subtask-A.*.tsv")
+OWN = "manifest"
+"""The name of a user's own data."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class LoadOptions:
     """How a corpus is read.
 
     Attributes:
@@ -39,49 +40,79 @@ class Corpus:
     """A corpus as it is published.
 
     Attributes:
-        name: what its utterances and the command line call it.
+        name: in its utterances and on the command line.
         title: in full.
         licence: under which it is had.
-        credit: what to cite.
-        modalities: "voice", "words" or both.
-        labels: the classes that are learned; of a manifest none are known before it is read.
+        credit: to be cited.
+        languages: those that are spoken or written, as BCP 47 writes them; () where they are not known.
+        modalities: "speech", "text" or both.
+        labels: the classes that are learned; of a user's own data none are known before it is read.
+        label_map: its own labels → the project's, where they differ.
         counts: how many utterances of each label each split has as published, beyond the classes too; ``""`` is
             the split of a corpus without official splits.
-        protocol: how it is divided into what is learned from and what is tested on, if nothing else is asked for.
-        looks_like: whether a folder or file looks like it.
-        load: every utterance of it, with the label's own name.
+        protocol: how it is divided into training and test parts by default.
+        manifest_sha256: of the ``manifest.csv`` of a corpus that comes as one; "" of others.
     """
 
     name: str
     title: str
     licence: str
     credit: str
-    modalities: tuple[str, ...]
-    labels: tuple[str, ...]
-    counts: Mapping[str, Mapping[str, int]]
     protocol: Protocol
-    looks_like: Callable[[Path], bool]
-    load: Callable[[Path, Reading], list[Utterance]]
+    modalities: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    manifest_sha256: str = ""
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a folder or file looks like this corpus."""
+        if reader := READERS.get(self.name):
+            return reader[0](path)
+        file = _manifest_file(path)
+        if file.suffix.lower() not in manifest.SUFFIXES or not file.is_file():
+            return False
+        known = {corpus.manifest_sha256 for corpus in CORPORA} - {""}
+        found = _sha256(file)
+        return found == self.manifest_sha256 if self.manifest_sha256 else path == file and found not in known
+
+    def load(
+        self, path: Path, options: LoadOptions = LoadOptions(), *, faults: list[str] | None = None
+    ) -> list[Utterance]:
+        """Return every utterance, whatever its label.
+
+        Args:
+            path: the corpus' folder, or a manifest's file.
+            options: see ``LoadOptions``; labels are not renamed here.
+            faults: see ``trainer.corpora.manifest.load``.
+
+        Raises:
+            CorpusError: it cannot be read.
+        """
+        if reader := READERS.get(self.name):
+            found = reader[1](path, options)
+        else:
+            found = manifest.load(_manifest_file(path), corpus=self.name, faults=faults)
+        return [replace(u, label=self.label_map.get(u.label, u.label)) for u in found] if self.label_map else found
 
 
-def _counts(labels: Sequence[str], *numbers: int) -> dict[str, int]:
-    return dict(zip(labels, numbers, strict=True))
+def _iemocap(path: Path, options: LoadOptions) -> list[Utterance]:
+    return iemocap.load(
+        path, merge_excited=options.merge_excited, shortest_s=options.shortest_s, longest_s=options.longest_s
+    )
 
 
-def _iemocap(path: Path, how: Reading) -> list[Utterance]:
-    return iemocap.load_all(path, merge_excited=how.merge_excited, shortest_s=how.shortest_s, longest_s=how.longest_s)
+def _synthetic(path: Path, options: LoadOptions) -> list[Utterance]:
+    return [replace(u, corpus="synthetic", speaker=f"synthetic-{u.speaker[-2:]}") for u in _iemocap(path, options)]
 
 
-def _synthetic(path: Path, how: Reading) -> list[Utterance]:
-    return [replace(u, corpus="synthetic", speaker=f"synthetic-{u.speaker[-2:]}") for u in _iemocap(path, how)]
-
-
-def _meld(path: Path, _: Reading) -> list[Utterance]:
+def _meld(path: Path, _: LoadOptions) -> list[Utterance]:
     splits = [split for split in meld.FILES if split in {"train", "dev"} or (path / meld.FILES[split]).is_file()]
     return [u for split in splits for u in meld.load(path, split, clips=True)]
 
 
-def _semeval(path: Path, _: Reading) -> list[Utterance]:
+def _semeval(path: Path, _: LoadOptions) -> list[Utterance]:
     splits = [split for split in ("train", "test") if (path / split).is_dir()]
     found = [u for split in splits or [""] for u in semeval.load(path, split)]
     if len({u.id for u in found}) < len(found):
@@ -89,109 +120,36 @@ def _semeval(path: Path, _: Reading) -> list[Utterance]:
     return found
 
 
-def _holds(path: Path, names: Sequence[str]) -> bool:
-    return any(next(path.glob(name), None) for name in names)
+def _holds(*patterns: str) -> Callable[[Path], bool]:
+    return lambda path: any(next(path.glob(pattern), None) for pattern in patterns)
 
 
-CORPORA: tuple[Corpus, ...] = (
-    Corpus(
-        name="iemocap",
-        title="IEMOCAP, Interactive Emotional Dyadic Motion Capture database",
-        licence="for research, on request to its makers (SAIL, University of Southern California)",
-        credit="Busso et al. 2008, Language Resources and Evaluation 42",
-        modalities=("voice", "words"),
-        labels=LABELS,
-        counts={"": _counts(tuple(iemocap.EMOTIONS.values()), 1708, 595, 1084, 1103, 1041, 1849, 107, 40, 2, 3, 2507)},
-        protocol="session",
-        looks_like=lambda path: (
-            not synthetic.made_here(path) and (iemocap.is_release(path) or iemocap.is_release(path / iemocap.RELEASE))
-        ),
-        load=_iemocap,
+READERS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path, LoadOptions], list[Utterance]]]] = {
+    "iemocap": (lambda path: not synthetic.made_here(path) and iemocap.release_in(path) is not None, _iemocap),
+    "synthetic": (synthetic.made_here, _synthetic),
+    "semeval": (
+        _holds(*(f"{place}*{end}" for place in ("", "train/", "test/") for end in semeval.FILE_ENDS)),
+        _semeval,
     ),
-    Corpus(
-        name="synthetic",
-        title="synthetic speech in the shape of IEMOCAP, as `trainer corpora synthesise` makes it",
-        licence="none needed",
-        credit="spoken by espeak-ng",
-        modalities=("voice", "words"),
-        labels=LABELS,
-        counts={},
-        protocol="session",
-        looks_like=synthetic.made_here,
-        load=_synthetic,
-    ),
-    Corpus(
-        name="semeval",
-        title="SemEval 2017 Task 4A, sentiment of tweets",
-        licence="Twitter's terms; for research",
-        credit="Rosenthal et al. 2017, SemEval",
-        modalities=("words",),
-        labels=semeval.SENTIMENTS,
-        # Of the train sets of 2013 to 2016, 50,334 lines, what repetition and conflicting labels leave.
-        counts={
-            "train": _counts(semeval.SENTIMENTS, 19617, 22158, 7711),
-            "test": _counts(semeval.SENTIMENTS, 2375, 5937, 3972),
-        },
-        protocol="official",
-        looks_like=lambda path: _holds(
-            path, [f"{place}*{end}" for place in ("", "train/", "test/") for end in SEMEVAL]
-        ),
-        load=_semeval,
-    ),
-    Corpus(
-        name="meld",
-        title="MELD, Multimodal EmotionLines Dataset",
-        licence="GPL-3.0",
-        credit="Poria et al. 2019, ACL",
-        modalities=("words", "voice"),
-        labels=LABELS,
-        counts={
-            "train": _counts(MELD, 4710, 1743, 683, 1109, 1205, 268, 271),
-            "dev": _counts(MELD, 470, 163, 111, 153, 150, 40, 22),
-            "test": _counts(MELD, 1256, 402, 208, 345, 281, 50, 68),
-        },
-        protocol="official",
-        looks_like=lambda path: _holds(path, list(meld.FILES.values())),
-        load=_meld,
-    ),
-    Corpus(
-        name="ravdess",
-        title="RAVDESS, Ryerson Audio-Visual Database of Emotional Speech and Song: speech",
-        licence="CC-BY-NC-SA-4.0",
-        credit="Livingstone and Russo 2018, PLoS ONE 13(5)",
-        # Two sentences for all emotions: there are words, but nothing to learn from them.
-        modalities=("voice",),
-        labels=LABELS,
-        counts={"": _counts(tuple(ravdess.EMOTIONS.values()), 96, 192, 192, 192, 192)},
-        protocol="speaker",
-        looks_like=lambda path: _holds(path, ["03-0[12]-*-*-*-*-*.*", "Actor_*/03-0[12]-*-*-*-*-*.*"]),
-        load=lambda path, _: ravdess.load(path),
-    ),
-    Corpus(
-        name="emodb",
-        title="EmoDB, Berlin Database of Emotional Speech (German)",
-        licence="CC0-1.0 as published in audb; free to use",
-        credit="Burkhardt et al. 2005, Interspeech",
-        modalities=("voice",),
-        labels=LABELS,
-        counts={"": _counts(tuple(emodb.EMOTIONS.values()), 79, 71, 62, 127, 81, 46, 69)},
-        protocol="speaker",
-        looks_like=lambda path: _holds(path, [f"{place}[01][0-9][ab][01][0-9][A-Z][a-z].*" for place in ("", "wav/")]),
-        load=lambda path, _: emodb.load(path),
-    ),
-    Corpus(
-        name="manifest",
-        title="your own data: a CSV, TSV or JSON-lines file",
-        licence="yours",
-        credit="",
-        modalities=("voice", "words"),
-        labels=(),
-        counts={},
-        protocol="shuffled",
-        looks_like=lambda path: path.suffix.lower() in manifest.SUFFIXES,
-        load=lambda path, _: manifest.load(path),
-    ),
-)
+    "meld": (_holds(*meld.FILES.values()), _meld),
+    "ravdess": (_holds(*(f"{place}03-0[12]-*-*-*-*-*.*" for place in ("", "Actor_*/"))), lambda p, _: ravdess.load(p)),
+    "emodb": (_holds(*(f"{place}[01][0-9][ab][01][0-9][A-Z][a-z].*" for place in ("", "wav/"))),
+              lambda p, _: emodb.load(p)),
+}  # fmt: skip
+"""How a corpus that is published in a form of its own is recognised and read; the others are manifests."""
+
+CORPORA = tuple(read_entries(Path(__file__).with_name("corpora.toml"), Corpus).values())
+
+
+def _manifest_file(path: Path) -> Path:
+    return path / "manifest.csv" if path.is_dir() else path
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # reading it says why
+        return ""
 
 
 def named(name: str) -> Corpus:
@@ -213,47 +171,56 @@ def detect(path: Path) -> Corpus:
         CorpusError: it is not there, cannot be read, looks like none, or like several.
     """
     check_searchable(path)
-    alike = [corpus for corpus in CORPORA if corpus.looks_like(path)]
+    alike = [corpus for corpus in CORPORA if corpus.is_at(path)]
     if len(alike) == 1:
         return alike[0]
     names = ", ".join(corpus.name for corpus in alike or CORPORA)
     if alike:
         raise CorpusError(f"{path}: looks like {names}; give each its own folder, or say which it is")
     inside = sorted(file for end in manifest.SUFFIXES for file in path.glob(f"*{end}")) if path.is_dir() else []
-    if inside:
-        raise CorpusError(f"{path}: looks like none of {names}; did you mean the file {inside[0]}?")
-    raise CorpusError(
-        f"{path}: looks like none of {names}; give a corpus' own folder or a manifest's file, or say which it is"
+    advice = (
+        f"did you mean the file {inside[0]}?"
+        if inside
+        else "give a corpus' own folder or a manifest's file, or say which it is"
     )
+    raise CorpusError(f"{path}: looks like none of {names}; {advice}")
 
 
-def read(path: Path, *, corpus: Corpus | None = None, options: Reading = Reading()) -> list[Utterance]:
-    """Return the utterances of the corpus' classes, labels renamed as asked; of a manifest, all.
+def read(
+    path: Path,
+    *,
+    corpus: Corpus | None = None,
+    options: LoadOptions = LoadOptions(),
+    faults: list[str] | None = None,
+) -> list[Utterance]:
+    """Return the utterances of the corpus' classes, labels renamed as asked; of a user's own data, all.
 
     Args:
         path: the corpus' folder, or a manifest's file.
-        corpus: which it is; by default what it looks like.
-        options: see ``Reading``.
+        corpus: the corpus; detected by default.
+        options: see ``LoadOptions``.
+        faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
+            the manifest instead.
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.
     """
     corpus = corpus or detect(path)
     cut = options.shortest_s is not None or options.longest_s is not None
-    if corpus.load not in {_iemocap, _synthetic} and (options.merge_excited or cut):
+    if corpus.name not in {"iemocap", "synthetic"} and (options.merge_excited or cut):
         raise CorpusError(f"{corpus.name}: merging excited and cutting by length are for iemocap alone")
     if corpus.labels and (strange := sorted(set(options.label_map.values()) - {"", *corpus.labels})):
         raise CorpusError(
             f"{strange[0]!r} is not a class of {corpus.name}; rename to one of {', '.join(corpus.labels)}"
         )
-    found = corpus.load(path, options)
+    found = corpus.load(path, options, faults=faults)
     kept = [u for u in relabel(found, options.label_map) if not corpus.labels or u.label in corpus.labels]
     if not kept:
         raise CorpusError(f"{path}: none of its {len(found)} utterances is left; see the labels and lengths asked for")
     return kept
 
 
-def expected(corpus: Corpus, options: Reading = Reading()) -> dict[str, dict[str, int]]:
+def expected(corpus: Corpus, options: LoadOptions = LoadOptions()) -> dict[str, dict[str, int]]:
     """Return how many utterances of each label ``read`` should find in each split; {} where that is not known."""
     if options.shortest_s is not None or options.longest_s is not None:
         return {}
@@ -270,11 +237,11 @@ def expected(corpus: Corpus, options: Reading = Reading()) -> dict[str, dict[str
 
 
 def protocol_of(corpus: Corpus, utterances: Sequence[Utterance]) -> Protocol:
-    """Return the corpus' protocol; of a manifest, the strictest that its columns are there for.
+    """Return the corpus' protocol; of a user's own data, the strictest that its columns are there for.
 
     A row that leaves such a column empty does not change that: ``trainable.gaps`` finds it.
     """
-    if corpus.name != "manifest":
+    if corpus.name != OWN:
         return corpus.protocol
     if any(u.split for u in utterances):
         return "official"
@@ -283,13 +250,9 @@ def protocol_of(corpus: Corpus, utterances: Sequence[Utterance]) -> Protocol:
     return corpus.protocol
 
 
-def labels_of(utterances: Sequence[Utterance]) -> tuple[str, ...]:
-    """Return the labels that occur: in the project's order if it has them all, else sorted."""
+def labels_of(utterances: Sequence[Utterance], corpus: Corpus | None = None) -> tuple[str, ...]:
+    """Return the labels that occur: in the order of the corpus, else in the project's if it has them all, or sorted."""
     there = {u.label for u in utterances}
-    return tuple(label for label in LABELS if label in there) if there <= set(LABELS) else tuple(sorted(there))
-
-
-def classes(corpus: Corpus, utterances: Sequence[Utterance]) -> tuple[str, ...]:
-    """Return the corpus' classes that occur, in its own order, or a manifest's labels."""
-    there = {u.label for u in utterances}
-    return tuple(label for label in corpus.labels if label in there) if corpus.labels else labels_of(utterances)
+    known = corpus.labels if corpus else ()
+    order = known or (LABELS if there <= set(LABELS) else sorted(there))
+    return tuple(label for label in order if label in there)

@@ -12,6 +12,7 @@ from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
 SENTIMENTS = ("positive", "neutral", "negative")
+FILE_ENDS = ("-A.txt", "-A.tsv", "subtask-A.*.txt", "subtask-A.*.tsv")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 TEST_COUNT = 12_284
 

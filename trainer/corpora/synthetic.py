@@ -1,6 +1,6 @@
 """A corpus in the shape of IEMOCAP, spoken by espeak-ng, to try the toolchain without the licensed one.
 
-Its figures say nothing of any real corpus. Words and voice each tell the emotion most of the time, never always.
+Its figures say nothing about a real corpus. Text and speech each fit the emotion most of the time, never always.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from rich.console import Console
-from rich.progress import track
 
 from edge_runtime.audio.recording import SAMPLE_RATE
+from trainer.console import progress
 from trainer.corpora.iemocap import RELEASE
 from trainer.errors import CorpusError
 from trainer.folders import replacing
+from trainer.toml_file import read_toml
 
 NOTICE = "Synthetic: spoken by espeak-ng in the shape of IEMOCAP; no part of IEMOCAP, and nobody's feelings."
 MARKER = "SYNTHETIC.txt"
@@ -28,8 +28,8 @@ MARKER = "SYNTHETIC.txt"
 SHARES = {"neu": 0.32, "hap": 0.12, "sad": 0.2, "ang": 0.2, "exc": 0.08, "fru": 0.05, "xxx": 0.03}
 LEAST = 12
 """Fewer utterances in a session could not hold every emotion."""
-WORDS_MISLEAD, WORDS_SAY_NOTHING, VOICE_MISLEADS = 0.15, 0.2, 0.12
-"""How often words or voice are those of another emotion, or the words those of none."""
+TEXT_MISLEADS, TEXT_SAYS_NOTHING, SPEECH_MISLEADS = 0.15, 0.2, 0.12
+"""How often text or speech are those of another emotion, or the text that of none."""
 PROSODY = {
     "neu": np.array([0, 0, 0]),
     "hap": np.array([22, 10, 10]),
@@ -38,68 +38,18 @@ PROSODY = {
     "exc": np.array([34, 30, 30]),
     "fru": np.array([-4, 35, 40]),
 }
-"""What an emotion adds to espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200)."""
+"""The change of espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200) by each emotion."""
 JITTER = (4, 10, 12)
 RATINGS = {"neu": "[2.5000, 2.5000, 2.5000]", "sad": "[2.0000, 2.0000, 2.0000]"}
-OPENINGS = ("", "Well, ", "Listen, ", "You know, ", "Look, ", "I mean, ", "So, ", "He said: ")
-CLOSINGS = ("", ", you see", ", as I told you", ", right after lunch", ", since last week", ", and that is that")
-CLAUSES = {
-    "neu": (
-        "the form goes to the second window",
-        "the train leaves from platform four",
-        "you need two copies of the letter",
-        "the office opens at nine on Monday",
-        "I put the keys on the kitchen table",
-        "they moved the meeting to the other room",
-        "the number is on the back of the card",
-        "we take the second street on the left",
-        "the report has eleven pages",
-        "she works on the third floor",
-    ),
-    "hap": (
-        "we are getting married in the spring",
-        "this is the best day of my life",
-        "they gave me the job and I love it",
-        "the baby laughed for the first time",
-        "I am so glad that you came",
-        "we won and everybody danced",
-        "it is a wonderful surprise, thank you",
-        "she said yes and we hugged",
-        "I cannot stop smiling about the trip",
-        "what a lovely party you made for us",
-    ),
-    "sad": (
-        "I miss her every single day",
-        "he died before I could say goodbye",
-        "nobody came to the funeral",
-        "I feel so alone in this house",
-        "I lost him and nothing helps",
-        "she left and I cannot stop crying",
-        "I wish that I could see them again",
-        "there is no hope left for us",
-        "it hurts to remember how we were",
-        "I am sorry, I have no strength for this",
-    ),
-    "ang": (
-        "how dare you speak to me like that",
-        "get out of my house right now",
-        "I am sick of your stupid lies",
-        "you ruined everything, do you hear me",
-        "do not ever touch my things again",
-        "this is outrageous, I want the manager",
-        "shut up and let me finish",
-        "I hate how you treat me",
-        "you cheated me and I will not forget it",
-        "stop blaming me for your damned mistake",
-    ),
-}
+_SAID = read_toml(Path(__file__).with_name("synthetic_sentences.toml"))
+CLAUSES: dict[str, list[str]] = _SAID["clauses"]
 WORDS_OF = {"exc": "hap", "fru": "ang"}
-"""Emotions that share another's words and differ from it in the voice alone."""
+"""Emotions that share the sentences of another, and differ from it in the speech alone."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What is said, by whom, and how."""
+    """One utterance of a dialogue, and the settings of the synthesiser for it."""
 
     id: str
     emotion: str
@@ -116,7 +66,7 @@ def iemocap_tree(
     dialogs_per_session: int = 2,
     utterances_per_dialog: int = 12,
     seed: int = 0,
-    progress: bool = False,
+    quiet: bool = True,
 ) -> int:
     """Make a small tree like IEMOCAP's release, quirks included; return how many utterances it has.
 
@@ -128,7 +78,7 @@ def iemocap_tree(
         dialogs_per_session: every other one with the markers on the male actor.
         utterances_per_dialog: the two take turns.
         seed: of labels, words and voices.
-        progress: show a bar.
+        quiet: no progress bar.
 
     Raises:
         CorpusError: the folder holds something, espeak-ng is missing or fails, or a session would be too small.
@@ -151,7 +101,7 @@ def iemocap_tree(
         turns |= _plan(session, own, utterances_per_dialog, random)
     with replacing(folder) as root:
         (root / MARKER).write_text(NOTICE + "\n", encoding="utf-8")
-        for dialog in track(turns, "speaking", disable=not progress, console=Console(stderr=True)):
+        for dialog in progress(list(turns), "speaking", quiet=quiet):
             session_root = root / f"Session{dialogs[dialog]}"
             wav = session_root / "sentences" / "wav" / dialog
             wav.mkdir(parents=True)
@@ -167,7 +117,7 @@ def made_here(folder: Path) -> bool:
 
 
 def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Generator) -> dict[str, list[Turn]]:
-    """Return what is said in the dialogues of one session, whose two voices are its own."""
+    """Return the turns of each dialogue of one session, which has two voices of its own."""
     total = len(dialogs) * each
     counts = {emotion: max(1, int(share * total)) for emotion, share in SHARES.items()}
     counts["neu"] += total - sum(counts.values())
@@ -181,8 +131,8 @@ def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Gen
         dialog, number = dialogs[position // each], position % each
         who = "FM"[number % 2]
         variant, *base = voices[who]
-        heard = _misled(str(emotion), VOICE_MISLEADS, random)
-        pitch, speed, amplitude = np.rint((*base, 100) + PROSODY[heard] + random.normal(0.0, JITTER)).astype(int)
+        acted = _misled(str(emotion), SPEECH_MISLEADS, random)
+        pitch, speed, amplitude = np.rint((*base, 100) + PROSODY[acted] + random.normal(0.0, JITTER)).astype(int)
         turns[dialog].append(
             Turn(
                 id=f"{dialog}_{who}{number // 2:03}",
@@ -204,9 +154,9 @@ def _misled(emotion: str, how_often: float, random: np.random.Generator) -> str:
 
 
 def _words(emotion: str, random: np.random.Generator) -> str:
-    said = "neu" if random.random() < WORDS_SAY_NOTHING else _misled(emotion, WORDS_MISLEAD, random)
+    said = "neu" if random.random() < TEXT_SAYS_NOTHING else _misled(emotion, TEXT_MISLEADS, random)
     clause = random.choice(CLAUSES[WORDS_OF.get(said, said)])
-    sentence = f"{random.choice(OPENINGS)}{clause}{random.choice(CLOSINGS)}."
+    sentence = f"{random.choice(_SAID['openings'])}{clause}{random.choice(_SAID['closings'])}."
     return sentence[0].upper() + sentence[1:]
 
 

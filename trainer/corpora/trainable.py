@@ -1,4 +1,4 @@
-"""Whether a corpus can be trained on, and how it is divided: what `trainer fit` asks, `corpora check` asks too."""
+"""Whether a corpus can be trained on, and how it is divided: the questions of `trainer fit` and of `corpora check`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from trainer.corpora import registry
-from trainer.corpora.utterance import Utterance
+from trainer.corpora.protocols import Fold, plan
+from trainer.corpora.utterance import Utterance, places
 from trainer.errors import CorpusError
-from trainer.protocols import Fold, plan
 
 LEAST = 5
-"""Utterances of each label: of fewer, training and test together get next to nothing."""
+"""The least number of utterances of each label; fewer are too few to train and test on."""
 MANY = 10
-"""Speakers beyond which they are dealt to so many parts, instead of each being left out in turn."""
-NAMED = 5
-"""So many lines are named; the rest are counted."""
+"""More speakers than this are dealt to so many folds; of fewer, each is left out in turn."""
 NO_EMOTION = frozenset(
     {"other", "unknown", "unlabelled", "unlabeled", "unsure", "undefined", "none", "null", "nan", "n/a", "?", "-"}
     | {"nospeech", "no speech", "silence", "noise", "garbage"}
 )
-"""Labels that more likely say that there is no label."""
+"""Labels that most likely mean that there is no label."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What is to be trained, and how it is to be tested.
+    """The branches to be trained, and the way in which they are tested.
 
     Attributes:
-        voice: recordings are needed.
-        words: transcripts are needed.
-        protocol: see ``trainer.protocols.plan``; None takes the corpus' natural one.
+        speech: recordings are needed.
+        text: transcripts are needed.
+        protocol: see ``trainer.corpora.protocols.plan``; None takes the corpus' natural one.
         folds: how many, where the protocol leaves it open.
         seed: of a shuffled division.
         validation_percent: share of an official training part that is kept apart.
     """
 
-    voice: bool
-    words: bool
+    speech: bool
+    text: bool
     protocol: str | None = None
     folds: int | None = None
     seed: int = 0
@@ -49,31 +47,31 @@ class Use:
 
 
 def modalities(corpus: str, utterances: Sequence[Utterance]) -> tuple[bool, bool]:
-    """Return whether voice and words are trained if nobody says otherwise: what the rows of a manifest have at all."""
+    """Return whether speech and text are trained by default: of a user's own data, what any row has."""
     known = registry.named(corpus).modalities
-    enough = any if corpus == "manifest" else all
+    enough = any if corpus == registry.OWN else all
     return (
-        "voice" in known and enough(u.audio is not None for u in utterances),
-        "words" in known and enough(u.transcript is not None for u in utterances),
+        "speech" in known and enough(u.audio is not None for u in utterances),
+        "text" in known and enough(u.transcript is not None for u in utterances),
     )
 
 
 def gaps(corpus: str, utterances: Sequence[Utterance], use: Use) -> dict[str, list[Utterance]]:
-    """Return the utterances in which something is missing that ``use`` needs, by the column that would hold it.
+    """Return the utterances that lack something that ``use`` needs, by the column in which it is missing.
 
-    Published corpora name speakers and splits themselves, or have none; there only audio and words are looked at.
+    A speaker or a split can be missing from a line of a manifest alone: other corpora name them all, or have none.
     """
     missing: dict[str, list[Utterance]] = {}
-    if use.words:
+    if use.text:
         missing["transcript"] = [u for u in utterances if not (u.transcript or "").strip()]
-    if use.voice:
+    if use.speech:
         missing["audio"] = [u for u in utterances if u.audio is None]
-    if corpus == "manifest":
+    if lines := [u for u in utterances if u.line is not None]:
         protocol, _ = division(corpus, utterances, use.protocol)
-        if protocol == "official":
-            missing["split"] = [u for u in utterances if not u.split]
         if protocol == "speaker":
-            missing["speaker"] = [u for u in utterances if not u.speaker]
+            missing["speaker"] = [u for u in lines if not u.speaker]
+        if protocol == "official":
+            missing["split"] = [u for u in lines if not u.split]
     return {column: rows for column, rows in missing.items() if rows}
 
 
@@ -84,7 +82,7 @@ def complete(corpus: str, utterances: Sequence[Utterance], use: Use) -> list[Utt
 
 
 def told(column: str, rows: Sequence[Utterance], total: int) -> str:
-    """Return in words that ``rows`` of ``total`` utterances lack something, and what to do."""
+    """Return a sentence: ``rows`` of ``total`` utterances lack something, and the ways out."""
     what, otherwise = {
         "transcript": ("have no words", "train --only speech, or use --transcripts asr"),
         "audio": ("have no audio", "or train --only text"),
@@ -101,13 +99,13 @@ def told(column: str, rows: Sequence[Utterance], total: int) -> str:
 
 
 def problems(corpus: str, utterances: Sequence[Utterance], labels: Sequence[str], use: Use) -> list[str]:
-    """Return, in words, everything for which training on these utterances would be refused; nothing if it would not.
+    """Return a sentence for each reason why training on these utterances would be refused.
 
     Args:
         corpus: its name.
         utterances: as they would be trained on.
         labels: theirs, in order.
-        use: what is to be trained.
+        use: the branches to be trained.
     """
     found = [told(column, rows, len(utterances)) for column, rows in gaps(corpus, utterances, use).items()]
     found += (alike := _alike("label", utterances, lambda u: u.label, "--map"))
@@ -171,11 +169,11 @@ def every_label(corpus: str, utterances: Sequence[Utterance], labels: Sequence[s
 
 
 def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
-    """Return in words how the corpus is divided into what is trained on and what is tested on, and why so."""
+    """Return a sentence: how the corpus is divided into training and test parts, and why so."""
     protocol, count = division(corpus, utterances, use.protocol, use.folds)
     if use.protocol is not None:
         why = "as asked for"
-    elif corpus != "manifest":
+    elif corpus != registry.OWN:
         why = "as is usual for this corpus"
     else:
         why = {
@@ -195,8 +193,8 @@ def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
 
 
 def notes(corpus: str, utterances: Sequence[Utterance]) -> list[str]:
-    """Return, in words, what may be meant or not; nothing of it stops a training."""
-    if corpus != "manifest":
+    """Return a sentence for each finding that may be intended; none of them stops a training."""
+    if corpus != registry.OWN:
         return []
     found = []
     for label, count in Counter(u.label for u in utterances).items():
@@ -214,22 +212,13 @@ def notes(corpus: str, utterances: Sequence[Utterance]) -> list[str]:
     return found
 
 
-def places(utterances: Sequence[Utterance]) -> str:
-    """Return where utterances stand: lines of the manifest, else ids; the first few, and how many more."""
-    lines = [str(u.line) for u in utterances if u.line is not None]
-    named = lines or [u.id for u in utterances]
-    word = f"line{'s' * (len(named) > 1)} " if lines else ""
-    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
-    return word + ", ".join(named[:NAMED]) + more
-
-
 def _alike(
     column: str, utterances: Iterable[Utterance], value: Callable[[Utterance], str], option: str | None
 ) -> list[str]:
-    """Return what to do about values that differ in how they are written alone."""
+    """Return a sentence for each value that is written in several ways, with the way to make them one."""
     groups: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
     for u in utterances:
-        groups[_plain(value(u))][value(u)].append(u)
+        groups[_comparable(value(u))][value(u)].append(u)
     found = []
     for forms in groups.values():
         if len(forms) > 1:
@@ -243,8 +232,8 @@ def _alike(
     return found
 
 
-def _plain(text: str) -> str:
-    """Return what is left of a name without capitals, kinds of spaces, invisible characters and leading zeros."""
+def _comparable(text: str) -> str:
+    """Return a name without capitals, kinds of spaces, invisible characters and leading zeros."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     visible = "".join(c for c in folded if unicodedata.category(c) != "Cf")
     joined = " ".join(re.split(r"[\s_-]+", visible)).strip()

@@ -1,4 +1,4 @@
-"""The one record type that every corpus gives."""
+"""The record of one utterance, which every corpus is read into."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from trainer.errors import CorpusError
 
 LABELS = ("neutral", "happy", "sad", "angry")
 """The four classes of the paper (section 5.3), in the order of every output."""
+NAMED = 5
+"""So many lines are named in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,12 @@ class Utterance:
         id: unique within its corpus.
         corpus: the corpus' name.
         label: the corpus' own label, mapped to the project's names.
-        speaker: unique within its corpus; what speaker-exclusive folds are cut by.
+        speaker: unique within its corpus; folds without common speakers are made by it.
         session: recording session or dialogue, whichever the corpus has.
         audio: path of the recording, or None.
-        transcript: the words; "" where they should be but are missing; None where the corpus has none.
+        transcript: the spoken words; "" where they are missing; None where the corpus has none.
         split: the corpus' official split, or "".
-        line: where it stands in the file that it was read from; None where there is no such file.
+        line: of the manifest that it was read from, counted from 1; None where there is no manifest.
     """
 
     id: str
@@ -47,7 +49,7 @@ def label_ids(utterances: Iterable[Utterance], labels: Sequence[str] = LABELS) -
 
 
 def checksum(utterances: Sequence[Utterance]) -> str:
-    """Return a sha256 over what was read: ids, labels, words and the bytes of the audio, in id order."""
+    """Return a sha256 over ids, labels, transcripts and the bytes of the audio, in the order of the ids."""
     digest = hashlib.sha256()
     for u in sorted(utterances, key=lambda u: (u.corpus, u.id)):
         digest.update(f"{u.corpus}\t{u.id}\t{u.label}\t{u.transcript or ''}\n".encode())
@@ -59,6 +61,15 @@ def checksum(utterances: Sequence[Utterance]) -> str:
 def summary(utterances: Sequence[Utterance]) -> dict[str, int]:
     """Return how many utterances each label has, the most frequent first."""
     return dict(Counter(u.label for u in utterances).most_common())
+
+
+def places(utterances: Sequence[Utterance]) -> str:
+    """Return where utterances stand: lines of the manifest, else ids; the first few, and how many more."""
+    lines = [str(u.line) for u in utterances if u.line is not None]
+    named = lines or [u.id for u in utterances]
+    word = f"line{'s' * (len(named) > 1)} " if lines else ""
+    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
+    return word + ", ".join(named[:NAMED]) + more
 
 
 def relabel(utterances: Sequence[Utterance], label_map: Mapping[str, str]) -> list[Utterance]:

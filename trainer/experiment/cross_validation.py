@@ -17,6 +17,7 @@ from trainer import checkpoints
 from trainer.config import Experiment
 from trainer.corpora import trainable
 from trainer.corpora.dataset import Dataset
+from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import checksum, summary
 from trainer.errors import CorpusError
 from trainer.experiment import fold as folds_
@@ -25,11 +26,11 @@ from trainer.experiment.fold import FoldRun, RunContext
 from trainer.experiment.run_dir import RunPaths, check_room, open_run, write_json
 from trainer.experiment.source import Source
 from trainer.modality import Modality, Truth
-from trainer.protocols import Fold
 from trainer.speech.modality import speech_modality
 from trainer.text import transcripts
 from trainer.text.modality import locate, text_modality
 from trainer.text.network import load_encoder
+from trainer.text.recognition_errors import strip_exclamations
 
 SEEDS_APART = 1000
 TRAINING = 7
@@ -165,6 +166,8 @@ def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> di
             misrecognized = transcripts.simulated(
                 sentences, rate=experiment.text.asr_error_rate, seed=experiment.seed + 1, weights=paths.weights
             )
+            # A recogniser writes no exclamation marks, and a network must not rest on them.
+            misrecognized = [strip_exclamations(sentence) for sentence in misrecognized]
         modalities["text"] = text_modality(
             sentences, dataset.labels, experiment.text, weights=paths.weights, misrecognized=misrecognized
         )

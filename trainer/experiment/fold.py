@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from edge_runtime.system.writing import write_text, writing
 from trainer import training_loop
 from trainer.config import Fusion
+from trainer.corpora.protocols import Fold
 from trainer.fusion.blocks import Joint
 from trainer.fusion.modality import cases, fusion_modality, inputs
 from trainer.modality import Float, Modality, Truth, predict, train, weighted_targets
-from trainer.protocols import Fold
 
 ANSWERS, CURVES = "answers.npz", "curves.json"
 AUGMENTED = "_augmented"

@@ -14,13 +14,13 @@ from torch import nn
 from trainer import checkpoints
 from trainer.config import BRANCHES, Experiment
 from trainer.corpora.dataset import Dataset
+from trainer.corpora.protocols import Fold
 from trainer.errors import WeightsError
 from trainer.experiment import warm_start
 from trainer.experiment.fold import FoldRun, RunContext, run
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.pretrained import download
-from trainer.protocols import Fold
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion

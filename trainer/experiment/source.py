@@ -9,7 +9,7 @@ from typing import Any
 
 import dacite
 
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.experiment.run_dir import CONFIG
 
 KEY = "source"
@@ -21,12 +21,12 @@ class Source:
 
     Attributes:
         path: its folder, or a manifest's file.
-        reading: see ``trainer.corpora.registry.Reading``.
+        reading: see ``trainer.corpora.registry.LoadOptions``.
         skip_bad: what was missing or damaged was left out.
     """
 
     path: Path
-    reading: Reading
+    reading: LoadOptions
     skip_bad: bool
 
     def noted(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch import nn
 from trainer import calibration, training_loop
 from trainer.config import Fusion
 from trainer.corpora.dataset import Dataset
+from trainer.corpora.protocols import session_fold
 from trainer.errors import ConfigError
 from trainer.experiment import report
 from trainer.experiment.cross_validation import Outcome
@@ -24,7 +25,6 @@ from trainer.fusion.modality import BOTH, CASES, SPEECH_ONLY, TEXT_ONLY, fusion_
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import LabelledRows, agreeing_rows, training_pairs
 from trainer.modality import Float, Int, Truth, predict, train
-from trainer.protocols import session_fold
 from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion
 

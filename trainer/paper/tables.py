@@ -1,14 +1,17 @@
-"""The paper's Tables 1 to 4: what it printed, and the experiments that print them again."""
+"""The paper's Tables 1 to 4, as ``tables.toml`` has them, and the experiments that print them again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from trainer import config as settings
 from trainer.config import Experiment
+from trainer.toml_file import read_entries
 
-Value = tuple[float, float | None]
+Value = tuple[float, ...]
+"""A figure as printed: its mean, and its standard deviation where the paper gives one."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Row:
 
     Attributes:
         name: as printed.
-        wa: accuracy and its deviation, as printed.
+        wa: accuracy, as printed.
         ua: mean recall, as printed.
         transcripts: "provided" or "simulated" where the table says so.
         config: the example configuration that runs it; None for the work of others, which is only quoted.
@@ -25,7 +28,7 @@ class Row:
     """
 
     name: str
-    wa: Value | None
+    wa: Value | None = None
     ua: Value | None = None
     transcripts: Literal["provided", "simulated"] | None = None
     config: str | None = None
@@ -40,74 +43,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables: its number, what it shows, the corpus that it is on, and its lines."""
+    """One of the paper's tables: its number, title, corpus and lines."""
 
+    name: str
     number: int
     title: str
     corpus: str
     rows: tuple[Row, ...]
 
 
-TABLES = {
-    "table1": Table(
-        1,
-        "Test accuracy on Task 4A of SemEval 2017",
-        "semeval",
-        (
-            Row("All Neutral", (0.483, None)),
-            Row("DataStories", (0.651, None)),
-            Row("BB twtr", (0.658, None)),
-            Row("LIA", (0.661, None)),
-            Row("NNEMBs", (0.664, None)),
-            Row("XLNet-Large", (0.663, 0.030), config="paper-table1-xlnet-large"),
-            Row("Bert-Base", (0.681, 0.007), config="paper-table1-bert-base"),
-            Row("Bert-Large", (0.687, 0.015), config="paper-table1-bert-large"),
-            Row("XLNet-Base", (0.695, 0.007), config="paper-table1-xlnet-base"),
-        ),
-    ),
-    "table2": Table(
-        2,
-        "Text emotion recognition on IEMOCAP",
-        "iemocap",
-        (
-            Row("TRE", (0.635, 0.018), None, "provided"),
-            Row("LSTM*", (0.648, None), None, "provided"),
-            Row("XLNet", (0.694, 0.015), (0.671, 0.019), "provided", "paper-table2-xlnet"),
-            Row("BERT", (0.709, 0.015), (0.691, 0.018), "provided", "paper-table2-bert"),
-            Row("TRE-ASR", (0.593, 0.022), None, "simulated"),
-            Row("XLNet-A", (0.668, 0.020), (0.645, 0.023), "simulated", "paper-table2-xlnet"),
-            Row("BERT-A", (0.685, 0.017), (0.665, 0.023), "simulated", "paper-table2-bert"),
-        ),
-    ),
-    "table3": Table(
-        3,
-        "Speech emotion recognition on IEMOCAP",
-        "iemocap",
-        (
-            Row("IS09-Self-Att", (0.681, None), (0.638, None)),
-            Row("CNN-LSTM*", (0.688, None), (0.594, None)),
-            Row("Att-TDNN/LSTM*", (0.701, None), (0.607, None)),
-            Row("BiLSTM-64attDim", (0.600, 0.020), (0.531, 0.020), config="paper-table3-64", branch="speech"),
-            Row("BiLSTM-128attDim", (0.608, 0.017), (0.526, 0.013), config="paper-table3-128", branch="speech"),
-        ),
-    ),
-    "table4": Table(
-        4,
-        "Speech and text together on IEMOCAP",
-        "iemocap",
-        (
-            Row("H-MM-4*", (0.717, None), None, "provided"),
-            Row("MDRE", (0.718, 0.019), None, "provided"),
-            Row("Att-align*", (0.725, None), (0.709, None), "provided"),
-            Row("IEmoNet(XL)", (0.715, 0.015), (0.689, 0.016), "provided", "paper-table4-xlnet", "fusion"),
-            Row("IEmoNet(BE)", (0.735, 0.016), (0.710, 0.016), "provided", "paper-table4-bert", "fusion"),
-            Row("MDRE-ASR", (0.691, 0.019), None, "simulated"),
-            Row("Att-align-A*", (0.704, None), (0.695, None), "simulated"),
-            Row("IEmoNet(XL)-A", (0.687, 0.020), (0.657, 0.020), "simulated", "paper-table4-xlnet", "fusion"),
-            Row("IEmoNet(BE)-A", (0.714, 0.017), (0.686, 0.022), "simulated", "paper-table4-bert", "fusion"),
-        ),
-    ),
-}
+TABLES = read_entries(Path(__file__).with_name("tables.toml"), Table)
 
 
 def beside(table: Table, ours: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,4 +81,4 @@ def beside(table: Table, ours: dict[str, dict[str, Any]]) -> list[dict[str, Any]
 
 
 def _printed(value: Value | None) -> dict[str, float | None] | None:
-    return None if value is None else {"mean": value[0], "std": value[1]}
+    return None if value is None else {"mean": value[0], "std": value[1] if len(value) > 1 else None}

@@ -1,1 +1,1 @@
-"""Pretrained weights: where they come from, and what they become."""
+"""Pretrained weights: their download, and Whisper as a torch module."""

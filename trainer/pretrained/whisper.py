@@ -24,7 +24,7 @@ from transformers import WhisperForConditionalGeneration
 
 SAMPLE_RATE = 16_000
 FFT, HOP = 400, 160
-STATE = 2 * HOP
+ENCODER_HOP = 2 * HOP
 """Samples per encoder state: 20 ms."""
 CONTEXT = 1500
 """Encoder states of the 30 s that Whisper was trained on."""
@@ -34,9 +34,9 @@ POOL = 10
 """So many neighbouring states of stitched silence become one, their mean."""
 PEAK = 0.5
 QUIETEST_PEAK = 1e-3
-"""A recording is levelled to ``PEAK``, but never amplified more than ``PEAK / QUIETEST_PEAK`` times."""
+"""A recording is brought to the peak ``PEAK``, but never amplified more than ``PEAK / QUIETEST_PEAK`` times."""
 SILENT_MEL = -0.7
-"""What the normalised log-mel of digital silence is beside speech at ``PEAK``: 8 decades under its maximum."""
+"""The normalised log-mel of digital silence beside speech at ``PEAK``: 8 decades under its maximum."""
 
 
 class LogMel(nn.Module):
@@ -69,7 +69,7 @@ class LogMel(nn.Module):
         return (log + 4.0) / 4.0
 
 
-def level(waveform: Tensor) -> Tensor:
+def peak_normalize(waveform: Tensor) -> Tensor:
     """Bring each waveform (batch, samples) to the peak that everything is trained at."""
     peak = waveform.abs().amax(dim=1, keepdim=True).clamp_min(QUIETEST_PEAK)
     return waveform * (PEAK / peak)
@@ -103,18 +103,18 @@ class SpeechEncoder(nn.Module):
         self.register_buffer("silence", pooled, persistent=False)
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, ...]:
-        """Encode waveforms (batch, samples) at 16 kHz, at most 30 s long and each levelled here.
+        """Encode waveforms (batch, samples) at 16 kHz, at most 30 s long and each brought to the peak ``PEAK`` here.
 
         Returns:
             hidden_states: (batch, layers + 1, states, width); state i covers samples 320 i to 320 (i + 1).
-            cross_bias: (positions,), what the decoder adds to its cross-attention's scores.
+            cross_bias: (positions,), added to the scores of the decoder's cross-attention.
             cross_key_0, cross_value_0, …: (batch, heads, positions, width / heads) for each decoder layer.
         """
-        states = (waveform.shape[1] + STATE - 1) // STATE
+        states = (waveform.shape[1] + ENCODER_HOP - 1) // ENCODER_HOP
         # Whole pools, so that what follows them is whole pools of silence.
         whole = sym_min((states + TAIL + POOL - 1) // POOL * POOL, CONTEXT)
         encoded = whole if self.stitched else CONTEXT
-        mel = self.mel(F.pad(level(waveform), (0, encoded * STATE - waveform.shape[1])))
+        mel = self.mel(F.pad(peak_normalize(waveform), (0, encoded * ENCODER_HOP - waveform.shape[1])))
         layers = self._encode(mel)
         hidden = torch.stack(layers[:-1], dim=1)[:, :, :states]
         cross = self._keys_values(layers[-1])
@@ -228,7 +228,7 @@ class Heads:
         return x.view(self.batch, self.time, self.heads, self.width).transpose(1, 2)
 
     def queries(self, x: Tensor) -> Tensor:
-        """What ``split`` does, scaled; before it, as onnxruntime's product that scales is several times slower."""
+        """Return ``split`` of the scaled ``x``: onnxruntime's own scaled product is several times slower."""
         return self.split(x * self.width**-0.5)
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-LEAST_SPREAD = 1e-3
-MOST_SPREADS = 8.0
-"""Features are clamped this many deviations from their centre: a kurtosis can be a thousand times its usual size."""
+from trainer.speech.network import Standardizer, read_old_names
+
+MAX_DEVIATIONS = 8.0
+"""Features are clamped this many deviations from their mean: a kurtosis can be a thousand times its usual size."""
 
 
 class _BiLSTM(nn.Module):
@@ -41,9 +42,6 @@ class AttentionBiLSTM(nn.Module):
     scores each window; the second BiLSTM's output is averaged over time to stand beside the attention's.
     """
 
-    centre: Tensor
-    scale: Tensor
-
     def __init__(
         self,
         labels: int,
@@ -68,8 +66,8 @@ class AttentionBiLSTM(nn.Module):
         """
         super().__init__()
         self.masked = masked
-        self.register_buffer("centre", torch.zeros(features))
-        self.register_buffer("scale", torch.ones(features))
+        self.standardizer = Standardizer(features)
+        self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
         self.margin = nn.ZeroPad1d(((filter_size - 1) // 2, filter_size // 2))
         self.tdnn = nn.Conv1d(features, width, filter_size)
         self.first = _BiLSTM(width, width)
@@ -79,10 +77,8 @@ class AttentionBiLSTM(nn.Module):
         self.classifier = nn.Linear(4 * width, labels)
 
     def standardise(self, windows: Sequence[Tensor]) -> None:
-        """Learn centre and spread of every feature from ``windows``, each (windows, features)."""
-        rows = torch.cat(list(windows))
-        self.centre.copy_(rows.mean(0))
-        self.scale.copy_(rows.std(0).clamp_min(LEAST_SPREAD))
+        """Learn mean and deviation of every feature from ``windows``, each (windows, features)."""
+        self.standardizer.fit(torch.cat(list(windows)))
 
     def forward(self, windows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and the second-to-last layer (batch, 4 x width).
@@ -94,7 +90,7 @@ class AttentionBiLSTM(nn.Module):
         if not self.masked:
             mask = torch.ones_like(mask)
         here = mask.unsqueeze(-1)
-        x = ((windows - self.centre) / self.scale).clamp(-MOST_SPREADS, MOST_SPREADS) * here
+        x = self.standardizer(windows).clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS) * here
         x = self.dropout(torch.relu(self.tdnn(self.margin(x.transpose(1, 2)))).transpose(1, 2))
         step = torch.arange(x.shape[1], device=x.device)
         length = mask.sum(1, keepdim=True).to(torch.int64)
@@ -108,7 +104,7 @@ class AttentionBiLSTM(nn.Module):
 
     def penalty(self) -> Tensor:
         """Return nothing to add to the loss; the paper names L2 for its text layer alone."""
-        return self.centre.new_zeros(())
+        return self.classifier.bias.new_zeros(())
 
 
 def collate(examples: Sequence[dict[str, Tensor]], *, length: int | None = None) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank
 
-from trainer.pretrained.whisper import SAMPLE_RATE, level, sym_min
+from trainer.pretrained.whisper import SAMPLE_RATE, peak_normalize, sym_min
 
 FRAME, HOP, FFT = 400, 160, 512
 """Samples: 25 ms every 10 ms, and the length that the transform pads them to."""
@@ -51,6 +51,7 @@ _CONTOURS = (
 )
 DESCRIPTORS: tuple[str, ...] = (*_CONTOURS, *(f"{name}_delta" for name in _CONTOURS))
 """The 32 contours, in the order in which ``Descriptors`` returns them."""
+_FLOORS = torch.tensor([FLAT_CEPSTRUM if name.startswith("mfcc") else FLAT for name in DESCRIPTORS])
 FUNCTIONALS: tuple[str, ...] = (
     *("max", "min", "range", "max_position", "min_position", "mean"),
     *("slope", "offset", "quadratic_error", "standard_deviation", "skewness", "kurtosis"),
@@ -59,27 +60,13 @@ FEATURES: tuple[str, ...] = tuple(f"{contour}_{name}" for contour in DESCRIPTORS
 """The 384 features, in order: all functionals of the first contour, then of the next."""
 
 
-def frame_count(samples: int) -> int:
-    """Return how many frames ``Descriptors`` makes of a recording: at least one."""
-    return (samples - sym_min(samples, FRAME)) // HOP + 1
-
-
-def window_count(samples: int, max_windows: int = MAX_WINDOWS) -> int:
-    """Return how many windows ``IS09`` makes of a recording: at least one, at most ``max_windows``."""
-    return _windows(frame_count(samples), max_windows)
-
-
-def _windows(frames: int, max_windows: int) -> int:
-    return sym_min((frames - sym_min(frames, WINDOW)) // STEP + 1, max_windows)
-
-
 def sixteen_bit(waveform: Tensor) -> Tensor:
     """Bring each waveform (batch, samples) to a peak of 0.5 and to the steps of 16 bits.
 
     The features move with gain, so the level is part of them. The steps are, because the zero crossings and
     the spectrum of near-silence would otherwise depend on rounding errors that no recording holds.
     """
-    return (level(waveform) * FULL_SCALE).round() / FULL_SCALE
+    return (peak_normalize(waveform) * FULL_SCALE).round() / FULL_SCALE
 
 
 class Descriptors(nn.Module):
@@ -181,8 +168,8 @@ def tracked(frequency: Tensor, voicing: Tensor) -> Tensor:
     """
     voiced = ((voicing > VOICED) & (frequency > 0)).to(frequency.dtype)
     before, now, after = F.pad(voiced, (2, 0))[:, :, :-2], F.pad(voiced, (1, 0))[:, :, :-1], voiced
-    heard = frequency * voiced
-    pair = F.pad(heard, (2, 0))[:, :, :-2] + F.pad(heard, (1, 0))[:, :, :-1]
+    voiced_frequency = frequency * voiced
+    pair = F.pad(voiced_frequency, (2, 0))[:, :, :-2] + F.pad(voiced_frequency, (1, 0))[:, :, :-1]
     return now * torch.maximum(before, after) * pair / (1 + before)
 
 
@@ -226,8 +213,7 @@ def functionals(contours: Tensor) -> Tensor:
     slope = (centred * time).sum(2) / time.square().sum().clamp_min(0.5)
     error = (centred - slope.unsqueeze(2) * time).square().mean(2)
     deviation = centred.square().mean(2).sqrt()
-    least = torch.tensor([FLAT_CEPSTRUM if n.startswith("mfcc") else FLAT for n in DESCRIPTORS]).to(contours)
-    floor = FLAT_SHARE * torch.maximum(highest, -lowest) + least
+    floor = FLAT_SHARE * torch.maximum(highest, -lowest) + _FLOORS.to(contours)
     standard = centred / torch.maximum(deviation, floor).unsqueeze(2)
     cubed = standard * standard.square()
     values = [
@@ -251,10 +237,11 @@ class IS09(nn.Module):
         self.max_windows = max_windows
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Return the features, ``window_count(samples, max_windows)`` windows of them."""
+        """Return the features of at least one window, and at most ``max_windows``."""
         contours: Tensor = self.descriptors(waveform)
         frames = contours.shape[1]
-        starts = STEP * torch.arange(_windows(frames, self.max_windows), device=waveform.device)
+        windows = sym_min((frames - sym_min(frames, WINDOW)) // STEP + 1, self.max_windows)
+        starts = STEP * torch.arange(windows, device=waveform.device)
         window = torch.arange(sym_min(frames, WINDOW), device=waveform.device)
         return functionals(contours[:, starts[:, None] + window])
 

@@ -18,12 +18,13 @@ from torch import nn
 
 from edge_runtime.system.writing import writing
 from trainer import training_loop
+from trainer.audio import load_audio
 from trainer.config import Speech
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.modality import Modality
 from trainer.speech import is09
 from trainer.speech.bilstm import AttentionBiLSTM, collate
-from trainer.speech.features import pooled_states, read
+from trainer.speech.features import pooled_states
 from trainer.speech.network import SpeechEmotion
 
 WINDOWS = 384
@@ -53,7 +54,9 @@ def speech_modality(
         quiet: no progress bar.
     """
     if settings.features == "encoder-states":
-        pooled = pooled_states(utterances, weights, copies=settings.augmentations, seed=seed, cache=cache, quiet=quiet)
+        pooled = pooled_states(
+            utterances, weights, augmentations=settings.augmentations, seed=seed, cache=cache, quiet=quiet
+        )
         return states_modality(pooled, labels, settings)
     windows = is09_windows(utterances, cache, quiet=quiet)
 
@@ -121,7 +124,7 @@ def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = 
         with torch.no_grad():
             for utterance in track(utterances, "IS09 features", disable=quiet, console=Console(stderr=True)):
                 assert utterance.audio is not None
-                rows.append(front_end(torch.from_numpy(read(utterance.audio))[None])[0].numpy())
+                rows.append(front_end(torch.from_numpy(load_audio(utterance.audio))[None])[0].numpy())
         cache.mkdir(parents=True, exist_ok=True)
         with writing(path) as file:
             np.savez(file, windows=np.concatenate(rows), counts=[len(row) for row in rows])

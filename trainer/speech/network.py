@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-LEAST_VARIANCE = 1e-6
+MIN_VARIANCE = 1e-6
+MIN_STD = 1e-3
 
 
-def pool(hidden_states: Tensor, spoken: Tensor) -> Tensor:
-    """Return mean and standard deviation over the spoken part, (batch, layers, 2 x width).
+def pool(hidden_states: Tensor, speech_mask: Tensor) -> Tensor:
+    """Return mean and standard deviation over the speech in each recording, (batch, layers, 2 x width).
 
     Args:
         hidden_states: (batch, layers, states, width).
-        spoken: 1 where the state belongs to the spoken part, else 0, (batch, states).
+        speech_mask: 1 where the state is speech, else 0, (batch, states).
     """
-    weight = (spoken / spoken.sum(1, keepdim=True).clamp_min(1.0))[:, None, :, None]
+    weight = (speech_mask / speech_mask.sum(1, keepdim=True).clamp_min(1.0))[:, None, :, None]
     mean = (hidden_states * weight).sum(2)
     variance = ((hidden_states - mean.unsqueeze(2)).square() * weight).sum(2)
-    return torch.cat([mean, variance.clamp_min(LEAST_VARIANCE).sqrt()], dim=2)
+    return torch.cat([mean, variance.clamp_min(MIN_VARIANCE).sqrt()], dim=2)
+
+
+class Standardizer(nn.Module):
+    """(x - mean) / std of each feature, both learned before training begins."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, *shape: int) -> None:
+        """Begin with mean 0 and standard deviation 1 for features of ``shape``."""
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def fit(self, rows: Tensor) -> None:
+        """Learn mean and standard deviation of every feature from ``rows`` (n, *shape)."""
+        self.mean.copy_(rows.mean(0))
+        self.std.copy_(rows.std(0).clamp_min(MIN_STD))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` (..., *shape) standardised."""
+        return (x - self.mean) / self.std
+
+
+def read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: object) -> None:
+    """Rename the buffers ``centre`` and ``scale`` of version 0.1 in ``state``: a pre-hook of ``load_state_dict``."""
+    for old, new in (("centre", "mean"), ("scale", "std")):
+        if prefix + old in state:
+            state[f"{prefix}standardizer.{new}"] = state.pop(prefix + old)
 
 
 class SpeechEmotion(nn.Module):
     """Pooled states, standardised, weighed by learned layer weights → hidden layer → logits."""
-
-    centre: Tensor
-    scale: Tensor
 
     def __init__(
         self,
         labels: int,
         *,
         width: int,
-        means: Sequence[int] = (1, 2, 3),
-        deviations: Sequence[int] = (3,),
+        mean_layers: Sequence[int] = (1, 2, 3),
+        std_layers: Sequence[int] = (3,),
         hidden: int = 128,
         dropout: float = 0.5,
         input_dropout: float = 0.5,
@@ -45,17 +73,17 @@ class SpeechEmotion(nn.Module):
         Args:
             labels: how many.
             width: of a state.
-            means: the layers whose mean is read; 0 is before the encoder's first layer.
-            deviations: the layers whose standard deviation is read.
+            mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.
+            std_layers: the layers whose standard deviation is read.
             hidden: units of the second-to-last layer.
             dropout: on that layer.
             input_dropout: on the pooled states.
         """
         super().__init__()
-        self.means, self.deviations, self.width = list(means), list(deviations), width
-        groups = len(self.means) + len(self.deviations)
-        self.register_buffer("centre", torch.zeros(groups, width))
-        self.register_buffer("scale", torch.ones(groups, width))
+        self.mean_layers, self.std_layers, self.width = list(mean_layers), list(std_layers), width
+        groups = len(self.mean_layers) + len(self.std_layers)
+        self.standardizer = Standardizer(groups, width)
+        self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
         self.layer_weights = nn.Parameter(torch.zeros(groups))
         self.input_dropout = nn.Dropout(input_dropout)
         self.hidden = nn.Linear(groups * width, hidden)
@@ -63,18 +91,16 @@ class SpeechEmotion(nn.Module):
         self.classifier = nn.Linear(hidden, labels)
 
     def standardise(self, pooled: Tensor) -> None:
-        """Learn centre and spread of every feature from ``pooled`` (n, all layers, 2 x width)."""
-        chosen = self._chosen(pooled)
-        self.centre.copy_(chosen.mean(0))
-        self.scale.copy_(chosen.std(0).clamp_min(1e-3))
+        """Learn mean and deviation of every feature from ``pooled`` (n, all layers, 2 x width)."""
+        self.standardizer.fit(self._chosen(pooled))
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and the second-to-last layer (batch, hidden).
 
         Args:
-            pooled: what ``pool`` returns for all layers, (batch, all layers, 2 x width).
+            pooled: mean and deviation of all layers, by ``pool`` (batch, all layers, 2 x width).
         """
-        x = (self._chosen(pooled) - self.centre) / self.scale
+        x = self.standardizer(self._chosen(pooled))
         share = (self.layer_weights.softmax(0) * len(self.layer_weights)).sqrt()
         x = (x * share[:, None]).flatten(1)
         embedding = torch.relu(self.hidden(self.input_dropout(x)))
@@ -82,15 +108,15 @@ class SpeechEmotion(nn.Module):
 
     def penalty(self) -> Tensor:
         """Return nothing to add to the loss; this network is regularised by dropout and weight decay."""
-        return self.centre.new_zeros(())
+        return self.layer_weights.new_zeros(())
 
     def _chosen(self, pooled: Tensor) -> Tensor:
         means, deviations = pooled[:, :, : self.width], pooled[:, :, self.width :]
-        return torch.cat([means[:, self.means], deviations[:, self.deviations]], dim=1)
+        return torch.cat([means[:, self.mean_layers], deviations[:, self.std_layers]], dim=1)
 
 
 class SpeechEmotionGraph(nn.Module):
-    """What is exported: pooling and network in one, from the encoder's states to logits."""
+    """The exported graph: pooling and network in one, from the encoder's states to logits."""
 
     def __init__(self, network: SpeechEmotion) -> None:
         """Wrap a trained ``network``."""
@@ -98,6 +124,6 @@ class SpeechEmotionGraph(nn.Module):
         self.network = network
 
     def forward(self, hidden_states: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (batch, labels) and embedding (batch, hidden); arguments as of ``pool``."""
+        """Return logits (batch, labels) and embedding (batch, hidden); ``spoken`` is the mask of ``pool``."""
         logits, embedding = self.network(pool(hidden_states, spoken))
         return logits, embedding

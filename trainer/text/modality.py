@@ -14,9 +14,10 @@ from trainer import training_loop
 from trainer.config import Text
 from trainer.errors import ConfigError, WeightsError
 from trainer.modality import Modality
+from trainer.pretrained.download import hub_commit
 from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion, load_encoder, load_tokenizer
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 
 def text_modality(
@@ -54,7 +55,7 @@ def text_modality(
         return network
 
     def encoded(words: Sequence[str]) -> list[training_loop.Example]:
-        return texts.encode([plain(s) for s in words] if settings.normalize_tweets else words)
+        return texts.encode([normalize_tweet(s) for s in words] if settings.normalize_tweets else words)
 
     examples = encoded(sentences)
     copies = [[e] for e in examples]
@@ -86,11 +87,12 @@ def locate(encoder: str, weights: Path) -> str:
     for folder in (weights / encoder, Path(encoder)):
         if (folder / "config.json").is_file():
             return str(folder)
-    from transformers import AutoConfig  # noqa: PLC0415 - only a hub id needs the hub
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only a hub id needs the hub
 
     try:
-        AutoConfig.from_pretrained(encoder)
-    except (OSError, ValueError) as error:
+        if not isinstance(try_to_load_from_cache(encoder, "config.json"), str):
+            hub_commit(encoder)
+    except (WeightsError, ValueError) as error:
         raise WeightsError(
             f"no encoder {encoder!r}: not in {weights}, no folder of that name, and not to be had from the model hub; "
             "`trainer fetch` gets what it knows"

@@ -1,4 +1,4 @@
-"""How words sound: the CMU Pronouncing Dictionary, and which words of a vocabulary sound nearly alike."""
+"""Pronunciations from the CMU Pronouncing Dictionary, and the words of a vocabulary that sound nearly alike."""
 
 from __future__ import annotations
 

@@ -11,13 +11,12 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.text.pronunciation import Dictionary, Nearest
+from trainer.text.wer import normalize, word_error_rate
 
 SUBSTITUTIONS, INSERTIONS = 0.66, 0.17
 """Shares of the errors; the rest are deletions. This and the sharpness are our own recogniser's on synthetic
@@ -25,22 +24,13 @@ speech: ``python -m benchmarks recognition-errors``."""
 SHARPNESS = 10.0
 """How fast the probability of a confusion falls with the distance in sound."""
 NEIGHBOURS = 24
-HIGHEST_RATE = 0.5
+MAX_RATE = 0.5
 """Beyond, a transcript is no transcript."""
 TOLERANCE, STEPS = 0.001, 16
 
 WORD = re.compile(r"[^\W_](?:\S*[^\W_])?")
 LETTER = re.compile(r"[^\W\d_]")
-MARKS = re.compile(r"[^\w\s]|_")
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The words that one may be taken for, and their distances (n,)."""
-
-    words: Sequence[str]
-    distances: Float
 
 
 class RecognitionErrors:
@@ -64,8 +54,8 @@ class RecognitionErrors:
         Raises:
             ValueError: the rate is none of those.
         """
-        if not 0 <= rate <= HIGHEST_RATE:
-            raise ValueError(f"word error rate {rate}: must lie in [0, {HIGHEST_RATE}]")
+        if not 0 <= rate <= MAX_RATE:
+            raise ValueError(f"word error rate {rate}: must lie in [0, {MAX_RATE}]")
         self.seed = seed
         self._counts: Counter[str] = Counter()
         self._after: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -78,7 +68,7 @@ class RecognitionErrors:
         total = sum(self._counts[w] for w in self._vocabulary)
         self._share = {w: self._counts[w] / total for w in self._vocabulary}
         self._nearest = Nearest(self._vocabulary, dictionary)
-        self._neighbours: dict[str, Neighbours] = {}
+        self._neighbours: dict[str, tuple[Sequence[str], Float]] = {}
         self._followers: dict[str, tuple[Sequence[str], Float]] = {}
         self.probability, self.realised = self._calibrated(sentences, rate)
 
@@ -100,11 +90,11 @@ class RecognitionErrors:
             before: likewise; "" at the beginning.
             sharpness: of that fall.
         """
-        near = self._near(word)
-        if not near.words:
+        words, distances = self._near(word)
+        if not words:
             return [], np.empty(0)
-        odds = np.exp(-sharpness * (near.distances - near.distances[0])) * self._likelihoods(near.words, before)
-        return near.words, odds / odds.sum()
+        odds = np.exp(-sharpness * (distances - distances[0])) * self._likelihoods(words, before)
+        return words, odds / odds.sum()
 
     def _learn(self, sentence: str) -> None:
         before = ""
@@ -136,35 +126,35 @@ class RecognitionErrors:
         return best, tried[best]
 
     def _corrupt(self, sentences: Sequence[str], probability: float) -> list[str]:
-        return [self._heard(s, index, probability) for index, s in enumerate(sentences)]
+        return [self._misheard(s, index, probability) for index, s in enumerate(sentences)]
 
-    def _heard(self, sentence: str, index: int, probability: float) -> str:
+    def _misheard(self, sentence: str, index: int, probability: float) -> str:
         tokens = sentence.split()
         draws = self._draws(sentence, index, len(tokens))
         if not (draws[:, 0] < probability).any():
             return sentence
-        heard: list[str] = []
+        written: list[str] = []
         before = ""
         for token, (event, kind, choice) in zip(tokens, draws.tolist(), strict=True):
             found = WORD.search(token)
             if found is None or not LETTER.search(found[0]):
-                heard.append(token)
+                written.append(token)
                 continue
             word = _lower(found[0])
             if event >= probability:
-                heard.append(token)
+                written.append(token)
             elif kind < INSERTIONS and self._vocabulary:
-                heard += [self._write(self._follower(before, choice)), token]
+                written += [self._restore_casing(self._follower(before, choice)), token]
             else:
                 marks = token[found.end() :]
                 other = self._substitute(word, before, choice) if kind < INSERTIONS + SUBSTITUTIONS else ""
                 if other:
-                    other = _capitals(self._write(other), found[0], first=not heard)
-                    heard.append(token[: found.start()] + other + marks)
-                elif heard and heard[-1][-1].isalnum():
-                    heard[-1] += marks  # of a word that was lost
+                    other = _capitals(self._restore_casing(other), found[0], first=not written)
+                    written.append(token[: found.start()] + other + marks)
+                elif written and written[-1][-1].isalnum():
+                    written[-1] += marks  # of a word that was lost
             before = word
-        return " ".join(heard)
+        return " ".join(written)
 
     def _draws(self, sentence: str, index: int, tokens: int) -> Float:
         digest = hashlib.sha256(sentence.encode("utf-8", "surrogatepass")).digest()
@@ -189,36 +179,21 @@ class RecognitionErrors:
         kinds = len(followers) or 1
         return np.array([followers[w] + kinds * self._share[w] for w in words])
 
-    def _near(self, word: str) -> Neighbours:
+    def _near(self, word: str) -> tuple[Sequence[str], Float]:
+        """Return the words that ``word`` may be taken for, and their distances (n,)."""
         if word not in self._neighbours:
             found = self._nearest(word, 2 * NEIGHBOURS)
-            others = [(w, d) for w, d in found if plain(w) != plain(word)][:NEIGHBOURS]
-            self._neighbours[word] = Neighbours([w for w, _ in others], np.array([d for _, d in others]))
+            others = [(w, d) for w, d in found if normalize(w) != normalize(word)][:NEIGHBOURS]
+            self._neighbours[word] = [w for w, _ in others], np.array([d for _, d in others])
         return self._neighbours[word]
 
-    def _write(self, word: str) -> str:
+    def _restore_casing(self, word: str) -> str:
         """Return ``word`` with its own capitals: "i" is "I"."""
         forms = self._written.get(word)
         return max(forms, key=lambda form: (forms[form], form)) if forms else word
 
 
-def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Return substitutions, deletions and insertions over the words of ``references``, as jiwer aligns them.
-
-    Case and punctuation do not count. Without a word in ``references`` it is 0.
-    """
-    spoken = [plain(r) for r in references]
-    if not any(spoken):
-        return 0.0
-    return float(jiwer.wer(spoken, [plain(h) for h in hypotheses]))
-
-
-def plain(text: str) -> str:
-    """Return the words alone: lower case, no punctuation, single spaces."""
-    return " ".join(MARKS.sub("", text.lower()).split())
-
-
-def calm(sentence: str) -> str:
+def strip_exclamations(sentence: str) -> str:
     """Return ``sentence`` with a full stop for each exclamation; a recogniser seldom writes any."""
     return re.sub(r"[!?]*![!?]*", ".", sentence)
 

@@ -1,4 +1,4 @@
-"""The words that text emotion is trained on: a corpus' own, with simulated errors, or our own recogniser's."""
+"""Transcripts that text emotion is trained on: the corpus' own, with simulated errors, or by our own recogniser."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 from tokenizers import Tokenizer
 
-from edge_runtime.audio.recording import Recording
+from edge_runtime.audio.recording import SAMPLE_RATE, Recording
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.segmenter import utterances as pieces_of
+from trainer.console import progress
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 from trainer.text import pronunciation
@@ -40,7 +39,7 @@ def transcripts(
     bundle: Path | None = None,
     quiet: bool = False,
 ) -> list[str]:
-    """Return the words of each utterance; "" where nothing was heard.
+    """Return the words of each utterance; "" where nobody speaks.
 
     Args:
         utterances: of a corpus.
@@ -99,12 +98,12 @@ class Recogniser:
 
     def __call__(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> str:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
-        heard = []
+        texts = []
         for piece in pieces_of(Recording(audio, sample_rate).blocks(), self._vad):
             if piece.spoken.any():
                 _, cross = self._encode(piece.waveform)
-                heard.append(self._decode(cross, duration_s=piece.end_s - piece.start_s))
-        return " ".join(text for text in heard if text)
+                texts.append(self._decode(cross, duration_s=len(piece.waveform) / SAMPLE_RATE))
+        return " ".join(text for text in texts if text)
 
 
 def _slots(bundle: Bundle) -> tuple[str, str, str]:
@@ -128,9 +127,7 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
     if not known.keys() >= set(sums):
         recogniser = Recogniser(bundle)
         with path.open("a", encoding="utf-8") as log:
-            for file, digest in zip(
-                track(files, "recognising", disable=quiet, console=Console(stderr=True)), sums, strict=True
-            ):
+            for file, digest in zip(progress(files, "recognising", quiet=quiet), sums, strict=True):
                 if digest not in known:
                     known[digest] = recogniser(file)
                     log.write(json.dumps({"audio": digest, "text": known[digest]}) + "\n")

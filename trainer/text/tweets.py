@@ -1,4 +1,4 @@
-"""What stands in a tweet and says nothing of its sentiment: addresses, and whom it is sent to."""
+"""Tweets without the parts that say nothing of their sentiment: web addresses and user names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 NAME = re.compile(r"@\w+")
 
 
-def plain(tweet: str) -> str:
+def normalize_tweet(tweet: str) -> str:
     """Return ``tweet`` with web addresses and user names made alike, and HTML's entities as characters.
 
     The paper did not pre-process (section 5.2); this saves a sixth of the tokens.

@@ -10,7 +10,7 @@ import soundfile
 
 from edge_runtime.errors import AudioError
 from export.evaluation import data
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.errors import CorpusError, ExportError
 from trainer.experiment.source import Source
 
@@ -75,7 +75,7 @@ def test_a_corpus_that_is_none_is_refused(tmp_path):
 def noted(run: Path, path: Path, skip_bad: bool = False, **reading: object) -> None:
     """Write what `trainer fit` notes in a run's folder."""
     run.mkdir()
-    (run / "config.json").write_text(json.dumps(Source(path, Reading(**reading), skip_bad).noted()))
+    (run / "config.json").write_text(json.dumps(Source(path, LoadOptions(**reading), skip_bad).noted()))
 
 
 def test_a_run_is_tried_on_what_it_was_trained_on_as_it_was_read(corpus, tmp_path):

@@ -164,7 +164,7 @@ def test_progress_is_shown_only_if_asked_for(tmp_path, clip, capsys):
     found = [spoken(clip(tmp_path / "a.wav"))]
     examine(found)
     assert capsys.readouterr() == ("", "")
-    examine(found, progress=True)
+    examine(found, quiet=False)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "reading" in shown.err

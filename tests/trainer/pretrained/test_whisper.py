@@ -10,16 +10,16 @@ from transformers import WhisperFeatureExtractor
 
 from trainer.pretrained.whisper import (
     CONTEXT,
+    ENCODER_HOP,
     PEAK,
     POOL,
     QUIETEST_PEAK,
     SAMPLE_RATE,
-    STATE,
     TAIL,
     LogMel,
     SpeechEncoder,
     TranscriptDecoder,
-    level,
+    peak_normalize,
 )
 
 PROMPT = [51, 52]
@@ -76,8 +76,8 @@ def test_log_mel_of_a_batch_is_that_of_each():
 def test_hidden_states_are_transformers_own(tiny_whisper, full):
     x = waveform(batch=2)
     hidden = full(x)[0]
-    states = math.ceil(SAMPLES / STATE)
-    expected = tiny_whisper.model.encoder(reference_mel(level(x)), output_hidden_states=True).hidden_states
+    states = math.ceil(SAMPLES / ENCODER_HOP)
+    expected = tiny_whisper.model.encoder(reference_mel(peak_normalize(x)), output_hidden_states=True).hidden_states
     assert hidden.shape == (2, 3, states, 16)
     for layer in (0, 1):
         torch.testing.assert_close(hidden[:, layer], expected[layer][:, :states], atol=1e-4, rtol=1e-4)
@@ -88,7 +88,7 @@ def test_hidden_states_are_transformers_own(tiny_whisper, full):
 @torch.no_grad()
 def test_greedy_decoding_is_transformers_own(tiny_whisper, full, decoder):
     x = waveform()
-    features, tokens = reference_mel(level(x)), torch.tensor([PROMPT])
+    features, tokens = reference_mel(peak_normalize(x)), torch.tensor([PROMPT])
     _, bias, *cross = full(x)
     past, new = empty_past(cross), tokens
     for _ in range(6):
@@ -126,7 +126,9 @@ def test_later_tokens_do_not_change_the_past(stitched, decoder):
         torch.testing.assert_close(other[:, :, :3], one)
 
 
-lengths = st.integers(STATE, 30 * SAMPLE_RATE) | st.sampled_from([STATE, 29 * SAMPLE_RATE + 1, 30 * SAMPLE_RATE])
+lengths = st.integers(ENCODER_HOP, 30 * SAMPLE_RATE) | st.sampled_from(
+    [ENCODER_HOP, 29 * SAMPLE_RATE + 1, 30 * SAMPLE_RATE]
+)
 
 
 @torch.no_grad()
@@ -134,7 +136,7 @@ lengths = st.integers(STATE, 30 * SAMPLE_RATE) | st.sampled_from([STATE, 29 * SA
 @given(lengths)
 def test_stitched_positions_are_whole_pools_of_which_the_silent_ones_count_more(stitched, samples):
     hidden, bias, *cross = stitched(waveform(samples))
-    states = math.ceil(samples / STATE)
+    states = math.ceil(samples / ENCODER_HOP)
     own = int((bias == 0).sum())
     assert hidden.shape[2] == states
     assert own % POOL == 0
@@ -177,15 +179,15 @@ def test_gain_does_not_change_what_is_encoded(stitched, gain):
 
 
 @given(st.floats(-5, 0.5).map(lambda e: 10**e))
-def test_level_brings_to_one_peak_but_does_not_blow_up_silence(peak):
+def test_every_peak_becomes_the_same_but_near_silence_is_not_amplified(peak):
     x = torch.tensor([[0.5, -1.0, 0.25]]) * peak
-    found = level(x).abs().max().item()
+    found = peak_normalize(x).abs().max().item()
     assert found == pytest.approx(PEAK * min(1.0, peak / QUIETEST_PEAK), rel=1e-4)
 
 
-def test_level_treats_each_recording_for_itself_and_survives_silence():
+def test_each_recording_of_a_batch_has_its_own_gain_and_silence_stays_silent():
     x = torch.stack([torch.zeros(8), torch.full((8,), 0.1), torch.full((8,), -0.9)])
-    assert level(x).abs().amax(1).tolist() == pytest.approx([0.0, PEAK, PEAK])
+    assert peak_normalize(x).abs().amax(1).tolist() == pytest.approx([0.0, PEAK, PEAK])
 
 
 @torch.no_grad()

@@ -78,9 +78,9 @@ def test_shapes_are_the_papers():
 def test_standardising_learns_centre_and_spread_of_all_windows():
     network = AttentionBiLSTM(2, features=2)
     network.standardise([torch.tensor([[0.0, 5.0], [2.0, 5.0]]), torch.tensor([[4.0, 5.0]])])
-    assert network.centre.tolist() == [2.0, 5.0]
-    assert network.scale[0] == pytest.approx(2.0)
-    assert network.scale[1] > 0  # of a feature that never changes
+    assert network.standardizer.mean.tolist() == [2.0, 5.0]
+    assert network.standardizer.std[0] == pytest.approx(2.0)
+    assert network.standardizer.std[1] > 0  # of a feature that never changes
 
 
 @torch.no_grad()
@@ -98,3 +98,10 @@ def test_collating_pads_with_zeros_and_marks_them():
     assert batch["windows"].shape == (2, 5, 3) and batch["mask"].sum(1).tolist() == [2, 5]
     assert batch["windows"][0, 2:].abs().sum() == 0
     assert batch["target"].shape == (2, 2)
+
+
+def test_weights_of_version_0_1_are_read_under_their_new_names():
+    network = AttentionBiLSTM(3, features=2)
+    old = network.state_dict()
+    old["centre"], old["scale"] = (old.pop(f"standardizer.{name}") for name in ("mean", "std"))
+    AttentionBiLSTM(3, features=2).load_state_dict(old, strict=True)

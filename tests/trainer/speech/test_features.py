@@ -8,10 +8,11 @@ import pytest
 import soundfile
 from onnx import TensorProto, helper
 
+from trainer.audio import load_audio
 from trainer.corpora.utterance import Utterance
 from trainer.errors import WeightsError
 from trainer.speech import features
-from trainer.speech.features import conditions, pooled_states, read
+from trainer.speech.features import augmented, pooled_states
 
 
 def voice_activity(path: Path) -> None:
@@ -53,51 +54,51 @@ def test_a_recording_longer_than_the_encoder_takes_is_heard_in_pieces(tmp_path, 
     path = tmp_path / "long.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, samples), 16_000)
     long = [Utterance("a", "emodb", "sad", "s", audio=path)]
-    found = pooled_states(long, pretrained, copies=0, seed=0, cache=tmp_path / "cache", quiet=True)
+    found = pooled_states(long, pretrained, augmentations=0, seed=0, cache=tmp_path / "cache", quiet=True)
     assert found.shape == (1, 1, 3, 32)
     assert np.isfinite(found).all()
 
 
-def test_each_recording_gives_itself_and_its_copies(tmp_path, pretrained, voices):
-    options = {"copies": 2, "cache": tmp_path / "cache", "quiet": True}
+def test_each_recording_gives_itself_and_its_augmentations(tmp_path, pretrained, voices):
+    options = {"augmentations": 2, "cache": tmp_path / "cache", "quiet": True}
     found = pooled_states(voices, pretrained, seed=0, **options)
     other = pooled_states(voices, pretrained, seed=1, **options)
     assert found.shape == (2, 3, 3, 32)
     assert np.isfinite(found).all()
-    # A seed changes the altered copies, and never the recording as it is.
+    # A seed changes the augmentations, and never the recording as it is.
     np.testing.assert_allclose(other[:, 0], found[:, 0], atol=1e-6)
     assert not np.allclose(other[:, 1:], found[:, 1:])
     assert not np.allclose(found[0, 0], found[1, 0])
 
 
-def test_the_crowd_is_the_speakers_own_other_recordings(tmp_path, clip, monkeypatch):
+def test_babble_is_of_the_speakers_own_other_recordings(tmp_path, clip, monkeypatch):
     people = [("a", 0), ("a", 1), ("b", 2), ("a", 3)]
     said = [
         Utterance(str(i), "emodb", "sad", who, audio=clip(tmp_path / f"{i}.flac", seconds=0.4, seed=seed))
         for i, (who, seed) in enumerate(people)
     ]
     heard = []
-    monkeypatch.setattr(features, "CROWDED", 1.0)
-    monkeypatch.setattr(features, "read", lambda path: heard.append(path.stem) or read(path))
-    clean, *copies = conditions(said, 0, 3, 0)
-    np.testing.assert_array_equal(clean, read(said[0].audio))
-    assert len(copies) == 3
+    monkeypatch.setattr(features, "BABBLE_SHARE", 1.0)
+    monkeypatch.setattr(features, "load_audio", lambda path: heard.append(path.stem) or load_audio(path))
+    clean, *others = augmented(said, 0, 3, 0)
+    np.testing.assert_array_equal(clean, load_audio(said[0].audio))
+    assert len(others) == 3
     assert set(heard) == {"0", "1", "3"}
     heard.clear()
-    conditions(said, 2, 3, 0)  # nobody else is b
+    augmented(said, 2, 3, 0)  # nobody else is b
     assert heard == ["2"]
 
 
-def test_a_share_of_the_copies_is_crowded(tmp_path, clip, monkeypatch):
+def test_a_share_of_the_augmentations_has_babble(tmp_path, clip, monkeypatch):
     said = [Utterance(str(i), "emodb", "sad", "a", audio=clip(tmp_path / f"{i}.flac", seconds=0.1)) for i in range(3)]
-    crowds = []
-    monkeypatch.setattr(features.augment, "random_condition", lambda x, _, crowd: crowds.append(crowd is not None) or x)
-    conditions(said, 0, 200, 0)
-    assert abs(np.mean(crowds) - features.CROWDED) < 0.1
+    with_babble = []
+    monkeypatch.setattr(features.augment, "augment", lambda x, _, babble: with_babble.append(babble is not None) or x)
+    augmented(said, 0, 200, 0)
+    assert abs(np.mean(with_babble) - features.BABBLE_SHARE) < 0.1
 
 
 def test_what_was_computed_is_read_again_until_something_changes(tmp_path, pretrained, voices, clip):
-    options = {"copies": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
+    options = {"augmentations": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
     first = pooled_states(voices, pretrained, **options)
     (kept,) = (tmp_path / "cache").iterdir()
     np.save(kept, first + 1)
@@ -112,11 +113,5 @@ def test_what_was_computed_is_read_again_until_something_changes(tmp_path, pretr
 def test_weights_that_were_not_fetched_are_named(tmp_path, pretrained, voices, name):
     (pretrained / name / "source.json").unlink()
     with pytest.raises(WeightsError, match=f"{name}.*trainer fetch"):
-        pooled_states(voices, pretrained, copies=0, seed=0, cache=tmp_path / "cache", quiet=True)
+        pooled_states(voices, pretrained, augmentations=0, seed=0, cache=tmp_path / "cache", quiet=True)
     assert not (tmp_path / "cache").exists()
-
-
-def test_a_recording_is_read_as_the_runtime_reads_it(tmp_path, clip):
-    x = read(clip(tmp_path / "a.flac", seconds=0.5))
-    assert (x.dtype, x.shape) == (np.float32, (8000,))
-    assert 0.25 < np.abs(x).max() <= 0.31

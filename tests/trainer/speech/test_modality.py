@@ -97,7 +97,7 @@ def test_the_papers_network_is_standardised_on_its_rows_alone(utterances, cache)
     branch = make(utterances, Speech(features="is09"), cache)
     rows = np.array([0, 2])
     mine = np.concatenate([branch.examples[i]["windows"] for i in rows])
-    np.testing.assert_allclose(branch.fresh(rows, 0).centre, mine.mean(0), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(branch.fresh(rows, 0).standardizer.mean, mine.mean(0), rtol=1e-3, atol=1e-3)
 
 
 def test_encoder_states_have_copies_to_train_on_and_the_recording_itself_to_test_on(utterances, cache, monkeypatch):
@@ -107,8 +107,8 @@ def test_encoder_states_have_copies_to_train_on_and_the_recording_itself_to_test
     assert [len(c) for c in branch.copies] == [3] * 4
     np.testing.assert_array_equal(branch.examples[1]["pooled"], pooled[1, 0])
     network = branch.fresh(np.array([0, 3]), 0)
-    expected = pooled[[0, 3]].reshape(6, 5, 8)[:, network.means, :4].mean(0)
-    np.testing.assert_allclose(network.centre[: len(network.means)], expected, atol=1e-5)
+    expected = pooled[[0, 3]].reshape(6, 5, 8)[:, network.mean_layers, :4].mean(0)
+    np.testing.assert_allclose(network.standardizer.mean[: len(network.mean_layers)], expected, atol=1e-5)
 
 
 def test_a_seed_makes_the_network(utterances, cache):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.speech.network import LEAST_VARIANCE, SpeechEmotion, SpeechEmotionGraph, pool
+from trainer.speech.network import MIN_VARIANCE, SpeechEmotion, SpeechEmotionGraph, pool
 
 LAYERS, WIDTH = 5, 6
 
@@ -35,7 +35,7 @@ def test_pooling_ignores_states_that_are_not_spoken(flags, other):
 
 def test_states_that_never_change_hardly_deviate():
     found = pool(torch.full((1, LAYERS, 30, WIDTH), 3.0), torch.ones(1, 30))
-    assert (found[:, :, WIDTH:] <= 1.01 * LEAST_VARIANCE**0.5).all()
+    assert (found[:, :, WIDTH:] <= 1.01 * MIN_VARIANCE**0.5).all()
 
 
 def test_the_gradient_of_states_that_never_change_is_finite():
@@ -52,10 +52,10 @@ def test_a_recording_without_speech_pools_to_something_finite():
 
 def test_standardising_centres_and_scales_what_is_read():
     pooled = torch.randn(200, LAYERS, 2 * WIDTH) * 7 + 3
-    network = SpeechEmotion(4, width=WIDTH, means=(1,), deviations=(2, 3))
+    network = SpeechEmotion(4, width=WIDTH, mean_layers=(1,), std_layers=(2, 3))
     network.standardise(pooled)
     chosen = torch.stack([pooled[:, 1, :WIDTH], pooled[:, 2, WIDTH:], pooled[:, 3, WIDTH:]], dim=1)
-    z = (chosen - network.centre) / network.scale
+    z = (chosen - network.standardizer.mean) / network.standardizer.std
     torch.testing.assert_close(z.mean(0), torch.zeros(3, WIDTH), atol=1e-5, rtol=0)
     torch.testing.assert_close(z.std(0), torch.ones(3, WIDTH))
 
@@ -67,7 +67,7 @@ def test_a_feature_that_never_changes_does_not_explode():
 
 
 def test_layers_that_are_not_named_are_not_read():
-    network = SpeechEmotion(4, width=WIDTH, means=(0, 1), deviations=(2,)).eval()
+    network = SpeechEmotion(4, width=WIDTH, mean_layers=(0, 1), std_layers=(2,)).eval()
     pooled = torch.randn(1, LAYERS, 2 * WIDTH)
     before = network(pooled)[0]
     unread = pooled.clone()
@@ -91,3 +91,13 @@ def test_dropout_is_for_training_only(mode):
     network = SpeechEmotion(4, width=WIDTH).train(mode)
     pooled = torch.randn(1, LAYERS, 2 * WIDTH)
     assert torch.equal(network(pooled)[0], network(pooled)[0]) is not mode
+
+
+def test_weights_of_version_0_1_are_read_under_their_new_names():
+    network = SpeechEmotion(4, width=WIDTH)
+    network.standardise(torch.randn(20, 5, 2 * WIDTH))
+    old = network.state_dict()
+    old["centre"], old["scale"] = (old.pop(f"standardizer.{name}") for name in ("mean", "std"))
+    fresh = SpeechEmotion(4, width=WIDTH)
+    fresh.load_state_dict(old, strict=True)
+    torch.testing.assert_close(fresh.state_dict(), network.state_dict())

@@ -11,8 +11,8 @@ from edge_runtime.errors import BundleNotFoundError
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 from trainer.text import transcripts
-from trainer.text.recognition_errors import word_error_rate
 from trainer.text.transcripts import Recogniser
+from trainer.text.wer import word_error_rate
 
 
 def utterance(number, **fields):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trainer.text.tweets import plain
+from trainer.text.tweets import normalize_tweet
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ from trainer.text.tweets import plain
     ],
 )
 def test_addresses_and_names_are_alike_and_entities_are_characters(tweet, expected):
-    assert plain(tweet) == expected
+    assert normalize_tweet(tweet) == expected
 
 
 @given(st.text(st.characters(exclude_characters="&@")))
 def test_what_has_neither_stays_as_it_is(text):
     assume("http" not in text and "www." not in text)
-    assert plain(text) == text
+    assert normalize_tweet(text) == text

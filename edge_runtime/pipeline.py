@@ -9,8 +9,8 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from edge_runtime.audio.inputs import check_text, is_many
 from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
+from edge_runtime.audio.validation import check_text, is_batch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.errors import BundleError
@@ -154,7 +154,7 @@ class IEmoNet:
         check_threshold(threshold)
         if transcript is not None:
             check_text(transcript, name="transcript")
-        if is_many(audio):
+        if is_batch(audio):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
             return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]

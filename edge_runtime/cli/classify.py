@@ -74,7 +74,7 @@ def classify(
     if as_json + as_csv + (output is not None) > 1:
         raise typer.BadParameter("--json, --csv and --output are three ways to answer; choose one")
     # Imported here so that --help and usage errors need not wait for onnxruntime.
-    from edge_runtime.audio.input_files import STANDARD_INPUT, recordings  # noqa: PLC0415
+    from edge_runtime.audio.find_recordings import STDIN, find_recordings  # noqa: PLC0415
     from edge_runtime.cli.results_file import ResultsFile  # noqa: PLC0415
     from edge_runtime.inference.session import thread_budget  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
@@ -84,13 +84,13 @@ def classify(
     failed = 0
     for name in files:
         try:
-            there = recordings(name)
+            there = find_recordings(name)
         except IEmoNetError as error:
             complain(COMMAND, error)
             failed += 1
             continue
         found += there.files
-        for closed in there.closed:
+        for closed in there.unreadable:
             complain(COMMAND, closed)
             failed += 1
         if there.note:
@@ -109,7 +109,7 @@ def classify(
         model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=budget if workers == 1 else 1))
 
         def answer(name: str) -> Prediction:
-            audio = standard_input().buffer if name == STANDARD_INPUT else Path(name)
+            audio = standard_input().buffer if name == STDIN else Path(name)
             return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold)
 
         say = _Answers(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)

@@ -20,7 +20,7 @@ from edge_runtime.cli.json_output import print_json
 from edge_runtime.errors import AudioError, IEmoNetError
 
 if TYPE_CHECKING:
-    from edge_runtime.audio.sources import Microphone, Pipe
+    from edge_runtime.audio.live_sources import Microphone, Pipe
     from edge_runtime.live import Event
 
     Source = Microphone | Pipe
@@ -71,7 +71,7 @@ def listen(
     if provisional is not None and not provisional > 0:
         raise typer.BadParameter("--provisional takes a number of seconds above 0")
     # Imported here so that --help and usage errors need not wait for onnxruntime.
-    from edge_runtime.audio.sources import Microphone, Pipe  # noqa: PLC0415
+    from edge_runtime.audio.live_sources import Microphone, Pipe  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
     model = IEmoNet.load(bundle, device=device, threads=threads)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.audio.resample import Resampler
 from edge_runtime.audio.validation import SupportsArray, check_format, to_array, to_float32, to_sample_rate
-from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Segment

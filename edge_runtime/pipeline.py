@@ -13,13 +13,14 @@ from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
 from edge_runtime.audio.validation import check_text, is_batch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
+from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.errors import BundleError
-from edge_runtime.inference.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S, Utterance, utterances
-from edge_runtime.inference.session import Session, thread_budget
+from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
 from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
+from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
 
 Item = TypeVar("Item")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Literal
 
 from edge_runtime.audio.recording import Recording
-from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import DOUBTFUL, Segment, doubt
@@ -51,6 +52,12 @@ class Timeline(Iterator[Segment]):
     def header_duration_s(self) -> float | None:
         """Length as it is known before all is read; None where it is not."""
         return self._recording.header_duration_s
+
+    @property
+    def promised_s(self) -> float | None:
+        """The old name of ``header_duration_s``, for one version more."""
+        import_module("edge_runtime.deprecated").warn_renamed("Timeline.promised_s", "header_duration_s")
+        return self.header_duration_s
 
     @property
     def notes(self) -> tuple[str, ...]:

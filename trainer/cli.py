@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge_runtime.cli.command import FAILED, complain
+from edge_runtime.cli.command import FAILED, report_error
 from edge_runtime.cli.interrupts import after_cleaning_up, exit_code
 from edge_runtime.cli.json_output import print_json
 from trainer.__main__ import main
@@ -256,7 +256,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt as error:
-            complain("trainer", f"interrupted; {next_step}")
+            report_error("trainer", f"interrupted; {next_step}")
             raise typer.Exit(exit_code(error)) from None
         except Exception as error:
             from trainer.disk import failed_write  # noqa: PLC0415 - only now is it needed
@@ -264,7 +264,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
             reason = failed_write(error)
             if reason is None:
                 raise
-            complain("trainer", f"{reason}; is the disk full? Make room, then {next_step}")
+            report_error("trainer", f"{reason}; is the disk full? Make room, then {next_step}")
             raise typer.Exit(FAILED) from None
 
 

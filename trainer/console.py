@@ -9,7 +9,7 @@ import rich.console
 from rich.segment import Segment
 from rich.text import Text
 
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 
 
 class Console(rich.console.Console):

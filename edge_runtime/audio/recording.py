@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -80,6 +81,12 @@ class Recording:
     def header_duration_s(self) -> float | None:
         """Length in seconds, as it is known before all is read; None where it is not."""
         return len(self._array) / self._rate if self._file is None else self._file.stated_s
+
+    @property
+    def promised_s(self) -> float | None:
+        """The old name of ``header_duration_s``, for one version more."""
+        import_module("edge_runtime.deprecated").warn_renamed("Recording.promised_s", "header_duration_s")
+        return self.header_duration_s
 
     @property
     def damaged(self) -> bool:

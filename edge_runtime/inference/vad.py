@@ -84,15 +84,19 @@ def speech_mask(session: Session, waveform: Float) -> Bool:
         session: of the slot ``vad``.
         waveform: (samples,) at 16 kHz.
     """
-    padded = np.pad(waveform, (CONTEXT_SAMPLES, -len(waveform) % WINDOW))
-    frames = sliding_window_view(padded, CONTEXT_SAMPLES + WINDOW)[::WINDOW]
-    loudest = max(float(np.abs(waveform).max(initial=0.0)), QUIETEST_PEAK)
     for peak, threshold in _GAIN_PASSES:
-        probabilities = Detector(session)(frames * np.float32(peak / loudest))
-        mask = probabilities_to_mask(probabilities, len(waveform), threshold)
+        mask = probabilities_to_mask(speech_probabilities(session, waveform, peak), len(waveform), threshold)
         if mask.any():
             break
     return mask
+
+
+def speech_probabilities(session: Session, waveform: Float, peak: float = PEAK) -> Float:
+    """Return the probability of speech in each window of a whole recording, brought to ``peak`` first."""
+    padded = np.pad(waveform, (CONTEXT_SAMPLES, -len(waveform) % WINDOW))
+    frames = sliding_window_view(padded, CONTEXT_SAMPLES + WINDOW)[::WINDOW]
+    loudest = max(float(np.abs(waveform).max(initial=0.0)), QUIETEST_PEAK)
+    return Detector(session)(frames * np.float32(peak / loudest))
 
 
 def probabilities_to_mask(probabilities: Float, samples: int, threshold: float = THRESHOLD) -> Bool:

@@ -101,7 +101,7 @@ class Recogniser:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
         heard = []
         for piece in pieces_of(Recording(audio, sample_rate).blocks(), self._vad):
-            if piece.spoken.any():
+            if piece.speech_mask.any():
                 _, cross = self._encode(piece.waveform)
                 heard.append(self._decode(cross, duration_s=piece.end_s - piece.start_s))
         return " ".join(text for text in heard if text)

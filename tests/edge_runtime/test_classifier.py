@@ -14,11 +14,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.slot import Slot, Tensor
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import Transcript, TranscriptDecoder
-from edge_runtime.inference.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Utterance
-from edge_runtime.inference.slot import Slot, Tensor
 from edge_runtime.inference.vad import WINDOW
 from edge_runtime.prediction import Scores
 

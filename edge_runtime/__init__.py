@@ -1,4 +1,4 @@
-"""Emotion in speech on small machines: voice and words, fused and calibrated, on onnxruntime alone.
+"""Emotion in speech on small machines: speech and text, fused and calibrated, on onnxruntime alone.
 
 >>> from edge_runtime import IEmoNet
 >>> model = IEmoNet.load()
@@ -16,7 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
 if TYPE_CHECKING:
-    from edge_runtime.audio.recording import Audio
+    from edge_runtime.audio.recording import Audio, Recording
     from edge_runtime.bundle.bundle import Bundle
     from edge_runtime.errors import (
         AudioError,
@@ -55,6 +55,7 @@ __all__ = [
     "MissingExtraError",
     "PicklingError",
     "Prediction",
+    "Recording",
     "ResultsError",
     "RewardError",
     "Scores",
@@ -71,6 +72,7 @@ _MODULES = {
     "Event": "live",
     "IEmoNet": "pipeline",
     "Prediction": "prediction",
+    "Recording": "audio.recording",
     "Scores": "prediction",
     "Segment": "prediction",
     "Stream": "live",

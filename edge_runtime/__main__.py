@@ -1,5 +1,6 @@
 """The command ``edge-iemonet``, also ``python -m edge_runtime``."""
 
+from edge_runtime.cli import COMMAND
 from edge_runtime.cli.interrupts import at_once
 
 
@@ -8,7 +9,7 @@ def main() -> None:
     with at_once():
         from edge_runtime.cli.command import run  # noqa: PLC0415 - only now can Ctrl-C be answered
 
-        run("edge-iemonet", "edge_runtime.cli.app", refused=2)
+        run(COMMAND, "edge_runtime.cli.app", refused=2)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,23 @@ costs no more.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "edge_runtime.dialogue_env": "edge_runtime.rewards.dialogue_env",
     "edge_runtime.dialogue_reward": "edge_runtime.rewards.dialogue_reward",
     "edge_runtime.interlocutor": "edge_runtime.rewards.user_simulator",
+    "edge_runtime.interlocutor.Interlocutor": "edge_runtime.rewards.user_simulator.UserSimulator",
+    "edge_runtime.interlocutor.Temper": "edge_runtime.rewards.user_simulator.UserParameters",
     "edge_runtime.processors": "edge_runtime.system.processors",
     "edge_runtime.reward": "edge_runtime.rewards.reward",
     "edge_runtime.audio.Audio": "edge_runtime.Audio",
-    "edge_runtime.audio.Recording": "edge_runtime.audio.recording.Recording",
+    "edge_runtime.audio.Recording": "edge_runtime.Recording",
     "edge_runtime.audio.SAMPLE_RATE": "edge_runtime.audio.recording.SAMPLE_RATE",
     "edge_runtime.bundle.Bundle": "edge_runtime.Bundle",
     "edge_runtime.errors.CheckpointError": "trainer.errors.CheckpointError",
@@ -29,6 +33,9 @@ MOVED = {
     "edge_runtime.errors.WeightsError": "trainer.errors.WeightsError",
 }
 """Where a module or a name was → where it is. The names in a module that moved need no row, unless they changed."""
+
+KEYWORDS = {"edge_runtime.interlocutor.Temper": {"lingering": "mood_decay", "hearing": "observation_noise"}}
+"""Arguments that changed their names, of what is called by its old path."""
 
 
 def attribute(module: str, name: str) -> object:
@@ -44,7 +51,16 @@ def attribute(module: str, name: str) -> object:
     place, _, name = new.rpartition(".")
     found = getattr(import_module(place), name)
     warnings.warn(f"{old} is now {new}; the old path goes with the next version", DeprecationWarning, stacklevel=3)
-    return found
+    return _with_old_keywords(found, KEYWORDS[old]) if old in KEYWORDS else found
+
+
+def _with_old_keywords(function: Any, names: Mapping[str, str]) -> Callable[..., object]:
+    return lambda *arguments, **named: function(*arguments, **{names.get(name, name): named[name] for name in named})
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn the caller of the caller that ``old`` is now called ``new``."""
+    warnings.warn(f"{old} is now {new}; the old name goes with the next version", DeprecationWarning, stacklevel=3)
 
 
 def spec(module: str) -> ModuleSpec | None:

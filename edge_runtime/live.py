@@ -1,4 +1,4 @@
-"""Sound as it comes → what was said and how, as soon as it is over."""
+"""Sound as it comes → each utterance and its emotion, as soon as the utterance is over."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_runtime.audio.inputs import SupportsArray, array_of, as_float, check_form, rate_of
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.audio.resample import Resampler
-from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.audio.validation import SupportsArray, check_format, to_array, to_float32, to_sample_rate
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Segment
@@ -45,8 +45,8 @@ class Stream:
         self, vad: Session, classify: UtteranceClassifier, sample_rate: float, *, provisional_s: float | None
     ) -> None:
         """Begin; ``IEmoNet.stream`` is the usual way to get here."""
-        self._rate = rate_of(sample_rate, name="stream")
-        check_form("stream", self._rate, 1)
+        self._rate = to_sample_rate(sample_rate, name="stream")
+        check_format("stream", self._rate, 1)
         if provisional_s is not None and not provisional_s > 0:
             raise ValueError(f"provisional_s={provisional_s}: give a number of seconds above 0, or None")
         self._received, self._closed = 0, False
@@ -74,11 +74,11 @@ class Stream:
         now = time.perf_counter() if arrived is None else arrived
         if self._closed:
             raise ValueError("the stream was closed; begin another one")
-        array = array_of(samples, name="stream")
-        check_form("stream", self._rate, 1 if array.ndim == 1 else array.shape[1])
-        heard = self._resample(as_float(array))
+        array = to_array(samples, name="stream")
+        check_format("stream", self._rate, 1 if array.ndim == 1 else array.shape[1])
+        ready = self._resample(to_float32(array))
         self._received += len(array)
-        return self._events(self._segmenter.feed(heard), now)
+        return self._events(self._segmenter.feed(ready), now)
 
     def close(self) -> list[Event]:
         """End the stream and answer what was still being said."""
@@ -92,8 +92,8 @@ class Stream:
     def _events(self, utterances: Iterable[Utterance], now: float) -> list[Event]:
         events = []
         for utterance in utterances:
-            segment = self._classify(utterance, None, {})
-            waited = self.duration_s - utterance.voice_end_s
+            segment = self._classify(utterance)
+            waited = self.duration_s - utterance.speech_end_s
             latency_s = max(0.0, waited) + time.perf_counter() - now
             events.append(Event(segment, utterance.finished, round(latency_s, 4)))
         return events

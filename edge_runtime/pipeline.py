@@ -1,4 +1,4 @@
-"""The whole way: recording → utterances → transcript, voice and words → fused emotion."""
+"""The whole way: recording → utterances → transcript, speech and text → fused emotion."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from edge_runtime.audio.inputs import check_text, is_many
 from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
+from edge_runtime.audio.validation import check_text, is_batch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
+from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
 from edge_runtime.errors import BundleError
-from edge_runtime.inference.classifier import Timings, UtteranceClassifier, stopwatch
-from edge_runtime.inference.segmenter import LONGEST_S, Utterance, utterances
-from edge_runtime.inference.session import Session, thread_budget
-from edge_runtime.inference.vad import STATE, VoiceActivity
+from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S, Utterance, utterances
+from edge_runtime.inference.session import Session
+from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
 from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
+from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
 
 Item = TypeVar("Item")
@@ -81,10 +82,10 @@ class IEmoNet:
         """Run every graph once, so that the first real call takes no longer than the others; on CUDA it would."""
         noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
         if self._vad is not None:
-            VoiceActivity(self._vad).probabilities(noise)
-            self._classify(Utterance(0.0, noise, np.ones(len(noise) // STATE, np.bool_)), None, {})
+            speech_mask(self._vad, noise)
+            self._classify(Utterance(0.0, noise, np.ones(len(noise) // ENCODER_HOP, np.bool_)))
         if "text_emotion" in self.bundle.slots:
-            self._classify.words("hello")
+            self._classify.classify_text("hello")
 
     def close(self) -> None:
         """Release the graphs; calls that are under way end as usual, later ones raise ``ClosedError``."""
@@ -154,11 +155,11 @@ class IEmoNet:
         check_threshold(threshold)
         if transcript is not None:
             check_text(transcript, name="transcript")
-        if is_many(audio):
+        if is_batch(audio):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
             return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
-        vad = self._listening()
+        vad = self._require_vad()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:
                 raise BundleError(f"{self.bundle.folder}: has no slot speech_emotion; without words nothing is left")
@@ -167,13 +168,13 @@ class IEmoNet:
         timings: Timings = {}
         recording = Recording(audio, sample_rate)  # type: ignore[arg-type]
         segments: list[tuple[Segment, int]] = []
-        pieces = utterances(_timed(recording.blocks(), timings, "read"), vad)
-        for utterance in _timed(pieces, timings, "vad"):
-            if utterance.spoken.any():
-                segments.append((self._classify(utterance, transcript, timings), int(utterance.spoken.sum())))
+        found = utterances(_timed(recording.blocks(), timings, "read"), vad)
+        for utterance in _timed(found, timings, "vad"):
+            if utterance.speech_mask.any():
+                segments.append((self._classify(utterance, transcript, timings), int(utterance.speech_mask.sum())))
         timings["vad"] -= timings["read"]  # the reader runs inside the segmenter
         timings["total"] = 1000 * (time.perf_counter() - begin)
-        return self._joined(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
+        return self._prediction(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
 
     def classify_text(self, text: str, *, threshold: float = 0.0) -> Scores:
         """Say what emotion is in words alone.
@@ -192,7 +193,7 @@ class IEmoNet:
         check_text(text, name="text")
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
-        return self._classify.words(text.strip()).at(threshold)
+        return self._classify.classify_text(text.strip()).at(threshold)
 
     def timeline(self, audio: Audio, sample_rate: float | None = None, *, channels: Channels = "mix") -> Timeline:
         """Say what is said in a recording of any length, and how, utterance by utterance.
@@ -213,7 +214,7 @@ class IEmoNet:
         """
         if channels not in {"mix", "split"}:
             raise ValueError(f"channels {channels!r}: use 'mix' or 'split'")
-        vad = self._listening()
+        vad = self._require_vad()
         return Timeline(Recording(audio, sample_rate), vad, self._classify, split=channels == "split")
 
     def stream(self, sample_rate: float, *, provisional_s: float | None = None) -> Stream:
@@ -230,14 +231,14 @@ class IEmoNet:
             AudioError: an unusable sample rate.
             BundleError: the bundle reads words alone.
         """
-        return Stream(self._listening(), self._classify, sample_rate, provisional_s=provisional_s)
+        return Stream(self._require_vad(), self._classify, sample_rate, provisional_s=provisional_s)
 
-    def _listening(self) -> Session:
+    def _require_vad(self) -> Session:
         if self._vad is None:
             raise BundleError(f"{self.bundle.folder}: reads words alone; use classify_text, or another bundle")
         return self._vad
 
-    def _joined(
+    def _prediction(
         self,
         recording: Recording,
         segments: list[tuple[Segment, int]],
@@ -247,8 +248,10 @@ class IEmoNet:
         notes = list(recording.notes)
         if not segments:
             notes.append(NO_SPEECH)
-        elif recording.duration_s > LONGEST_S:
-            notes.append(f"longer than {LONGEST_S:.0f} s: cut at pauses, and the scores of the pieces averaged")
+        elif recording.duration_s > MAX_SPEECH_DURATION_S:
+            notes.append(
+                f"longer than {MAX_SPEECH_DURATION_S:.0f} s: cut at pauses, and the scores of the pieces averaged"
+            )
         notes += doubt(sum(DOUBTFUL in s.notes for s, _ in segments), len(segments))
         fused = _mean([(s.fused, n) for s, n in segments if s.fused])
         return Prediction(

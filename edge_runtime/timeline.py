@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Literal
 
 from edge_runtime.audio.recording import Recording
-from edge_runtime.inference.classifier import UtteranceClassifier
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import DOUBTFUL, Segment, doubt
@@ -48,9 +49,15 @@ class Timeline(Iterator[Segment]):
         return self._recording.duration_s
 
     @property
-    def promised_s(self) -> float | None:
+    def header_duration_s(self) -> float | None:
         """Length as it is known before all is read; None where it is not."""
-        return self._recording.promised_s
+        return self._recording.header_duration_s
+
+    @property
+    def promised_s(self) -> float | None:
+        """The old name of ``header_duration_s``, for one version more."""
+        import_module("edge_runtime.deprecated").warn_renamed("Timeline.promised_s", "header_duration_s")
+        return self.header_duration_s
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,7 +65,7 @@ class Timeline(Iterator[Segment]):
         return (*self._recording.notes, *doubt(self._doubtful, self._given))
 
     def _segment(self, utterance: Utterance, channel: int | None = None) -> Segment:
-        return replace(self._classify(utterance, None, {}), channel=channel)
+        return replace(self._classify(utterance), channel=channel)
 
     def _mixed(self, vad: Session) -> Iterator[Segment]:
         segmenter = Segmenter(vad)
@@ -74,8 +81,8 @@ class Timeline(Iterator[Segment]):
             for channel, segmenter in enumerate(segmenters, start=1):
                 for utterance in segmenter.feed(block[:, channel - 1]):
                     heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
-            settled_s = min(segmenter.settled_s for segmenter in segmenters)
-            while held and held[0][0] < settled_s:
+            watermark_s = min(segmenter.watermark_s for segmenter in segmenters)
+            while held and held[0][0] < watermark_s:
                 yield heapq.heappop(held)[-1]
         for channel, segmenter in enumerate(segmenters, start=1):
             for utterance in segmenter.flush():

@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from edge_runtime.rewards.dialogue_env import DialogueEnv, Form, some_effects
-from edge_runtime.rewards.user_simulator import LABELS, Temper
+from edge_runtime.rewards.user_simulator import LABELS, UserParameters
 
 FORMS: dict[Form, str] = {
     "posterior": "posterior: Σ f·P",
@@ -32,11 +32,11 @@ Curves = Mapping[str, Mapping[Form, NDArray[np.float64]]]
 """By condition and form of the reward: the regret after each dialogue, (seeds, dialogues)."""
 
 
-def learn(form: Form, *, temper: Temper, habit: bool, seed: int, dialogues: int) -> NDArray[np.float64]:
+def learn(form: Form, *, user: UserParameters, habit: bool, seed: int, dialogues: int) -> NDArray[np.float64]:
     """Return the regret of what is believed best after each dialogue, (dialogues,), a mean over topics."""
     random = np.random.default_rng([seed, 1])
     effects = some_effects(np.random.default_rng([seed, 0]))
-    env = DialogueEnv(form, effects=effects, temper=temper)
+    env = DialogueEnv(form, effects=effects, user=user)
     topics, acts = effects.shape
     value, tried = np.zeros((topics, acts)), np.zeros((topics, acts))
     regret = np.empty(dialogues)
@@ -87,13 +87,13 @@ def plot(curves: Curves, path: Path) -> None:
     plt.close(figure)
 
 
-def conditions() -> dict[str, tuple[Temper, bool]]:
+def conditions() -> dict[str, tuple[UserParameters, bool]]:
     """Return what is compared: the temper of people, and whether the agent explores by habit."""
     return {
-        "no mood, explores at random": (Temper(lingering=0.0), False),
-        "no mood, explores by habit": (Temper(lingering=0.0), True),
-        "lingering mood, explores at random": (Temper(), False),
-        "lingering mood, explores by habit": (Temper(), True),
+        "no mood, explores at random": (UserParameters(mood_decay=0.0), False),
+        "no mood, explores by habit": (UserParameters(mood_decay=0.0), True),
+        "lingering mood, explores at random": (UserParameters(), False),
+        "lingering mood, explores by habit": (UserParameters(), True),
     }
 
 
@@ -104,11 +104,11 @@ def main(
 ) -> None:
     """Compare three forms of reward with and without a lingering mood, and plot the regret."""
     curves: dict[str, dict[Form, NDArray[np.float64]]] = {}
-    for condition, (temper, habit) in conditions().items():
+    for condition, (user, habit) in conditions().items():
         print(condition)
         curves[condition] = {}
         for form in FORMS:
-            regret = [learn(form, temper=temper, habit=habit, seed=s, dialogues=dialogues) for s in range(seeds)]
+            regret = [learn(form, user=user, habit=habit, seed=s, dialogues=dialogues) for s in range(seeds)]
             curves[condition][form] = np.stack(regret)
             last = curves[condition][form][:, -1]
             print(f"  {form:10}  regret at the end {last.mean():.3f} ± {last.std():.3f} over {seeds} seeds")

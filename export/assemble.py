@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from edge_runtime.inference.classifier import LONGEST_TEXT
+from edge_runtime.classifier import MAX_TEXT_TOKENS
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 from export.components import Parts
 from export.evaluation.data import Samples
 from export.graphs.fusion import fusion_graph, product_graph
@@ -80,8 +80,8 @@ class Heard:
 
     def spoken(self) -> list[NDArray[np.bool_]]:
         """Return for each recording which states (20 ms each) are spoken."""
-        detector = VoiceActivity(Session(self._vad))
-        return [spoken_part(detector, w[0].numpy()) for w in self.waveforms]
+        detector = Session(self._vad)
+        return [speech_mask(detector, w[0].numpy()) for w in self.waveforms]
 
 
 @torch.no_grad()
@@ -131,7 +131,9 @@ def add_text(made: Composition, network: torch.nn.Module, tokenizer: PreTrainedT
     """Add the words' graph and tokenizer."""
     made.slots["text_emotion"] = text_graph(network)
     made.tokenizers["text"] = tokenizer
-    encoded = [tokenizer(s, truncation=True, max_length=LONGEST_TEXT)["input_ids"] for s in samples.sentences[:TRIED]]
+    encoded = [
+        tokenizer(s, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for s in samples.sentences[:TRIED]
+    ]
     made.feeds["text_emotion"] = [(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64)) for ids in encoded]
 
 

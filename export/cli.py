@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_runtime.cli.command import FAILED, complain
+from edge_runtime.cli.command import FAILED, report_error
 from edge_runtime.cli.interrupts import after_cleaning_up
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.printable import visible
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.formats.printable import visible
 from export.__main__ import main
 from export.commands.compare import compare
 from export.commands.inspect import inspect
@@ -259,7 +259,7 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
     try:
         found = data.of_run(checkpoints.resolve().parent, labels, limit=limit, seed=0)
     except (IEmoNetError, OSError) as error:
-        complain(
+        report_error(
             "export",
             f"note: what was trained on cannot be read ({error}); a few built-in sentences are tried instead; "
             "--evaluate names where it is now",
@@ -271,7 +271,7 @@ def _of_run(checkpoints: Path, labels: Sequence[str], limit: int) -> Samples | N
 def _say(text: str) -> None:
     """Tell somebody who waits what is being tried; nothing where nobody watches."""
     if sys.stderr.isatty():
-        complain("export", text)
+        report_error("export", text)
 
 
 def _report(manifest: dict[str, Any], folder: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.inference.segmenter import LONGEST_S
+from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S
 from export.assemble import TRIED, Composition
 from export.evaluation.compare import Answers
 from export.evaluation.data import Samples
@@ -39,7 +39,7 @@ def check(made: Composition, exact: Answers, tried: Samples) -> float:
             continue
         for row, feed in zip(rows, made.feeds[slot], strict=True):
             waveform = tried.items[row].waveform
-            whole = view == "words" or (waveform is not None and len(waveform) <= LONGEST_S * SAMPLE_RATE)
+            whole = view == "words" or (waveform is not None and len(waveform) <= MAX_SPEECH_DURATION_S * SAMPLE_RATE)
             if whole and row in exact.rows[view]:
                 expected = _voice(made, feed) if view == "voice" else _words(made, feed)
                 found = exact.scores[view][exact.rows[view].index(row)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_runtime.cli.command import FAILED, complain
+from edge_runtime.cli.command import FAILED, report_error
 from edge_runtime.cli.interrupts import after_cleaning_up, exit_code
 from edge_runtime.cli.json_output import print_json
 from trainer.__main__ import main
@@ -283,7 +283,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt as error:
-            complain("trainer", f"interrupted; {next_step}")
+            report_error("trainer", f"interrupted; {next_step}")
             raise typer.Exit(exit_code(error)) from None
         except Exception as error:
             from trainer.folders import failed_write  # noqa: PLC0415 - only now is it needed
@@ -291,7 +291,7 @@ def _interruptible(next_step: str) -> Iterator[None]:
             reason = failed_write(error)
             if reason is None:
                 raise
-            complain("trainer", f"{reason}; is the disk full? Make room, then {next_step}")
+            report_error("trainer", f"{reason}; is the disk full? Make room, then {next_step}")
             raise typer.Exit(FAILED) from None
 
 

@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.segment import Segment
 from rich.text import Text
 
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
-from edge_runtime.cli.interrupts import Interrupted
+from edge_runtime.cli.interrupts import Interrupted, heeded_signals
 
 Example = dict[str, Any]
 TARGET = "target"
@@ -251,9 +251,7 @@ def _interrupts(asked: list[int]) -> Iterator[None]:
             raise Interrupted(number)
         asked.append(number)
 
-    # Whoever started us may have asked to ignore them, as a script's `&` does.
-    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heeded}
+    before = {number: signal.signal(number, ask) for number in heeded_signals()}
     try:
         yield
     finally:

@@ -70,7 +70,7 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
             write.transcribe(hear(piece.waveform)[1], duration_s=piece.end_s - piece.start_s)
             for path in paths
             for piece in utterances(Recording(path).blocks(), vad)
-            if piece.spoken.any()
+            if piece.speech_mask.any()
         ]
 
     drawn = recordings(data, clips, seed)

@@ -15,7 +15,7 @@ from benchmarks.common import results_file
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.segmenter import Segmenter
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import STATE, VoiceActivity, spoken_part
+from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from trainer.audio import load_audio
 from trainer.corpora import ravdess
 
@@ -71,11 +71,11 @@ def _compare(session: Session, waveforms: Sequence[Float], condition: Condition,
     parts: list[Float] = []
     for waveform in waveforms:
         louder = condition.gain * 10 ** (random.uniform(-condition.apart_db, condition.apart_db) / 20)
-        pause = np.zeros(int(random.uniform(*PAUSES_S) * SAMPLE_RATE) // STATE * STATE, np.float32)
-        whole = np.concatenate([waveform * louder, np.zeros(-len(waveform) % STATE), pause])
+        pause = np.zeros(int(random.uniform(*PAUSES_S) * SAMPLE_RATE) // ENCODER_HOP * ENCODER_HOP, np.float32)
+        whole = np.concatenate([waveform * louder, np.zeros(-len(waveform) % ENCODER_HOP), pause])
         whole += random.normal(0, condition.noise, len(whole))
         parts.append(np.clip(whole, -1, 1).astype(np.float32))
-    alone = [spoken_part(VoiceActivity(session), part[: len(w)]) for part, w in zip(parts, waveforms, strict=True)]
+    alone = [speech_mask(session, part[: len(w)]) for part, w in zip(parts, waveforms, strict=True)]
     streamed, utterances = _streamed(session, np.concatenate(parts))
     found, covered, begin = 0, 0, 0
     voices = np.zeros_like(streamed)
@@ -84,13 +84,13 @@ def _compare(session: Session, waveforms: Sequence[Float], condition: Condition,
         found += bool(here.any())
         covered += int((here & spoken).sum())
         voices[begin : begin + len(spoken)] = True
-        begin += len(part) // STATE
+        begin += len(part) // ENCODER_HOP
     return {
         "found_alone": sum(bool(spoken.any()) for spoken in alone),
         "found_in_the_stream": found,
         "share_of_spoken_time": round(covered / max(1, sum(int(s.sum()) for s in alone)), 3),
-        "seconds_heard_in_pauses": round(float((streamed & ~voices).sum()) * STATE / SAMPLE_RATE, 1),
-        "seconds_of_pauses": round(float((~voices).sum()) * STATE / SAMPLE_RATE, 1),
+        "seconds_heard_in_pauses": round(float((streamed & ~voices).sum()) * ENCODER_HOP / SAMPLE_RATE, 1),
+        "seconds_of_pauses": round(float((~voices).sum()) * ENCODER_HOP / SAMPLE_RATE, 1),
         "utterances": utterances,
     }
 
@@ -98,11 +98,11 @@ def _compare(session: Session, waveforms: Sequence[Float], condition: Condition,
 def _streamed(session: Session, recording: Float) -> tuple[Bool, int]:
     """Return for each 20 ms whether it lies in the spoken part of an utterance, and how many there are."""
     segmenter = Segmenter(session)
-    spoken = np.zeros(-(-len(recording) // STATE), np.bool_)
+    spoken = np.zeros(-(-len(recording) // ENCODER_HOP), np.bool_)
     utterances = [*segmenter.feed(recording), *segmenter.flush()]
     for utterance in utterances:
-        begin = round(utterance.start_s * SAMPLE_RATE / STATE)
-        there = utterance.spoken[: len(spoken) - begin]
+        begin = round(utterance.start_s * SAMPLE_RATE / ENCODER_HOP)
+        there = utterance.speech_mask[: len(spoken) - begin]
         spoken[begin : begin + len(there)] |= there
     return spoken, len(utterances)
 

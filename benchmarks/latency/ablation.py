@@ -26,7 +26,7 @@ from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.inference.session import CPU, Arrays, Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask, speech_probabilities
 from export.graphs.silero_vad import windows_side_by_side
 from export.graphs.torch_export import write
 from export.graphs.whisper import decoder_graph
@@ -69,16 +69,16 @@ def _detector(
     model = onnx.load(str(source))
     windows_side_by_side(model)
     onnx.save(model, str(rewritten))
-    before, after = (VoiceActivity(Session(path)) for path in (source, rewritten))
+    before, after = (Session(path) for path in (source, rewritten))
     times = {}
     for seconds in SECONDS:
         (clip,) = clips.cut(recordings, seconds, 1, seed=seed)
         times[f"{seconds:g} s"] = _pair(
-            partial(before.probabilities, clip), partial(after.probabilities, clip), repeats
+            partial(speech_probabilities, before, clip), partial(speech_probabilities, after, clip), repeats
         )
     heard = clips.cut(recordings, 4.0, compared, seed=seed + 1)
-    differences = [float(np.abs(before.probabilities(x) - after.probabilities(x)).max()) for x in heard]
-    same = sum(bool((spoken_part(before, x) == spoken_part(after, x)).all()) for x in heard)
+    differences = [float(np.abs(speech_probabilities(before, x) - speech_probabilities(after, x)).max()) for x in heard]
+    same = sum(bool((speech_mask(before, x) == speech_mask(after, x)).all()) for x in heard)
     return {
         "threads": 1,
         "ms": times,

@@ -22,7 +22,7 @@ from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.inference.session import Arrays, Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 
 SECONDS = (4.0, 15.0)
 REPEATS = 15
@@ -77,7 +77,7 @@ def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, li
     taps = {slot: Tap(entry.path, threads=threads) for slot, entry in bundle.slots.items()}
     tokenizers = {name: Tokenizer.from_file(str(path)) for name, path in bundle.tokenizers.items()}
     assert bundle.decoding is not None
-    spoken = spoken_part(VoiceActivity(taps["vad"]), waveform)
+    spoken = speech_mask(taps["vad"], waveform)
     hidden, cross = SpeechEncoder(taps["speech_encoder"])(waveform)
     voice = taps["speech_emotion"](hidden_states=hidden, spoken=spoken[None].astype(np.float32))
     decode = TranscriptDecoder(taps["transcript_decoder"], tokenizers["transcript"], bundle.decoding)

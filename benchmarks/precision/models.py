@@ -14,7 +14,7 @@ from transformers import AutoModel, BertConfig, PretrainedConfig, WhisperForCond
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 from export import components
 from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import text_graph
@@ -139,12 +139,12 @@ def head(place: Place) -> Subject:
         network, labels, weights = SpeechEmotion(len(LABELS), width=width), list(LABELS), RANDOM
     assert isinstance(network, SpeechEmotion)
     graph, ears = states_graph(network, layers), encoder_graph(model).module
-    vad = VoiceActivity(Session(place.weights / "silero-vad" / "vad.onnx"))
+    vad = Session(place.weights / "silero-vad" / "vad.onnx")
 
     def states(wave: np.ndarray[Any, Any]) -> Feed:
         with torch.no_grad():
             found = ears(torch.from_numpy(wave))[0].numpy()
-        spoken = spoken_part(vad, wave[0])
+        spoken = speech_mask(vad, wave[0])
         return {"hidden_states": found, "spoken": (spoken if spoken.any() else ~spoken).astype(np.float32)[None]}
 
     waves, truth = _recordings(place, labels)

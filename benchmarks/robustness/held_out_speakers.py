@@ -23,7 +23,7 @@ from benchmarks.common.clips import Float
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 from trainer import config
 from trainer import modality as modality_
 from trainer.corpora.dataset import Dataset
@@ -62,12 +62,12 @@ class FrontEnd:
         )
         assert bundle.decoding is not None
         tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-        self._vad, self._encode = VoiceActivity(detector), SpeechEncoder(encoder)
+        self._vad, self._encode = detector, SpeechEncoder(encoder)
         self._decode = TranscriptDecoder(decoder, tokenizer, bundle.decoding)
 
     def __call__(self, waveform: Float) -> Heard:
         """Hear (samples,) at 16 kHz as the runtime does."""
-        spoken = spoken_part(self._vad, waveform)
+        spoken = speech_mask(self._vad, waveform)
         if not spoken.any():
             return Heard(None, "")
         hidden, cross = self._encode(waveform)
@@ -75,7 +75,7 @@ class FrontEnd:
 
     def to_learn_from(self, waveform: Float) -> Float:
         """Return the pooled states of a recording whose label is known: of all of it, where no voice is found."""
-        spoken = spoken_part(self._vad, waveform)
+        spoken = speech_mask(self._vad, waveform)
         if not spoken.any():
             spoken[:] = True
         return _pooled(self._encode(waveform)[0], spoken)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import results_file
 from edge_runtime.rewards.dialogue_env import Form
-from edge_runtime.rewards.user_simulator import Temper
+from edge_runtime.rewards.user_simulator import UserParameters
 from edge_runtime.system.writing import write_text
 from examples.learn_from_emotion import EXPLORES, FORMS, conditions, learn, plot
 
@@ -35,7 +35,7 @@ def measure(*, seeds: int, dialogues: int) -> tuple[dict[str, Any], dict[str, Re
         dialogues: that an agent learns from.
     """
     found = {
-        (lingering, way): _regrets(Temper(lingering=lingering), habit, seeds, dialogues)
+        (lingering, way): _regrets(UserParameters(mood_decay=lingering), habit, seeds, dialogues)
         for lingering in LINGERING
         for way, habit in EXPLORING.items()
     }
@@ -44,16 +44,16 @@ def measure(*, seeds: int, dialogues: int) -> tuple[dict[str, Any], dict[str, Re
         for (lingering, way), regrets in found.items()
     ]
     curves = {
-        name: found[temper.lingering, "by habit" if habit else "at random"]
-        for name, (temper, habit) in conditions().items()
+        name: found[user.mood_decay, "by habit" if habit else "at random"]
+        for name, (user, habit) in conditions().items()
     }
-    settings = {"seeds": seeds, "dialogues": dialogues, "explores": EXPLORES, "temper": vars(Temper())}
+    settings = {"seeds": seeds, "dialogues": dialogues, "explores": EXPLORES, "temper": vars(UserParameters())}
     return {"gymnasium": version("gymnasium"), "settings": settings, "rows": rows}, curves
 
 
-def _regrets(temper: Temper, habit: bool, seeds: int, dialogues: int) -> Regrets:
+def _regrets(user: UserParameters, habit: bool, seeds: int, dialogues: int) -> Regrets:
     return {
-        form: np.stack([learn(form, temper=temper, habit=habit, seed=s, dialogues=dialogues) for s in range(seeds)])
+        form: np.stack([learn(form, user=user, habit=habit, seed=s, dialogues=dialogues) for s in range(seeds)])
         for form in FORMS
     }
 

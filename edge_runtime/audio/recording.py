@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.audio.audio_file import BLOCK_S, BLOCK_VALUES, AudioFile
-from edge_runtime.audio.inputs import SupportsArray, array_of, as_float, check_form, holds_samples, rate_of
+from edge_runtime.audio.decode import AudioFile, block_frames
 from edge_runtime.audio.resample import Resampler
+from edge_runtime.audio.validation import SupportsArray, check_format, is_array, to_array, to_float32, to_sample_rate
 from edge_runtime.errors import AudioError
 
 SAMPLE_RATE = 16_000
@@ -45,13 +46,13 @@ class Recording:
         """
         self.samples = 0
         self.notes: list[str] = []
-        if holds_samples(audio) or isinstance(audio, list | tuple):
+        if is_array(audio) or isinstance(audio, list | tuple):
             self.name = "array"
             self._file: AudioFile | None = None
-            self._array = array_of(audio, name=self.name)
+            self._array = to_array(audio, name=self.name)
             if sample_rate is None:
                 raise AudioError("an array was given without its sample_rate; pass it, in Hz")
-            self._rate = rate_of(sample_rate, name=self.name)
+            self._rate = to_sample_rate(sample_rate, name=self.name)
             self._channels = 1 if self._array.ndim == 1 else self._array.shape[1]
         else:
             if sample_rate is not None:
@@ -62,7 +63,7 @@ class Recording:
             self._file = AudioFile(audio)
             self.name, self.notes = self._file.name, self._file.notes
             self._rate, self._channels = self._file.sample_rate, self._file.channels
-        check_form(self.name, self._rate, self._channels)
+        check_format(self.name, self._rate, self._channels)
         if self._file is None and not len(self._array):
             raise AudioError(f"{self.name}: empty, there are no samples in it")
 
@@ -77,9 +78,15 @@ class Recording:
         return int(self._channels)
 
     @property
-    def promised_s(self) -> float | None:
+    def header_duration_s(self) -> float | None:
         """Length in seconds, as it is known before all is read; None where it is not."""
         return len(self._array) / self._rate if self._file is None else self._file.stated_s
+
+    @property
+    def promised_s(self) -> float | None:
+        """The old name of ``header_duration_s``, for one version more."""
+        import_module("edge_runtime.deprecated").warn_renamed("Recording.promised_s", "header_duration_s")
+        return self.header_duration_s
 
     @property
     def damaged(self) -> bool:
@@ -111,12 +118,12 @@ class Recording:
             yield from self._file.blocks()
             return
         samples = self._array.reshape(len(self._array), self._channels)
-        step = max(1, min(int(BLOCK_S * self._rate), BLOCK_VALUES // self._channels))
+        step = block_frames(self._rate, self._channels)
         for begin in range(0, len(samples), step):
-            yield self._rate, as_float(samples[begin : begin + step])
+            yield self._rate, to_float32(samples[begin : begin + step])
 
     def _resampler(self, rate: float, channels: int, *, split: bool) -> Resampler:
-        check_form(self.name, rate, channels)
+        check_format(self.name, rate, channels)
         if split and channels != self._channels:
             raise AudioError(
                 f"{self.name}: has {self._channels} channels, and {channels} from {self.duration_s:.1f} s on, where "

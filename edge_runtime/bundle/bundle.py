@@ -11,10 +11,10 @@ from typing import Any
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle import contract
 from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
+from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.inference.asr import Decoding
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.slot import Slot, Tensor
 
 MANIFEST = "bundle.json"
 SCHEMA = 2

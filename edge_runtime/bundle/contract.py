@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edge_runtime.inference.slot import Slot, Tensor
+from edge_runtime.bundle.slot import Slot, Tensor
 
 FLOAT, INTEGER = "tensor(float)", "tensor(int64)"
 ANY = None

@@ -1,1 +1,3 @@
 """The command edge-iemonet."""
+
+COMMAND = "edge-iemonet"

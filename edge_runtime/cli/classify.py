@@ -11,25 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_runtime.cli.command import complain, standard_input
+from edge_runtime.cli import COMMAND
+from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
+from edge_runtime.cli.options import Bundle, Device, Json, Threads, Threshold
 from edge_runtime.errors import IEmoNetError
 
 if TYPE_CHECKING:
     from edge_runtime.cli.results_file import ResultsFile
     from edge_runtime.prediction import Prediction
 
-COMMAND = "edge-iemonet"
-SOME_FAILED = 1
 EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle or device."
-
-Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
-Threshold = Annotated[
-    float, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 CLASSIFY_EXAMPLES = f"""
 Examples:
@@ -74,27 +66,13 @@ def classify(
     if as_json + as_csv + (output is not None) > 1:
         raise typer.BadParameter("--json, --csv and --output are three ways to answer; choose one")
     # Imported here so that --help and usage errors need not wait for onnxruntime.
-    from edge_runtime.audio.input_files import STANDARD_INPUT, recordings  # noqa: PLC0415
+    from edge_runtime.audio.find_recordings import STDIN  # noqa: PLC0415
     from edge_runtime.cli.results_file import ResultsFile  # noqa: PLC0415
-    from edge_runtime.inference.session import thread_budget  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
-    from edge_runtime.system.parallel import each  # noqa: PLC0415
+    from edge_runtime.system.parallel import map_ordered, split_threads  # noqa: PLC0415
+    from edge_runtime.system.processors import thread_budget  # noqa: PLC0415
 
-    found: list[str] = []
-    failed = 0
-    for name in files:
-        try:
-            there = recordings(name)
-        except IEmoNetError as error:
-            complain(COMMAND, error)
-            failed += 1
-            continue
-        found += there.files
-        for closed in there.closed:
-            complain(COMMAND, closed)
-            failed += 1
-        if there.note:
-            complain(COMMAND, f"{name}: {there.note}")
+    found, failed = _find(files)
     if transcript is not None and len(files) > 1:
         raise typer.BadParameter("--transcript belongs to one file, and several are given")
     if transcript is not None and len(found) > 1:
@@ -103,28 +81,50 @@ def classify(
         results = stack.enter_context(ResultsFile(output)) if output else None
         waiting = found if results is None else [name for name in dict.fromkeys(found) if name not in results.done]
         failed += 0 if results is None else len(results.failed.intersection(found))
-        budget = thread_budget(threads)
-        # Several files: one thread each, as many at a time as the budget allows.
-        workers = min(budget, len(waiting)) or 1
-        model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=budget if workers == 1 else 1))
+        if results is not None and (kept := results.done.intersection(found)):
+            print_status(f"{output}: keeps {len(kept)} answers from before; with other options, name another file")
+        workers, threads_each = split_threads(thread_budget(threads), len(waiting))
+        model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=threads_each))
 
-        def answer(name: str) -> Prediction:
-            audio = standard_input().buffer if name == STANDARD_INPUT else Path(name)
+        def classify_file(name: str) -> Prediction:
+            audio = standard_input().buffer if name == STDIN else Path(name)
             return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold)
 
-        say = _Answers(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
-        for name, found_there in _with_progress(each(answer, waiting, workers=workers), len(waiting), output):
-            if isinstance(found_there, IEmoNetError):
+        printer = _ResultPrinter(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
+        for name, answer in _with_progress(map_ordered(classify_file, waiting, workers=workers), len(waiting), output):
+            if isinstance(answer, IEmoNetError):
                 failed += 1
-                complain(COMMAND, found_there)
-                say.error(name, found_there)
+                report_error(COMMAND, answer)
+                printer.error(name, answer)
             else:
-                say.answer(name, found_there)
+                printer.answer(name, answer)
     if failed:
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(FAILED)
 
 
-class _Answers:
+def _find(names: list[str]) -> tuple[list[str], int]:
+    """Return the recordings that ``names`` mean, and how many names or folders could not be used."""
+    from edge_runtime.audio.find_recordings import find_recordings  # noqa: PLC0415
+
+    files: list[str] = []
+    failed = 0
+    for name in names:
+        try:
+            found = find_recordings(name)
+        except IEmoNetError as error:
+            report_error(COMMAND, error)
+            failed += 1
+            continue
+        files += found.files
+        for folder_error in found.unreadable:
+            report_error(COMMAND, folder_error)
+        failed += len(found.unreadable)
+        if found.note:
+            report_error(COMMAND, f"{name}: {found.note}")
+    return files, failed
+
+
+class _ResultPrinter:
     """Where answers go: the terminal, JSON lines, a table, or a file."""
 
     def __init__(self, *, as_json: bool, as_csv: bool, labels: tuple[str, ...], results: ResultsFile | None) -> None:
@@ -148,7 +148,7 @@ class _Answers:
             )
             sys.stdout.flush()  # an answer that is there is not lost when the next is interrupted
         else:
-            from edge_runtime.cli.display import render  # noqa: PLC0415
+            from edge_runtime.formats.terminal import render  # noqa: PLC0415
 
             print(render(name, answer, colour=sys.stdout.isatty()), flush=True)
 
@@ -179,7 +179,7 @@ def classify_text(
     threads: Threads = None,
 ) -> None:
     """Say what emotion is in words alone. Empty lines are left out."""
-    from edge_runtime.cli.display import render_words  # noqa: PLC0415
+    from edge_runtime.formats.terminal import render_text  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
     if texts is not None and not any(text.strip() for text in texts):
@@ -188,10 +188,10 @@ def classify_text(
         for text in filter(None, (line.strip() for line in texts or standard_input())):
             answer = model.classify_text(text, threshold=threshold)
             if as_json:
-                plain = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
-                print_json({"text": text, **plain, "used": ["words"]})
+                fields = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
+                print_json({"text": text, **fields, "used": ["words"]})
             else:
-                print(render_words(text, answer, colour=sys.stdout.isatty()), flush=True)
+                print(render_text(text, answer, colour=sys.stdout.isatty()), flush=True)
 
 
 def _with_progress(answers: Iterable[Any], count: int, output: Path | None) -> Iterator[Any]:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TextIO
 
-from edge_runtime.cli.printable import visible
-from edge_runtime.errors import AudioError, IEmoNetError
+from edge_runtime.errors import AudioError, AudioNotFoundError, IEmoNetError
+from edge_runtime.formats.printable import visible
 
 FAILED = 1
 
@@ -21,19 +21,19 @@ def run(name: str, module: str, *, refused: int) -> None:
     Args:
         name: of the command, for messages.
         module: where ``app`` is.
-        refused: exit code for an ``IEmoNetError``.
+        refused: exit code for an ``IEmoNetError`` that is not about audio.
     """
     _open_streams()
     try:
         code = _called(module)
     except IEmoNetError as error:
-        complain(name, error)
-        code = refused
+        report_error(name, error)
+        code = FAILED if isinstance(error, AudioError | AudioNotFoundError) else refused
     except OSError as error:
         # The reader of our output may have gone, as `| head` does: that needs no words.
         if _written(name) and not isinstance(error, BrokenPipeError):
             unnamed = error.errno is not None and error.filename is None
-            complain(name, f"standard output or a file: {error.strerror}" if unnamed else error)
+            report_error(name, f"standard output or a file: {error.strerror}" if unnamed else error)
         code = FAILED
     if not _written(name):
         code = code or FAILED
@@ -41,12 +41,12 @@ def run(name: str, module: str, *, refused: int) -> None:
     sys.exit(code)
 
 
-def complain(name: str, problem: object) -> None:
+def report_error(name: str, problem: object) -> None:
     """Say on standard error what is wrong."""
-    tell(f"{name}: {problem}")
+    print_status(f"{name}: {problem}")
 
 
-def tell(text: str) -> None:
+def print_status(text: str) -> None:
     """Print a line on standard error; where that cannot be written, nothing is said and the work goes on."""
     with suppress(OSError):
         print(visible(text), file=sys.stderr)
@@ -100,7 +100,7 @@ def _written(name: str) -> bool:
     """Write out what was printed, and say it where that fails."""
     error = _flush(sys.stdout)
     if error is not None and not isinstance(error, BrokenPipeError):
-        complain(name, f"standard output: cannot be written ({error.strerror})")
+        report_error(name, f"standard output: cannot be written ({error.strerror})")
     return error is None
 
 

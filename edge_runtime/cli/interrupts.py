@@ -42,11 +42,15 @@ def end(number: int, _: object = None) -> None:
     os._exit(128 + number)
 
 
+def heeded_signals() -> tuple[signal.Signals, ...]:
+    """Return which of Ctrl-C and SIGTERM to answer: `nohup` and a script's `&` have a command ignore them."""
+    return tuple(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
+
+
 @contextmanager
 def at_once() -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM end the process, with exit code 130 and 143."""
-    # Whoever started us may have asked to ignore them, as `nohup` and a script's `&` do.
-    before = {n: signal.signal(n, end) for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, end) for number in heeded_signals()}
     try:
         yield
     finally:

@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edge_runtime.cli import interrupts
-from edge_runtime.cli.command import complain, standard_input, tell
+from edge_runtime.cli import COMMAND, interrupts
+from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
+from edge_runtime.cli.options import Bundle, Device, Json, Threads
 from edge_runtime.errors import AudioError, IEmoNetError
 
 if TYPE_CHECKING:
-    from edge_runtime.audio.sources import Microphone, Pipe
+    from edge_runtime.audio.live_sources import Microphone, Pipe
     from edge_runtime.live import Event
 
     Source = Microphone | Pipe
 
-COMMAND = "edge-iemonet"
-FAILED = 1
 WAITING = 50
 """Portions of sound that may wait; a pipe is read no further, a microphone loses sound and says so."""
 LOOK_S = 0.2
@@ -60,10 +59,10 @@ def listen(
     provisional: Annotated[
         float | None, typer.Option(help="Say what it sounds like so far, each so many seconds.", metavar="SECONDS")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    bundle: Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")] = None,
+    as_json: Json = False,
+    bundle: Bundle = None,
+    device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Listen to a microphone or a pipe, and say at each utterance's end what was said and how."""
     if source not in {None, "-"}:
@@ -71,11 +70,11 @@ def listen(
     if provisional is not None and not provisional > 0:
         raise typer.BadParameter("--provisional takes a number of seconds above 0")
     # Imported here so that --help and usage errors need not wait for onnxruntime.
-    from edge_runtime.audio.sources import Microphone, Pipe  # noqa: PLC0415
+    from edge_runtime.audio.live_sources import Microphone, Pipe  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
     model = IEmoNet.load(bundle, device=device, threads=threads)
-    show = Lines(as_json=as_json, labels=model.labels)
+    printer = _EventPrinter(as_json=as_json, labels=model.labels)
     arriving = _Arriving(
         lambda: (
             Microphone(microphone)
@@ -84,29 +83,29 @@ def listen(
         )
     )
     failed: IEmoNetError | None = None
-    heard_s = 0.0
+    received_s = 0.0
     try:
-        heard = arriving.source()
-        if heard is not None:
+        opened = arriving.source()
+        if opened is not None:
             if sys.stderr.isatty():
-                tell("listening; Ctrl-C ends it")
-            stream = model.stream(heard.sample_rate, provisional_s=provisional)
+                print_status("listening; Ctrl-C ends it")
+            stream = model.stream(opened.sample_rate, provisional_s=provisional)
             try:
                 for samples, arrived in arriving:
-                    show(stream.feed(samples, arrived=arrived))
+                    printer(stream.feed(samples, arrived=arrived))
             except IEmoNetError as error:
                 failed = error  # said last, after the answer to what was being said before it
-            show(stream.close())
-            heard_s = stream.duration_s
+            printer(stream.close())
+            received_s = stream.duration_s
     except AudioError as error:
-        complain(COMMAND, error)
+        report_error(COMMAND, error)
         raise typer.Exit(FAILED) from error
-    lost = getattr(heard, "lost", 0)
+    lost = getattr(opened, "lost", 0)
     if lost:
-        complain(COMMAND, f"sound was lost {lost} times; this machine is too slow for it")
-    tell(show.summary(heard_s))
+        report_error(COMMAND, f"sound was lost {lost} times; this machine is too slow for it")
+    print_status(printer.summary(received_s))
     if failed is not None:
-        complain(COMMAND, failed)
+        report_error(COMMAND, failed)
         raise typer.Exit(FAILED)
     if arriving.stopped:
         # Not through Python's own end: a thread may still wait there for sound.
@@ -114,12 +113,12 @@ def listen(
         interrupts.end(arriving.stopped)
 
 
-class Lines:
+class _EventPrinter:
     """Prints events, and remembers how late they were."""
 
     def __init__(self, *, as_json: bool, labels: tuple[str, ...]) -> None:
         """Print JSON or rows of a table."""
-        from edge_runtime.formats.table import Table  # noqa: PLC0415
+        from edge_runtime.formats.terminal import Table  # noqa: PLC0415
 
         self._json, self._table = as_json, Table(labels, channels=False, colour=sys.stdout.isatty())
         self._latencies: list[float] = []
@@ -135,15 +134,15 @@ class Lines:
                 more = f"  ({event.latency_s:.2f} s later)" if event.final else "  …"
                 print(self._table.row(event.segment) + more, flush=True)
 
-    def summary(self, heard_s: float) -> str:
+    def summary(self, received_s: float) -> str:
         """Return a line about all that was heard."""
         from edge_runtime.formats.clock import clock  # noqa: PLC0415
 
         if not self._latencies:
-            return f"{clock(heard_s)} heard, no speech"
+            return f"{clock(received_s)} heard, no speech"
         median, longest = statistics.median(self._latencies), max(self._latencies)
         return (
-            f"{clock(heard_s)} heard, {len(self._latencies)} utterances; from the end of speech to the answer "
+            f"{clock(received_s)} heard, {len(self._latencies)} utterances; from the end of speech to the answer "
             f"{median:.2f} s (median), {longest:.2f} s (longest)"
         )
 
@@ -163,9 +162,8 @@ class _Arriving:
         """Begin to open the ``source``."""
         self.stopped = 0
         self._waiting: queue.Queue[Any] = queue.Queue(WAITING)
-        for number in interrupts.SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._stop)
+        for number in interrupts.heeded_signals():
+            signal.signal(number, self._stop)
         threading.Thread(target=self._read, args=(source,), daemon=True).start()
 
     def source(self) -> Source | None:

@@ -19,7 +19,7 @@ MOST_POINTS = 2_000
 
 
 @dataclass(frozen=True)
-class Sound:
+class AudioPreview:
     """A recording to look at and listen to.
 
     Attributes:
@@ -31,7 +31,7 @@ class Sound:
     mp3: bytes | None
 
 
-def listen(recording: Recording, *, split: bool, keep: bool) -> Sound:
+def make_preview(recording: Recording, *, split: bool, keep: bool) -> AudioPreview:
     """Read ``recording`` once, in blocks.
 
     Args:
@@ -63,7 +63,7 @@ def listen(recording: Recording, *, split: bool, keep: bool) -> Sound:
             out.close()
             copy.seek(0)
             mp3 = copy.read()
-    return Sound(_fewer(np.concatenate(peaks)).T, mp3)
+    return AudioPreview(_fewer(np.concatenate(peaks)).T, mp3)
 
 
 def _fewer(peaks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,9 +9,9 @@ from html import escape
 from importlib.resources import files
 from itertools import pairwise
 
-from edge_runtime.cli.printable import visible
-from edge_runtime.formats.audio_preview import Sound
+from edge_runtime.formats.audio_preview import AudioPreview
 from edge_runtime.formats.clock import clock
+from edge_runtime.formats.printable import visible
 from edge_runtime.prediction import Segment
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7a6a00", "#555555")
@@ -29,7 +29,7 @@ def render(
     *,
     labels: Sequence[str],
     duration_s: float,
-    sound: Sound,
+    preview: AudioPreview,
     notes: Sequence[str] = (),
 ) -> str:
     """Return the page.
@@ -39,7 +39,7 @@ def render(
         segments: in order.
         labels: the emotions, one curve each.
         duration_s: of the recording.
-        sound: its outline, one channel or as many as the segments name, and what is played, if anything.
+        preview: its outline, one channel or as many as the segments name, and what is played, if anything.
         notes: what a reader should know.
     """
     css, script = ((files(__package__) / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
@@ -48,13 +48,13 @@ def render(
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; media-src data:"
     colours = "".join(f".label-{i} {{ --emotion: {COLOURS[i % len(COLOURS)]}; }}\n" for i in range(len(labels)))
     audio = ""
-    if sound.mp3 is not None:
-        audio = f'<audio controls src="data:audio/mpeg;base64,{base64.b64encode(sound.mp3).decode()}"></audio>'
-    apart = len({segment.channel for segment in segments} - {None}) > 0
-    channels = [number if apart else None for number in range(1, len(sound.outline) + 1)]
+    if preview.mp3 is not None:
+        audio = f'<audio controls src="data:audio/mpeg;base64,{base64.b64encode(preview.mp3).decode()}"></audio>'
+    split = len({segment.channel for segment in segments} - {None}) > 0
+    channels = [number if split else None for number in range(1, len(preview.outline) + 1)]
     panels = "".join(
         _panel([s for s in segments if s.channel == channel], labels, duration_s, outline, channel)
-        for channel, outline in zip(channels, sound.outline.tolist(), strict=True)
+        for channel, outline in zip(channels, preview.outline.tolist(), strict=True)
     )
     legend = "".join(f'<li class="label-{i}">{escape(label)}</li>' for i, label in enumerate(labels))
     said = "".join(_utterance(segment, labels) for segment in segments)

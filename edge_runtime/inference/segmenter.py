@@ -7,28 +7,37 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.streaming_vad import VoiceStream
-from edge_runtime.inference.vad import STATE, THRESHOLD, WINDOW, Bool, Float, VoiceActivity, spoken_part
+from edge_runtime.inference.vad import (
+    ENCODER_HOP,
+    THRESHOLD,
+    WINDOW,
+    Bool,
+    Float,
+    StreamingVad,
+    speech_mask,
+)
 
-LONGEST_S = 15.0
-SHORTEST_S = 3.0
+MAX_SPEECH_DURATION_S = 15.0
+MIN_UTTERANCE_S = 3.0
 """The paper's range (section 5.3)."""
-PAUSE_S = 0.5
+MIN_SILENCE_DURATION_S = 0.5
 """A pause that ends an utterance of 3 s or more."""
-LONG_PAUSE_S = 1.0
+LONG_SILENCE_DURATION_S = 1.0
 """A pause that ends a shorter one."""
-MARGIN_S = 0.25
-"""What is kept of the silence before and after a voice."""
-CALM_WINDOWS = 6
-"""What is too long is cut where the mean probability of speech over about 0.2 s is least."""
+SPEECH_PAD_S = 0.25
+"""What is kept of the silence before and after speech."""
+SPLIT_WINDOWS = 6
+"""What is too long is split where the mean probability of speech over about 0.2 s is least."""
 
 _SECOND = SAMPLE_RATE / WINDOW
-LONGEST, SHORTEST = int(LONGEST_S * _SECOND), int(np.ceil(SHORTEST_S * _SECOND))
-PAUSE, LONG_PAUSE, MARGIN = (int(np.ceil(s * _SECOND)) for s in (PAUSE_S, LONG_PAUSE_S, MARGIN_S))
+MAX_SPEECH, MIN_UTTERANCE = int(MAX_SPEECH_DURATION_S * _SECOND), int(np.ceil(MIN_UTTERANCE_S * _SECOND))
+MIN_SILENCE, LONG_SILENCE, SPEECH_PAD = (
+    int(np.ceil(seconds * _SECOND)) for seconds in (MIN_SILENCE_DURATION_S, LONG_SILENCE_DURATION_S, SPEECH_PAD_S)
+)
+"""The same in windows."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +47,19 @@ class Utterance:
     Attributes:
         start_s: where it begins.
         waveform: (samples,) at 16 kHz.
-        spoken: for each 20 ms, whether it lies between the first and the last sound of a voice.
+        speech_mask: for each 20 ms, whether it lies between the first and the last window of speech.
         finished: False of one that is still being spoken.
     """
 
     start_s: float
-    waveform: NDArray[np.float32]
-    spoken: Bool
+    waveform: Float
+    speech_mask: Bool
     finished: bool = True
+
+    @property
+    def duration_s(self) -> float:
+        """How long it is."""
+        return len(self.waveform) / SAMPLE_RATE
 
     @property
     def end_s(self) -> float:
@@ -53,40 +67,40 @@ class Utterance:
         return (round(self.start_s * SAMPLE_RATE) + len(self.waveform)) / SAMPLE_RATE
 
     @property
-    def voice_end_s(self) -> float:
-        """Where the last sound of a voice ends."""
-        return self.start_s + float(np.flatnonzero(self.spoken)[-1] + 1) * STATE / SAMPLE_RATE
+    def speech_end_s(self) -> float:
+        """Where its last window of speech ends."""
+        return self.start_s + float(np.flatnonzero(self.speech_mask)[-1] + 1) * ENCODER_HOP / SAMPLE_RATE
 
 
 class Segmenter:
     """Takes sound as it comes, and gives each utterance when it is over.
 
-    An utterance begins with a voice and ends with a pause: of 0.5 s once it is 3 s long, of 1 s while it is shorter,
+    An utterance begins with speech and ends with a pause: of 0.5 s once it is 3 s long, of 1 s while it is shorter,
     so that short ones are joined to what follows soon and stand alone where nothing does. After 15 s without an end it
-    is cut at its calmest place, with at least 3 s on either side. So only what stands before a pause of 1 s, or ends
-    the stream, is shorter than 3 s. Silence between utterances belongs to none, but for 0.25 s around each.
+    is split where speech is least likely, with at least 3 s on either side. So only what stands before a pause of 1 s,
+    or ends the stream, is shorter than 3 s. Silence between utterances belongs to none, but for 0.25 s around each.
 
     What is given depends on the sound alone, never on the portions that it came in. Memory is that of one utterance.
     """
 
     def __init__(self, session: Session, *, provisional_s: float | None = None) -> None:
-        """Listen by the voice activity graph in ``session``.
+        """Find speech by the voice activity graph in ``session``.
 
         Args:
             session: of the slot ``vad``.
             provisional_s: seconds after which what is being said is given, unfinished, again and again; None: never.
         """
-        self._voice, self._vad = VoiceStream(session), VoiceActivity(session)
-        self._every = None if provisional_s is None else max(1, round(provisional_s * _SECOND))
+        self._session, self._vad = session, StreamingVad(session)
+        self._provisional = None if provisional_s is None else max(1, round(provisional_s * _SECOND))
         self._rest, self._filled = np.zeros(WINDOW, np.float32), 0
-        # Windows that were given to no utterance yet, how likely each speaks, and the number of the first.
-        self._kept: list[Float] = []
+        # Windows that were given to no utterance yet, their probabilities of speech, and the number of the first.
+        self._windows: list[Float] = []
         self._probabilities: list[float] = []
         self._first = 0
-        self._last_voice = -1
+        self._last_speech = -1
 
     @property
-    def settled_s(self) -> float:
+    def watermark_s(self) -> float:
         """No utterance that is still to come begins before this time."""
         return self._first * WINDOW / SAMPLE_RATE
 
@@ -100,66 +114,69 @@ class Segmenter:
             begin = end
             if self._filled == WINDOW:
                 self._filled = 0
-                yield from self._listen(self._rest.copy())
+                yield from self._take(self._rest.copy())
 
     def flush(self) -> Iterator[Utterance]:
         """Yield what was being said when the stream ended."""
-        total = (self._first + len(self._kept)) * WINDOW + self._filled
-        self._every = None
+        total = (self._first + len(self._windows)) * WINDOW + self._filled
+        self._provisional = None
         if self._filled:
             self._rest[self._filled :] = 0
             self._filled = 0
-            yield from self._listen(self._rest.copy())
-        if self._last_voice >= self._first:
-            yield from self._given(min(self._length, len(self._kept)), total=total)
+            yield from self._take(self._rest.copy())
+        if self._last_speech >= self._first:
+            yield from self._finish(min(self._length, len(self._windows)), total=total)
 
     @property
     def _length(self) -> int:
-        return self._last_voice + 1 + MARGIN - self._first
+        return self._last_speech + 1 + SPEECH_PAD - self._first
 
-    def _listen(self, window: Float) -> Iterator[Utterance]:
-        number = self._first + len(self._kept)
-        self._kept.append(window)
-        self._probabilities.append(self._voice(window))
+    def _take(self, window: Float) -> Iterator[Utterance]:
+        number = self._first + len(self._windows)
+        self._windows.append(window)
+        self._probabilities.append(self._vad(window))
         if self._probabilities[-1] >= THRESHOLD:
-            self._last_voice = number
-        if self._last_voice < self._first:
+            self._last_speech = number
+        if self._last_speech < self._first:
             self._drop_silence()
-        elif number - self._last_voice >= (PAUSE if self._length >= SHORTEST else LONG_PAUSE):
-            yield from self._given(self._length)
-        elif len(self._kept) == LONGEST:
-            yield from self._given(self._calmest())
-        elif self._every and len(self._kept) % self._every == 0:
-            yield from self._utterance(np.concatenate(self._kept), finished=False)
+        elif number - self._last_speech >= (MIN_SILENCE if self._length >= MIN_UTTERANCE else LONG_SILENCE):
+            yield from self._finish(self._length)
+        elif len(self._windows) == MAX_SPEECH:
+            yield from self._finish(self._split_point())
+        elif self._provisional and len(self._windows) % self._provisional == 0:
+            yield from self._utterance(np.concatenate(self._windows), finished=False)
 
-    def _given(self, windows: int, total: int | None = None) -> Iterator[Utterance]:
-        waveform = np.concatenate(self._kept[:windows])
+    def _finish(self, windows: int, total: int | None = None) -> Iterator[Utterance]:
+        waveform = np.concatenate(self._windows[:windows])
         if total is not None:
             waveform = waveform[: total - self._first * WINDOW]
         yield from self._utterance(waveform, finished=True)
         self._drop(windows)
-        if self._last_voice < self._first:
+        if self._last_speech < self._first:
             self._drop_silence()
 
     def _utterance(self, waveform: Float, *, finished: bool) -> Iterator[Utterance]:
-        spoken = spoken_part(self._vad, waveform)
-        if spoken.any():
-            yield Utterance(self.settled_s, waveform, spoken, finished)
+        # Levelled to the peak of the utterance, as in training: an utterance that is cut out has the same answer alone.
+        # The probabilities of the stream, levelled to what came before, would also let twice as much noise pass.
+        mask = speech_mask(self._session, waveform)
+        if mask.any():
+            yield Utterance(self.watermark_s, waveform, mask, finished)
 
     def _drop_silence(self) -> None:
-        """Where nobody speaks, the margin before the next voice is enough."""
-        self._drop(len(self._kept) - MARGIN)
+        """Where nobody speaks, the padding of the next utterance is enough."""
+        self._drop(len(self._windows) - SPEECH_PAD)
 
     def _drop(self, windows: int) -> None:
         if windows > 0:
-            del self._kept[:windows], self._probabilities[:windows]
+            del self._windows[:windows], self._probabilities[:windows]
             self._first += windows
 
-    def _calmest(self) -> int:
-        """Return how many windows to cut off: up to the middle of the calmest stretch, 3 s from either end."""
-        likely = np.array(self._probabilities[SHORTEST - CALM_WINDOWS // 2 : LONGEST - SHORTEST + CALM_WINDOWS // 2])
-        calm = np.convolve(likely, np.full(CALM_WINDOWS, 1 / CALM_WINDOWS), mode="valid")
-        return SHORTEST + len(calm) - 1 - int(np.argmin(calm[::-1]))
+    def _split_point(self) -> int:
+        """Return how many windows to cut off: up to the middle of the stretch least like speech, 3 s from each end."""
+        margin = MIN_UTTERANCE - SPLIT_WINDOWS // 2
+        inner = np.array(self._probabilities[margin : MAX_SPEECH - margin])
+        means = np.convolve(inner, np.full(SPLIT_WINDOWS, 1 / SPLIT_WINDOWS), mode="valid")
+        return MIN_UTTERANCE + len(means) - 1 - int(np.argmin(means[::-1]))
 
 
 def utterances(blocks: Iterable[Float], session: Session) -> Iterator[Utterance]:
@@ -172,12 +189,12 @@ def utterances(blocks: Iterable[Float], session: Session) -> Iterator[Utterance]
     for block in source:
         begin.append(block)
         samples += len(block)
-        if samples > LONGEST_S * SAMPLE_RATE:
+        if samples > MAX_SPEECH_DURATION_S * SAMPLE_RATE:
             break
     else:
         if samples:
             whole = np.concatenate(begin)
-            yield Utterance(0.0, whole, spoken_part(VoiceActivity(session), whole))
+            yield Utterance(0.0, whole, speech_mask(session, whole))
         return
     segmenter = Segmenter(session)
     for block in itertools.chain(begin, source):

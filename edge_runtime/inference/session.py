@@ -13,7 +13,6 @@ import numpy as np
 
 from edge_runtime.errors import BundleError, ClosedError, DeviceError, PicklingError
 from edge_runtime.inference.onnx_runtime import ort
-from edge_runtime.system.processors import processors
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CPU = "CPUExecutionProvider"
@@ -48,18 +47,6 @@ def providers(device: str, options: Mapping[str, Any] | None = None) -> list[Any
             f"{', '.join(ort.get_available_providers())}); install onnxruntime-gpu in its place, or use 'cpu'"
         )
     return [(CUDA, {**(options or {}), "device_id": int(number or 0)})]
-
-
-def thread_budget(threads: int | None) -> int:
-    """Return how many threads to use: as told, or as many as the processors that this process may use.
-
-    Those are the ones it may run on (its affinity), or fewer where its container has a CPU quota.
-    """
-    if threads is None:
-        return processors()
-    if threads < 1:
-        raise ValueError(f"threads={threads}: must be 1 or more")
-    return threads
 
 
 class Session:

@@ -1,70 +1,117 @@
-"""Where somebody speaks: Silero's voice activity detector, and what follows from it."""
+"""Voice activity detection by Silero's graph: of a whole recording at once, and of a stream window by window."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.session import Session
 
 WINDOW = 512
 """Samples for each probability: 32 ms at 16 kHz."""
-LOOK_BACK = 64
-"""Samples of the window before that the network also sees."""
-STATE = 320
+CONTEXT_SAMPLES = 64
+"""Samples of the window before that the graph also takes."""
+ENCODER_HOP = 320
 """Samples for each state of the speech encoder: 20 ms."""
 THRESHOLD = 0.5
-LEAST_WINDOWS = 3
+MIN_SPEECH_WINDOWS = 3
 """Fewer windows of speech than this (96 ms) are a click, not a voice."""
 PEAK, QUIETEST_PEAK = 0.5, 1e-3
 """Audio is brought to one level first, as the speech encoder does; see ``trainer.pretrained.whisper``."""
 SHOUT_PEAK, SHOUT_THRESHOLD = 0.05, 0.3
-"""Silero takes a scream for no voice; played softly, most are heard. Noise stays under 0.1 at either level."""
+"""Silero takes a scream for no voice; at a low level it finds most. Noise stays under 0.1 at either level."""
+_GAIN_PASSES = ((PEAK, THRESHOLD), (SHOUT_PEAK, SHOUT_THRESHOLD))
+RELEASE_S = 2.0
+"""In a stream the loudest sample so far counts half as much so many seconds later, so that a quiet answer to a loud
+question is found as well. From 1 s to 5 s hardly differ; slower loses quiet voices, faster lifts the noise between."""
+_PEAK_DECAY = 0.5 ** (WINDOW / SAMPLE_RATE / RELEASE_S)
+"""By window."""
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 
-class VoiceActivity:
-    """Silero VAD over a whole recording in one call."""
+class Detector:
+    """Silero's graph and its memory, carried from window to window of one recording."""
 
     def __init__(self, session: Session) -> None:
-        """Use the graph in ``session``: windows (n, 576) and an LSTM's state → probabilities (n,)."""
+        """Use the graph in ``session``: frames (n, 576) and an LSTM's state → probabilities (n,), the next state."""
         self._session = session
+        self._h = self._c = np.zeros((1, 1, 128), np.float32)
 
-    def probabilities(self, waveform: Float, peak: float = PEAK) -> Float:
-        """Return the probability of speech in each 32 ms of ``waveform`` (samples,) at 16 kHz, played at ``peak``."""
-        count = math.ceil(len(waveform) / WINDOW)
-        windows = np.zeros((count, LOOK_BACK + WINDOW), np.float32)
-        padded = np.zeros(LOOK_BACK + count * WINDOW, np.float32)
-        padded[LOOK_BACK : LOOK_BACK + len(waveform)] = waveform * (
-            peak / max(float(np.abs(waveform).max(initial=0.0)), QUIETEST_PEAK)
-        )
-        for i in range(count):
-            windows[i] = padded[i * WINDOW : i * WINDOW + LOOK_BACK + WINDOW]
-        state = np.zeros((1, 1, 128), np.float32)
-        return self._session(input=windows, h=state, c=state)["speech_probs"]
+    def __call__(self, frames: Float) -> Float:
+        """Return the probability of speech in each frame (n, 576): a window of 512 samples behind its context.
+
+        Sums in another order round otherwise: the last digit depends on how many frames come in one call.
+        """
+        values = self._session(input=frames, h=self._h, c=self._c)
+        self._h, self._c = values["hn"], values["cn"]
+        return values["speech_probs"]
 
 
-def spoken_part(vad: VoiceActivity, waveform: Float) -> Bool:
-    """Return which encoder states (20 ms each) of ``waveform`` lie between the first and last sound of a voice."""
-    states = spoken_states(vad.probabilities(waveform), len(waveform))
-    if not states.any():
-        softly = vad.probabilities(waveform, SHOUT_PEAK)
-        states = spoken_states(softly, len(waveform), SHOUT_THRESHOLD)
-    return states
+class StreamingVad:
+    """Probability of speech in each window of 512 samples, from that window and those before it alone.
+
+    ``speech_mask`` levels a recording to its peak. A stream does not know what is to come: here the peak is that of
+    the loudest so far, slowly forgotten. The softer pass, for screams, runs beside the usual one each time.
+    """
+
+    def __init__(self, session: Session) -> None:
+        """Use the graph in ``session``."""
+        self._passes = [(Detector(session), peak, THRESHOLD / threshold) for peak, threshold in _GAIN_PASSES]
+        self._frame = np.zeros(CONTEXT_SAMPLES + WINDOW, np.float32)
+        self._peak = QUIETEST_PEAK
+
+    def __call__(self, window: Float) -> float:
+        """Return the probability of speech in ``window`` (512,) at 16 kHz, which follows the one before."""
+        self._frame = np.concatenate([self._frame[-CONTEXT_SAMPLES:], window])
+        self._peak = max(float(np.abs(window).max()), self._peak * _PEAK_DECAY, QUIETEST_PEAK)
+        found = 0.0
+        for detector, peak, weight in self._passes:
+            levelled = self._frame * np.float32(peak / self._peak)
+            found = max(found, weight * float(detector(levelled[None])[0]))
+        return min(found, 1.0)
 
 
-def spoken_states(probabilities: Float, samples: int, threshold: float = THRESHOLD) -> Bool:
+def speech_mask(session: Session, waveform: Float) -> Bool:
+    """Return which encoder states (20 ms each) of a whole recording lie between its first and last window of speech.
+
+    Args:
+        session: of the slot ``vad``.
+        waveform: (samples,) at 16 kHz.
+    """
+    for peak, threshold in _GAIN_PASSES:
+        mask = probabilities_to_mask(speech_probabilities(session, waveform, peak), len(waveform), threshold)
+        if mask.any():
+            break
+    return mask
+
+
+def speech_probabilities(session: Session, waveform: Float, peak: float = PEAK) -> Float:
+    """Return the probability of speech in each window of a whole recording, brought to ``peak`` first."""
+    padded = np.pad(waveform, (CONTEXT_SAMPLES, -len(waveform) % WINDOW))
+    frames = sliding_window_view(padded, CONTEXT_SAMPLES + WINDOW)[::WINDOW]
+    loudest = max(float(np.abs(waveform).max(initial=0.0)), QUIETEST_PEAK)
+    return Detector(session)(frames * np.float32(peak / loudest))
+
+
+def probabilities_to_mask(probabilities: Float, samples: int, threshold: float = THRESHOLD) -> Bool:
     """Return which encoder states (20 ms each) lie between the first and the last window of speech.
 
-    Pauses inside count as spoken: their length tells of emotion too. All are False where nobody speaks.
+    Pauses inside count as speech: their length tells of emotion too. All are False where nobody speaks.
+
+    Args:
+        probabilities: of speech in each window, (windows,).
+        samples: how many there are in all, at 16 kHz.
+        threshold: from which a window is speech.
     """
-    states = np.zeros(math.ceil(samples / STATE), np.bool_)
+    mask = np.zeros(math.ceil(samples / ENCODER_HOP), np.bool_)
     speech = np.flatnonzero(probabilities >= threshold)
-    if len(speech) >= LEAST_WINDOWS:
+    if len(speech) >= MIN_SPEECH_WINDOWS:
         begin, end = speech[0] * WINDOW, (speech[-1] + 1) * WINDOW
-        states[begin // STATE : math.ceil(end / STATE)] = True
-    return states
+        mask[begin // ENCODER_HOP : math.ceil(end / ENCODER_HOP)] = True
+    return mask

@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.deprecated import warn_renamed
 from edge_runtime.errors import MissingExtraError
 from edge_runtime.rewards.dialogue_reward import DialogueReward, ResponseEstimator
 from edge_runtime.rewards.reward import Distribution, EmotionValues
-from edge_runtime.rewards.user_simulator import LABELS, Interlocutor, Temper, heard
+from edge_runtime.rewards.user_simulator import LABELS, UserParameters, UserSimulator, simulated_emotion
 
 try:
     import gymnasium
@@ -49,7 +50,8 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
         form: Form = "delta",
         *,
         effects: NDArray[np.float64] | None = None,
-        temper: Temper | None = None,
+        user: UserParameters | None = None,
+        temper: UserParameters | None = None,
         emotions: EmotionValues = EMOTIONS,
         response: ResponseEstimator | None = None,
         turns: int = 12,
@@ -60,7 +62,8 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
             form: the reward: ``posterior`` is Σ f(e) · P(e|h_t), ``delta`` is equation 2 without an estimate,
                 ``unexpected`` is equation 1.
             effects: how pleasing each act is on each topic, (topics, acts); by default always the same six by four.
-            temper: how moods come and go.
+            user: how moods come and go.
+            temper: the old name of ``user``, for one version more.
             emotions: f, over ``edge_runtime.rewards.user_simulator.LABELS``.
             response: of equation 1; by default what the topic calls forth on average over the acts, in no mood. It is
                 called with the topic as the message.
@@ -82,7 +85,9 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
         self.emotions = EmotionValues(emotions.values, emotions.low, emotions.high, labels=LABELS)
         self.form = form
         self.turns = turns
-        self.temper = temper or Temper()
+        if temper is not None:
+            warn_renamed("DialogueEnv(temper=)", "DialogueEnv(user=)")
+        self.user = user or temper or UserParameters()
         estimator = (response or self._usual) if form == "unexpected" else None
         self._reward = DialogueReward(self.emotions, response=estimator)
         topics, acts = self.effects.shape
@@ -96,7 +101,7 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Meet another person, who says hello."""
         super().reset(seed=seed, options=options)
-        self._person = Interlocutor(self.temper, self.np_random)
+        self._person = UserSimulator(self.user, self.np_random)
         self._turn = 0
         greeting = self._person.answer()
         self._reward.reset()
@@ -120,4 +125,4 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
         return {"topic": np.int64(self._topic), "emotion": np.array([answer[label] for label in LABELS])}
 
     def _usual(self, _: object, topic: int | None, /) -> Distribution:
-        return heard(0.0 if topic is None else float(self.effects[topic].mean()))
+        return simulated_emotion(0.0 if topic is None else float(self.effects[topic].mean()))

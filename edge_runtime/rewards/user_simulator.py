@@ -21,54 +21,54 @@ CALM = np.array([0.0, 0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True)
-class Temper:
+class UserParameters:
     """How a person's emotions and moods come and go.
 
     Attributes:
-        lingering: part of the mood that is left a turn later, in [0, 1); 0 is a person without moods.
+        mood_decay: part of the mood that is left a turn later, in [0, 1); 0 is a person without moods.
         uptake: part of an effect that goes into the mood.
         spread: standard deviation of the mood that people bring along.
         noise: standard deviation of pleasure from turn to turn, for no reason.
-        hearing: standard deviation of the recogniser's error, in each label's logit.
+        observation_noise: standard deviation of the recogniser's error, in each label's logit.
     """
 
-    lingering: float = 0.95
+    mood_decay: float = 0.95
     uptake: float = 0.3
     spread: float = 1.5
     noise: float = 0.3
-    hearing: float = 0.3
+    observation_noise: float = 0.3
 
     def __post_init__(self) -> None:
         """Refuse what would make a mood grow without end, or is no deviation."""
-        if not 0 <= self.lingering < 1:
-            raise ValueError(f"lingering {self.lingering}: must be in [0, 1)")
-        if not all(np.isfinite(v) and v >= 0 for v in (self.uptake, self.spread, self.noise, self.hearing)):
-            raise ValueError("uptake, spread, noise and hearing must be finite, and not negative")
+        if not 0 <= self.mood_decay < 1:
+            raise ValueError(f"mood_decay {self.mood_decay}: must be in [0, 1)")
+        if not all(np.isfinite(v) and v >= 0 for v in (self.uptake, self.spread, self.noise, self.observation_noise)):
+            raise ValueError("uptake, spread, noise and observation_noise must be finite, and not negative")
 
 
-class Interlocutor:
+class UserSimulator:
     """One person in one dialogue.
 
     Attributes:
         mood: how pleased the person is before the next act.
     """
 
-    def __init__(self, temper: Temper, random: np.random.Generator) -> None:
+    def __init__(self, user: UserParameters, random: np.random.Generator) -> None:
         """Meet a person, who brings a mood along."""
-        self._temper = temper
+        self._user = user
         self._random = random
-        # Without lingering, what happened before the dialogue does not matter either.
-        self.mood = float(random.normal(0, temper.spread)) if temper.lingering else 0.0
+        # Without a mood that stays, what happened before the dialogue does not matter either.
+        self.mood = float(random.normal(0, user.spread)) if user.mood_decay else 0.0
 
     def answer(self, effect: float = 0.0) -> dict[str, float]:
         """Return the probability of each label that is heard after an act of this effect."""
-        temper = self._temper
-        pleasure = self.mood + effect + float(self._random.normal(0, temper.noise))
-        self.mood = temper.lingering * (self.mood + temper.uptake * effect)
-        return heard(pleasure, self._random.normal(0, temper.hearing, len(LABELS)))
+        user = self._user
+        pleasure = self.mood + effect + float(self._random.normal(0, user.noise))
+        self.mood = user.mood_decay * (self.mood + user.uptake * effect)
+        return simulated_emotion(pleasure, self._random.normal(0, user.observation_noise, len(LABELS)))
 
 
-def heard(pleasure: float, error: Float | float = 0.0) -> dict[str, float]:
+def simulated_emotion(pleasure: float, error: Float | float = 0.0) -> dict[str, float]:
     """Return the distribution over ``LABELS`` of a person so pleased, heard with an error in each logit, (labels,)."""
     logits = CALM + 2 * PLEASURE * pleasure + error
     odds = np.exp(logits - logits.max())

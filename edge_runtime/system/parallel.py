@@ -1,4 +1,4 @@
-"""Many recordings at once: a thread for each processor over the same graphs, which run without Python's lock."""
+"""Many recordings at once, in threads over the same graphs, which run without Python's lock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ WAITING = 4
 """Recordings for each worker that may be ahead of the one whose answer is next."""
 
 
-def each(
-    answer: Callable[[Item], Answer], items: Iterable[Item], *, workers: int
+def split_threads(budget: int, recordings: int) -> tuple[int, int]:
+    """Return how many recordings to run at a time, and how many threads each gets.
+
+    A thread for each recording gets more done than several threads for one, which only help where there is one.
+    """
+    return (min(budget, recordings), 1) if recordings > 1 and budget > 1 else (1, budget)
+
+
+def map_ordered(
+    function: Callable[[Item], Answer], items: Iterable[Item], *, workers: int
 ) -> Iterator[tuple[Item, Answer | Refusal]]:
     """Yield each item and its answer, in order; or its error, where a recording cannot be used.
 
     Args:
-        answer: such as an ``IEmoNet`` that was loaded with ``threads=1``.
+        function: such as an ``IEmoNet`` that was loaded with ``threads=1``.
         items: any number; they are taken as they are needed.
         workers: how many at a time.
 
@@ -33,7 +41,7 @@ def each(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
-                waiting.append((item, pool.submit(answer, item)))
+                waiting.append((item, pool.submit(function, item)))
                 if len(waiting) >= WAITING * workers:
                     first, future = waiting.popleft()
                     found = _answered(future)

@@ -19,6 +19,18 @@ def processors() -> int:
     return min([_allowed(), *_quotas(Path("/"))])
 
 
+def thread_budget(threads: int | None) -> int:
+    """Return how many threads to use: as told, or as many as the processors that this process may use.
+
+    Those are the ones it may run on (its affinity), or fewer where its container has a CPU quota.
+    """
+    if threads is None:
+        return processors()
+    if threads < 1:
+        raise ValueError(f"threads={threads}: must be 1 or more")
+    return threads
+
+
 def limit_torch_threads() -> None:
     """Make torch keep to a CPU quota, of which it does not know; call this before it is imported.
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from edge_runtime.inference.classifier import LONGEST_TEXT
+from edge_runtime.classifier import MAX_TEXT_TOKENS
 from export.assemble import Composition
 from export.evaluation.compare import CLEAR, ENOUGH
 from export.evaluation.data import Sample, Samples
@@ -26,7 +26,9 @@ def feeds(slot: str, items: Sequence[Sample], tokenizer: PreTrainedTokenizerFast
     if slot in HEARD:
         return [{"waveform": s.waveform[None]} for s in items if s.waveform is not None]
     if slot in READ and tokenizer is not None:
-        encoded = [tokenizer(s.words, truncation=True, max_length=LONGEST_TEXT)["input_ids"] for s in items if s.words]
+        encoded = [
+            tokenizer(s.words, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for s in items if s.words
+        ]
         return [
             {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
             for ids in encoded

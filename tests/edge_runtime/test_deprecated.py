@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
-from edge_runtime.deprecated import MOVED
+from edge_runtime import IEmoNet, Recording
+from edge_runtime.deprecated import KEYWORDS, MOVED
 
-NAMES = [old for old in MOVED if old.rpartition(".")[2][0].isupper()]
-MODULES = [old for old in MOVED if old not in NAMES]
+NAMES = [old for old in MOVED if old.rpartition(".")[2][0].isupper() and old not in KEYWORDS]
+MODULES = [old for old in MOVED if old.rpartition(".")[2][0].islower()]
 
 
 @pytest.mark.parametrize("old", NAMES)
@@ -41,3 +45,33 @@ def test_name_that_never_was_is_an_import_error(place: str) -> None:
 def test_module_that_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"edge_runtime\.nothing_of_this_name"):
         import_module("edge_runtime.nothing_of_this_name")
+
+
+def test_old_class_of_the_user_takes_its_old_keywords() -> None:
+    from edge_runtime.rewards.user_simulator import UserParameters
+
+    with pytest.warns(DeprecationWarning, match="Temper is now"):
+        from edge_runtime.interlocutor import Temper
+    assert Temper(lingering=0.5, hearing=0.1, noise=0.2) == UserParameters(
+        mood_decay=0.5, observation_noise=0.1, noise=0.2
+    )
+
+
+def test_environment_takes_its_user_by_the_old_keyword() -> None:
+    environments = pytest.importorskip("edge_runtime.rewards.dialogue_env")
+    from edge_runtime.rewards.user_simulator import UserParameters
+
+    with pytest.warns(DeprecationWarning, match="temper"):
+        env = environments.DialogueEnv(temper=UserParameters(mood_decay=0.0))
+    assert env.user == UserParameters(mood_decay=0.0)
+
+
+def test_length_of_a_recording_has_its_old_name(model: IEmoNet, jfk: Path) -> None:
+    for recording in (Recording(jfk), model.timeline(jfk)):
+        with pytest.warns(DeprecationWarning, match="promised_s is now header_duration_s"):
+            assert recording.promised_s == recording.header_duration_s == 11.0
+
+
+def test_package_does_not_import_the_old_paths() -> None:
+    code = "import sys, edge_runtime, edge_runtime.pipeline; sys.exit('edge_runtime.deprecated' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

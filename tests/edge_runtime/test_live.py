@@ -97,9 +97,9 @@ def test_an_answer_comes_after_the_pause_and_says_how_long_it_took(model: IEmoNe
             break
     assert first is not None
     assert stream.duration_s == pytest.approx(heard_s)
-    voice_end_s = first.segment.end_s - 0.25
-    assert heard_s - voice_end_s == pytest.approx(0.6, abs=0.2)
-    assert first.latency_s >= heard_s - voice_end_s - 0.1
+    speech_end_s = first.segment.end_s - 0.25
+    assert heard_s - speech_end_s == pytest.approx(0.6, abs=0.2)
+    assert first.latency_s >= heard_s - speech_end_s - 0.1
 
 
 def test_what_had_to_wait_counts_as_latency(model: IEmoNet, call: np.ndarray) -> None:

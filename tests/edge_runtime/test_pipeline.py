@@ -227,9 +227,9 @@ def test_the_pieces_of_a_long_recording_count_by_how_long_they_speak(
     angry, sad = Scores("angry", {"angry": 0.9, "sad": 0.1}), Scores("sad", {"angry": 0.3, "sad": 0.7})
 
     def cut(blocks: Iterable[np.ndarray], _: object) -> list[Utterance]:
-        """Pieces of the same length, of which 60, none, and 20 states are spoken."""
+        """Pieces of the same length, of which 60, none, and 20 states are speech."""
         list(blocks)
-        return [Utterance(0.0, np.zeros(32_000, np.float32), np.arange(100) < spoken) for spoken in (60, 0, 20)]
+        return [Utterance(0.0, np.zeros(32_000, np.float32), np.arange(100) < count) for count in (60, 0, 20)]
 
     answers = iter([Segment(0, 2, angry, angry, sad, "a"), Segment(4, 6, sad, sad, None, None)])
     monkeypatch.setattr(pipeline, "utterances", cut)

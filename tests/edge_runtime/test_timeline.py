@@ -71,7 +71,7 @@ def test_a_short_one_is_cut_at_its_pauses_too(model: IEmoNet, jfk: Path) -> None
 
 def test_it_reads_as_it_goes(model: IEmoNet, speech: np.ndarray) -> None:
     timeline = model.timeline(np.tile(speech, 20), RATE)
-    assert (timeline.duration_s, timeline.promised_s) == (0, 220)
+    assert (timeline.duration_s, timeline.header_duration_s) == (0, 220)
     first = next(timeline)
     assert first.end_s < timeline.duration_s <= 15
     assert iter(timeline) is timeline

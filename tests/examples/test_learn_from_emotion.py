@@ -7,27 +7,29 @@ import sys
 
 import numpy as np
 
-from edge_runtime.rewards.user_simulator import Temper
+from edge_runtime.rewards.user_simulator import UserParameters
 from examples.learn_from_emotion import learn
 
 
-def regret_at_the_end(form, temper, *, habit):
-    curves = [learn(form, temper=temper, habit=habit, seed=seed, dialogues=120) for seed in range(6)]
+def regret_at_the_end(form, user, *, habit):
+    curves = [learn(form, user=user, habit=habit, seed=seed, dialogues=120) for seed in range(6)]
     return float(np.mean([curve[-20:].mean() for curve in curves]))
 
 
 def test_a_lingering_mood_misleads_the_posterior_and_not_the_delta():
-    posterior, delta = (regret_at_the_end(form, Temper(), habit=True) for form in ("posterior", "delta"))
+    posterior, delta = (regret_at_the_end(form, UserParameters(), habit=True) for form in ("posterior", "delta"))
     assert posterior > 1.5 * delta
 
 
 def test_without_a_mood_the_posterior_is_the_better_reward():
-    posterior, delta = (regret_at_the_end(form, Temper(lingering=0.0), habit=True) for form in ("posterior", "delta"))
+    posterior, delta = (
+        regret_at_the_end(form, UserParameters(mood_decay=0.0), habit=True) for form in ("posterior", "delta")
+    )
     assert delta > 1.5 * posterior
 
 
 def test_it_learns_something():
-    curve = learn("delta", temper=Temper(), habit=False, seed=0, dialogues=120)
+    curve = learn("delta", user=UserParameters(), habit=False, seed=0, dialogues=120)
     assert curve[-20:].mean() < curve[:3].mean() / 2
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from edge_runtime.cli.interrupts import after_cleaning_up
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 from trainer.console import Console
 from trainer.corpora import registry, synthetic, trainable
 from trainer.corpora.check import Check, examine, usable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge_runtime.audio.input_files import SUFFIXES
+from edge_runtime.audio.find_recordings import SUFFIXES
 from trainer.corpora.files import files_below
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError

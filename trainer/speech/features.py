@@ -16,7 +16,7 @@ from edge_runtime.audio import mix
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference import vad as vad_module
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 from edge_runtime.system.writing import writing
 from trainer import augment
 from trainer.audio import load_audio
@@ -55,7 +55,7 @@ def pooled_states(
             provenance(weights / name)  # refuses what `trainer fetch` did not finish
         model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
         encoder = whisper.SpeechEncoder(model).eval()
-        vad = VoiceActivity(Session(weights / "silero-vad" / "vad.onnx"))
+        vad = Session(weights / "silero-vad" / "vad.onnx")
         return lambda waveform: _pooled(waveform, encoder, vad)
 
     return cached_states(
@@ -135,8 +135,8 @@ def augmented(utterances: Sequence[Utterance], number: int, augmentations: int, 
 
 
 @torch.no_grad()
-def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: VoiceActivity) -> Float:
-    spoken = spoken_part(vad, waveform)
+def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: Session) -> Float:
+    spoken = speech_mask(vad, waveform)
     if not spoken.any():
         # The runtime would say "no speech" here. A label is known, so the whole recording is learned from.
         spoken[:] = True

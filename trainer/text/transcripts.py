@@ -100,7 +100,7 @@ class Recogniser:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
         texts = []
         for piece in pieces_of(Recording(audio, sample_rate).blocks(), self._vad):
-            if piece.spoken.any():
+            if piece.speech_mask.any():
                 _, cross = self._encode(piece.waveform)
                 texts.append(self._decode(cross, duration_s=len(piece.waveform) / SAMPLE_RATE))
         return " ".join(text for text in texts if text)

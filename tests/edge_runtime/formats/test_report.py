@@ -42,7 +42,7 @@ def page(jfk: Path, segments: list[Segment], **changes: Any) -> str:
     settings = {
         "labels": LABELS,
         "duration_s": 11.0,
-        "sound": audio_preview.listen(Recording(jfk), split=False, keep=True),
+        "preview": audio_preview.make_preview(Recording(jfk), split=False, keep=True),
         "notes": ("file ends early",),
     }
     return report.render(NAME, segments, **{**settings, **changes})
@@ -74,8 +74,8 @@ def test_curves_are_level_in_an_utterance_and_stop_over_a_long_silence(jfk: Path
 
 
 def test_without_sound_to_play_there_is_no_player(jfk: Path) -> None:
-    seen = audio_preview.listen(Recording(jfk), split=False, keep=False)
-    assert "<audio" not in page(jfk, SEGMENTS, sound=seen)
+    seen = audio_preview.make_preview(Recording(jfk), split=False, keep=False)
+    assert "<audio" not in page(jfk, SEGMENTS, preview=seen)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_channels_have_a_plot_each_and_without_sound_a_click_still_marks(
     speech = soundfile.read(jfk, dtype="float32")[0]
     stereo = Recording(np.stack([speech, speech[::-1]], axis=1), 16_000)
     said = [segment(1, 4, "sad", "one", 1), segment(3, 6, "happy", "two", 2)]
-    text = page(jfk, said, sound=audio_preview.listen(stereo, split=True, keep=False))
+    text = page(jfk, said, preview=audio_preview.make_preview(stereo, split=True, keep=False))
     assert opened(browser, tmp_path / "report.html", text) == []
     assert count(browser, "svg") == 2
     assert count(browser, "path.curve") == 2 * len(LABELS)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edge_runtime.audio.recording import Recording
 from edge_runtime.formats import audio_preview, csv_table, textgrid, webvtt
 from edge_runtime.formats.clock import clock
-from edge_runtime.formats.table import Table
+from edge_runtime.formats.terminal import Table
 from edge_runtime.prediction import Scores, Segment
 
 LABELS = ("angry", "happy")

@@ -170,8 +170,8 @@ def test_words_are_doubtful_where_it_was_unsure_or_came_to_no_end(transcript: Tr
 
 def test_the_example_is_written_down_rightly(model: IEmoNet, jfk: Path, jfk_words: list[str]) -> None:
     waveform, _ = soundfile.read(jfk, dtype="float32")
-    hidden, cross = model._classify._encode(waveform)
-    text = model._classify._transcribe(cross, duration_s=11.0)
+    hidden, cross = model._classify._speech_encoder(waveform)
+    text = model._classify._transcript_decoder(cross, duration_s=11.0)
     assert re.findall(r"[a-z]+", text.lower()) == jfk_words
     assert text == text.strip()
     assert hidden.shape[0] == 1

@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.segmenter import (
-    LONG_PAUSE_S,
-    LONGEST,
-    LONGEST_S,
-    MARGIN_S,
-    PAUSE_S,
-    SHORTEST_S,
+    LONG_SILENCE_DURATION_S,
+    MAX_SPEECH,
+    MAX_SPEECH_DURATION_S,
+    MIN_SILENCE_DURATION_S,
+    MIN_UTTERANCE_S,
+    SPEECH_PAD_S,
     Segmenter,
     Utterance,
     utterances,
 )
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import LOOK_BACK, STATE, WINDOW
+from edge_runtime.inference.vad import CONTEXT_SAMPLES, ENCODER_HOP, WINDOW
 
 A_WINDOW = WINDOW / SAMPLE_RATE
 
@@ -34,7 +34,7 @@ class Loudness:
     """Takes twice the loudness of a window for the probability of speech in it."""
 
     def __call__(self, *, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
-        probabilities = np.minimum(2 * np.abs(input[:, LOOK_BACK:]).mean(axis=1), 1).astype(np.float32)
+        probabilities = np.minimum(2 * np.abs(input[:, CONTEXT_SAMPLES:]).mean(axis=1), 1).astype(np.float32)
         return {"speech_probs": probabilities, "hn": h, "cn": c}
 
 
@@ -67,7 +67,7 @@ def assert_same(found: Sequence[Utterance], expected: Sequence[Utterance]) -> No
     assert spans(found) == spans(expected)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.waveform, other.waveform)
-        np.testing.assert_array_equal(one.spoken, other.spoken)
+        np.testing.assert_array_equal(one.speech_mask, other.speech_mask)
 
 
 @st.composite
@@ -92,7 +92,7 @@ def test_portions_of_any_size_give_what_the_whole_gives(recording: np.ndarray, s
 @settings(max_examples=60)
 @given(recording=conversations())
 @example(recording=np.concatenate([loud(0.96), silent(1.04), loud(1)]))
-def test_utterances_are_of_the_papers_length_in_order_and_lose_no_voice(recording: np.ndarray) -> None:
+def test_utterances_have_the_length_of_the_paper_are_in_order_and_lose_no_speech(recording: np.ndarray) -> None:
     found = cut(recording)
     taken = np.zeros(len(recording), bool)
     for utterance, following in itertools.zip_longest(found, found[1:]):
@@ -101,13 +101,13 @@ def test_utterances_are_of_the_papers_length_in_order_and_lose_no_voice(recordin
         np.testing.assert_array_equal(utterance.waveform, recording[begin:end])
         assert not taken[begin:end].any()
         taken[begin:end] = True
-        assert len(utterance.spoken) == -(-len(utterance.waveform) // STATE)
-        assert utterance.spoken.any()
+        assert len(utterance.speech_mask) == -(-len(utterance.waveform) // ENCODER_HOP)
+        assert utterance.speech_mask.any()
         assert utterance.finished
-        assert utterance.end_s - utterance.start_s <= LONGEST_S
-        assert utterance.start_s < utterance.voice_end_s <= utterance.end_s + STATE / SAMPLE_RATE
-        if utterance.end_s - utterance.start_s < SHORTEST_S and following is not None:
-            assert following.start_s - utterance.end_s >= LONG_PAUSE_S - 2 * MARGIN_S - 2 * A_WINDOW
+        assert utterance.end_s - utterance.start_s <= MAX_SPEECH_DURATION_S
+        assert utterance.start_s < utterance.speech_end_s <= utterance.end_s + ENCODER_HOP / SAMPLE_RATE
+        if utterance.end_s - utterance.start_s < MIN_UTTERANCE_S and following is not None:
+            assert following.start_s - utterance.end_s >= LONG_SILENCE_DURATION_S - 2 * SPEECH_PAD_S - 2 * A_WINDOW
     assert spans(found) == sorted(spans(found))
     # A voice of at least four windows is no click: it is heard, and nothing but the edges of its windows is left out.
     left_out = np.flatnonzero(~taken & (np.abs(recording) > 0))
@@ -115,43 +115,43 @@ def test_utterances_are_of_the_papers_length_in_order_and_lose_no_voice(recordin
     assert max(map(len, runs)) < 4 * WINDOW
 
 
-def test_silence_belongs_to_no_utterance_but_for_a_margin() -> None:
+def test_silence_belongs_to_no_utterance_but_for_the_padding() -> None:
     (utterance,) = cut(np.concatenate([silent(5), loud(4), silent(5)]))
-    assert utterance.start_s == pytest.approx(5 - MARGIN_S, abs=2 * A_WINDOW)
-    assert utterance.end_s == pytest.approx(9 + MARGIN_S, abs=2 * A_WINDOW)
-    assert utterance.voice_end_s == pytest.approx(9, abs=2 * A_WINDOW)
+    assert utterance.start_s == pytest.approx(5 - SPEECH_PAD_S, abs=2 * A_WINDOW)
+    assert utterance.end_s == pytest.approx(9 + SPEECH_PAD_S, abs=2 * A_WINDOW)
+    assert utterance.speech_end_s == pytest.approx(9, abs=2 * A_WINDOW)
 
 
-@pytest.mark.parametrize("pause", [PAUSE_S + 2 * A_WINDOW, 0.8, 4.0])
-def test_a_pause_ends_what_is_long_enough(pause: float) -> None:
+@pytest.mark.parametrize("pause", [MIN_SILENCE_DURATION_S + 2 * A_WINDOW, 0.8, 4.0])
+def test_pause_of_half_a_second_ends_an_utterance_of_three_seconds(pause: float) -> None:
     first, second = cut(np.concatenate([loud(4), silent(pause), loud(4)]))
-    assert first.end_s == pytest.approx(4 + MARGIN_S, abs=2 * A_WINDOW)
-    assert second.start_s == pytest.approx(4 + pause - MARGIN_S, abs=2 * A_WINDOW)
+    assert first.end_s == pytest.approx(4 + SPEECH_PAD_S, abs=2 * A_WINDOW)
+    assert second.start_s == pytest.approx(4 + pause - SPEECH_PAD_S, abs=2 * A_WINDOW)
 
 
-def test_a_breath_does_not() -> None:
-    assert len(cut(np.concatenate([loud(4), silent(PAUSE_S - 2 * A_WINDOW), loud(4)]))) == 1
+def test_pause_shorter_than_half_a_second_does_not_split() -> None:
+    assert len(cut(np.concatenate([loud(4), silent(MIN_SILENCE_DURATION_S - 2 * A_WINDOW), loud(4)]))) == 1
 
 
-def test_what_is_short_is_joined_to_what_follows_soon() -> None:
-    (utterance,) = cut(np.concatenate([loud(1), silent(LONG_PAUSE_S - 3 * A_WINDOW), loud(4), silent(2)]))
+def test_short_speech_is_joined_to_speech_within_a_second() -> None:
+    (utterance,) = cut(np.concatenate([loud(1), silent(LONG_SILENCE_DURATION_S - 3 * A_WINDOW), loud(4), silent(2)]))
     assert utterance.end_s - utterance.start_s > 5.5
 
 
-def test_what_is_short_stands_alone_where_nothing_follows_soon() -> None:
+def test_short_speech_stands_alone_where_none_follows_within_a_second() -> None:
     found = cut(np.concatenate([loud(4), silent(2), loud(0.6), silent(2), loud(4)]))
     assert len(found) == 3
-    assert found[1].end_s - found[1].start_s == pytest.approx(0.6 + 2 * MARGIN_S, abs=3 * A_WINDOW)
+    assert found[1].end_s - found[1].start_s == pytest.approx(0.6 + 2 * SPEECH_PAD_S, abs=3 * A_WINDOW)
 
 
 @pytest.mark.parametrize(("voice", "pause", "count"), [(4, 0.45, 1), (4, 0.6, 2), (1, 0.9, 1), (1, 1.1, 2)])
-def test_half_a_second_ends_what_is_3_s_long_and_a_second_what_is_shorter(
+def test_pause_that_ends_an_utterance_is_half_a_second_after_three_seconds_of_speech_and_else_one(
     voice: float, pause: float, count: int
 ) -> None:
     assert len(cut(np.concatenate([loud(voice), silent(pause), loud(voice)]))) == count
 
 
-def test_a_quarter_of_a_second_is_kept_around_a_voice_and_no_more_than_15_s_in_all() -> None:
+def test_padding_is_a_quarter_of_a_second_and_the_whole_at_most_15_s() -> None:
     (alone,) = cut(np.concatenate([silent(5), loud(4), silent(5)]))
     assert (alone.start_s, alone.end_s) == pytest.approx((4.75, 9.25), abs=2 * A_WINDOW)
     first, _ = cut(np.concatenate([loud(11.9), loud(0.3) * 0, loud(7)]))
@@ -160,14 +160,14 @@ def test_a_quarter_of_a_second_is_kept_around_a_voice_and_no_more_than_15_s_in_a
     assert (whole.end_s, rest) == (15, [])
 
 
-def test_it_is_over_as_soon_as_the_pause_is_long_enough() -> None:
+def test_utterance_is_given_as_soon_as_the_pause_is_long_enough() -> None:
     segmenter = Segmenter(Loudness())  # type: ignore[arg-type]
-    assert list(segmenter.feed(np.concatenate([loud(4), silent(PAUSE_S - 2 * A_WINDOW)]))) == []
+    assert list(segmenter.feed(np.concatenate([loud(4), silent(MIN_SILENCE_DURATION_S - 2 * A_WINDOW)]))) == []
     assert len(list(segmenter.feed(silent(4 * A_WINDOW)))) == 1
     assert list(segmenter.flush()) == []
 
 
-def test_without_a_pause_it_is_cut_at_the_calmest_place() -> None:
+def test_speech_without_a_pause_is_split_where_speech_is_least_likely() -> None:
     recording = loud(18)
     recording[6 * SAMPLE_RATE : 7 * SAMPLE_RATE] = 0.7
     recording[int(9.0 * SAMPLE_RATE) : int(9.3 * SAMPLE_RATE)] = 0
@@ -177,7 +177,7 @@ def test_without_a_pause_it_is_cut_at_the_calmest_place() -> None:
     assert second.end_s == 18
 
 
-def test_one_quiet_window_is_no_calm_place() -> None:
+def test_one_quiet_window_is_no_split_point() -> None:
     recording = loud(18)
     recording[200 * WINDOW : 201 * WINDOW] = 0  # about 6.4 s
     recording[300 * WINDOW : 306 * WINDOW] = 0.3  # about 9.6 s, for 0.2 s
@@ -185,47 +185,47 @@ def test_one_quiet_window_is_no_calm_place() -> None:
     assert first.end_s == pytest.approx(303 * A_WINDOW)
 
 
-def test_no_place_near_either_end_is_cut_at() -> None:
+def test_split_point_is_three_seconds_from_either_end() -> None:
     recording = loud(18)
     for at in (2.0, 13.0):
         recording[int(at * SAMPLE_RATE) : int((at + 0.3) * SAMPLE_RATE)] = 0
     first, _ = cut(recording)
-    assert SHORTEST_S <= first.end_s <= LONGEST_S - SHORTEST_S
+    assert MIN_UTTERANCE_S <= first.end_s <= MAX_SPEECH_DURATION_S - MIN_UTTERANCE_S
 
 
 @pytest.mark.parametrize("recording", [silent(0), silent(0.01), silent(40), silent(3) + 1e-4])
-def test_where_nobody_speaks_there_is_none(recording: np.ndarray) -> None:
+def test_silence_gives_no_utterance(recording: np.ndarray) -> None:
     assert cut(recording) == []
 
 
-def test_what_was_being_said_at_the_end_is_given_to_its_last_sample() -> None:
+def test_speech_at_the_end_of_a_stream_is_given_to_its_last_sample() -> None:
     (utterance,) = cut(np.concatenate([silent(1), loud(2)])[:-100])
     assert round(utterance.end_s * SAMPLE_RATE) == 3 * SAMPLE_RATE - 100
 
 
-def test_memory_is_that_of_an_utterance() -> None:
+def test_no_more_than_one_utterance_is_kept_in_memory() -> None:
     segmenter = Segmenter(Loudness())  # type: ignore[arg-type]
     for part in (loud(100), silent(100), loud(0.5), silent(100)):
         list(segmenter.feed(part))
-        assert len(segmenter._kept) <= LONGEST
+        assert len(segmenter._windows) <= MAX_SPEECH
         assert segmenter._rest.base is None
-        assert all(window.base is None for window in segmenter._kept)
+        assert all(window.base is None for window in segmenter._windows)
 
 
-def test_nothing_still_to_come_begins_before_what_is_settled() -> None:
+def test_no_later_utterance_begins_before_the_watermark() -> None:
     segmenter = Segmenter(Loudness())  # type: ignore[arg-type]
     recording = np.concatenate([silent(2), loud(20), silent(0.7), loud(1), silent(3), loud(5)])
     settled = 0.0
     for begin in range(0, len(recording), 3_000):
         for utterance in segmenter.feed(recording[begin : begin + 3_000]):
             assert utterance.start_s >= settled
-        assert segmenter.settled_s >= settled
-        settled = segmenter.settled_s
+        assert segmenter.watermark_s >= settled
+        settled = segmenter.watermark_s
     (last,) = segmenter.flush()
     assert last.start_s >= settled
 
 
-def test_provisional_ones_grow_while_it_is_said_and_change_nothing() -> None:
+def test_provisional_utterances_grow_and_leave_the_final_ones_as_they_are() -> None:
     recording = np.concatenate([silent(1), loud(5), silent(2), loud(1.5), silent(2)])
     segmenter = Segmenter(Loudness(), provisional_s=1)  # type: ignore[arg-type]
     found = [u for part in np.array_split(recording, 50) for u in segmenter.feed(part)] + list(segmenter.flush())
@@ -237,22 +237,22 @@ def test_provisional_ones_grow_while_it_is_said_and_change_nothing() -> None:
     assert lengths == pytest.approx([1, 2, 3, 4, 5], abs=0.05)
 
 
-@pytest.mark.parametrize("seconds", [0.0001, 0.02, 1.0, 14.9, LONGEST_S])
-def test_a_recording_that_is_short_is_one_utterance_with_its_silence(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.0001, 0.02, 1.0, 14.9, MAX_SPEECH_DURATION_S])
+def test_recording_of_at_most_15_s_is_one_utterance_with_its_silence(seconds: float) -> None:
     recording = loud(seconds)
     recording[: len(recording) // 3] = 0
     (utterance,) = utterances([recording[:5], recording[5:]], Loudness())  # type: ignore[arg-type]
     np.testing.assert_array_equal(utterance.waveform, recording)
 
 
-def test_a_sample_more_and_it_is_segmented() -> None:
-    recording = np.concatenate([loud(LONGEST_S), np.ones(1, np.float32)])
+def test_recording_one_sample_longer_than_15_s_is_segmented() -> None:
+    recording = np.concatenate([loud(MAX_SPEECH_DURATION_S), np.ones(1, np.float32)])
     found = list(utterances(np.array_split(recording, 7), Loudness()))  # type: ignore[arg-type]
     assert_same(found, cut(recording))
     assert len(found) == 2
 
 
-def test_nothing_gives_nothing() -> None:
+def test_recording_without_samples_has_no_utterance() -> None:
     assert list(utterances([], Loudness())) == []  # type: ignore[arg-type]
     assert list(utterances([np.zeros(0, np.float32)], Loudness())) == []  # type: ignore[arg-type]
 
@@ -267,17 +267,17 @@ def speech(jfk: Path) -> np.ndarray:
     return soundfile.read(jfk, dtype="float32")[0]
 
 
-def spoken_seconds(session: Session, waveform: np.ndarray) -> tuple[int, float]:
+def speech_seconds(session: Session, waveform: np.ndarray) -> tuple[int, float]:
     segmenter = Segmenter(session)
     found = [*segmenter.feed(waveform), *segmenter.flush()]
-    return len(found), sum(u.spoken.sum() for u in found) * STATE / SAMPLE_RATE
+    return len(found), sum(u.speech_mask.sum() for u in found) * ENCODER_HOP / SAMPLE_RATE
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.02, 0.003, 1.9])
-def test_a_real_voice_is_found_at_any_level(silero: Session, speech: np.ndarray, gain: float) -> None:
+def test_real_speech_is_found_at_any_level(silero: Session, speech: np.ndarray, gain: float) -> None:
     rng = np.random.default_rng(0)
     room = rng.normal(0, 2e-5, 5 * SAMPLE_RATE).astype(np.float32)
-    count, seconds = spoken_seconds(silero, np.concatenate([room, speech * np.float32(gain), room]))
+    count, seconds = speech_seconds(silero, np.concatenate([room, speech * np.float32(gain), room]))
     assert count >= 2
     assert seconds > 8
 
@@ -289,7 +289,7 @@ def test_a_quiet_answer_to_a_loud_question_is_found(silero: Session, speech: np.
     assert any(u.start_s > 5 for u in found)
 
 
-def test_real_speech_in_portions_gives_the_very_same(silero: Session, speech: np.ndarray) -> None:
+def test_real_speech_in_portions_gives_the_same_utterances(silero: Session, speech: np.ndarray) -> None:
     whole = Segmenter(silero)
     expected = [*whole.feed(speech), *whole.flush()]
     for size in (160, 5_000, 33_333):
@@ -299,6 +299,6 @@ def test_real_speech_in_portions_gives_the_very_same(silero: Session, speech: np
 
 
 @pytest.mark.parametrize("level", [1e-4, 0.01, 0.3])
-def test_noise_alone_is_no_voice(silero: Session, level: float) -> None:
+def test_noise_alone_is_no_speech(silero: Session, level: float) -> None:
     noise = np.random.default_rng(1).normal(0, level, 20 * SAMPLE_RATE).astype(np.float32)
-    assert spoken_seconds(silero, noise) == (0, 0)
+    assert speech_seconds(silero, noise) == (0, 0)

@@ -11,7 +11,8 @@ import onnxruntime as ort
 import pytest
 
 from edge_runtime import BundleError, ClosedError, DeviceError
-from edge_runtime.inference.session import CPU, CUDA, Session, providers, thread_budget
+from edge_runtime.inference.session import CPU, CUDA, Session, providers
+from edge_runtime.system.processors import thread_budget
 from tests.tiny_bundle import graph
 
 

@@ -9,10 +9,10 @@ from gymnasium.utils.env_checker import check_env
 
 from edge_runtime import EmotionValues, RewardError
 from edge_runtime.rewards.dialogue_env import DialogueEnv, some_effects
-from edge_runtime.rewards.user_simulator import LABELS, Interlocutor, Temper, heard
+from edge_runtime.rewards.user_simulator import LABELS, UserParameters, UserSimulator, simulated_emotion
 
 FORMS = ("posterior", "delta", "unexpected")
-STILL = Temper(lingering=0.0, noise=0.0, hearing=0.0)
+STILL = UserParameters(mood_decay=0.0, noise=0.0, observation_noise=0.0)
 
 
 def run(env, seed, acts):
@@ -47,7 +47,7 @@ def test_the_reward_is_the_one_asked_for():
 
 
 def test_unexpected_is_less_what_the_estimator_says():
-    env = DialogueEnv("unexpected", effects=np.array([[0.5, 0.5]]), temper=STILL)
+    env = DialogueEnv("unexpected", effects=np.array([[0.5, 0.5]]), user=STILL)
     env.reset(seed=0)
     # Both acts please alike, so the usual answer is the answer.
     assert env.step(0)[1] == pytest.approx(0)
@@ -55,11 +55,11 @@ def test_unexpected_is_less_what_the_estimator_says():
 
     def none_expected(history, topic):
         asked.append((len(history), topic))
-        return heard(0.0)
+        return simulated_emotion(0.0)
 
-    env = DialogueEnv("unexpected", effects=np.array([[0.5, 0.5]]), temper=STILL, response=none_expected)
+    env = DialogueEnv("unexpected", effects=np.array([[0.5, 0.5]]), user=STILL, response=none_expected)
     env.reset(seed=0)
-    rise = env.emotions(heard(0.5)) - env.emotions(heard(0.0))
+    rise = env.emotions(simulated_emotion(0.5)) - env.emotions(simulated_emotion(0.0))
     assert env.step(0)[1] == pytest.approx(rise)
     assert asked == [(0, None), (1, 0)]
 
@@ -82,20 +82,20 @@ def test_rewards_stay_in_the_bounds_of_their_form():
 
 
 def test_an_emotion_passes_and_a_mood_lingers():
-    def after(temper):
-        person = Interlocutor(temper, np.random.default_rng(0))
+    def after(user):
+        person = UserSimulator(user, np.random.default_rng(0))
         person.mood = 0.0
         return [person.answer(effect)["happy"] for effect in (0.0, 2.0, 0.0, 0.0, 0.0)]
 
     still = after(STILL)
     assert still[1] > still[0] == still[2] == still[3]
-    moody = after(Temper(lingering=0.8, uptake=0.5, noise=0.0, hearing=0.0))
+    moody = after(UserParameters(mood_decay=0.8, uptake=0.5, noise=0.0, observation_noise=0.0))
     assert moody[1] > moody[2] > moody[3] > moody[4] > moody[0]
 
 
 @pytest.mark.parametrize("pleasure", [-50.0, -1.0, 0.0, 1.0, 50.0])
 def test_an_answer_is_a_distribution(pleasure):
-    answer = heard(pleasure, np.zeros(len(LABELS)))
+    answer = simulated_emotion(pleasure, np.zeros(len(LABELS)))
     assert tuple(answer) == LABELS
     assert sum(answer.values()) == pytest.approx(1)
     assert max(answer, key=answer.__getitem__) == ("angry" if pleasure < 0 else "happy" if pleasure > 0 else "neutral")
@@ -109,7 +109,10 @@ def test_an_answer_is_a_distribution(pleasure):
         ({"effects": np.zeros(3)}, "topics, acts"),
         ({"effects": np.zeros((0, 3))}, "topics, acts"),
         ({"effects": np.array([[np.nan]])}, "finite"),
-        ({"form": "delta", "response": lambda history, message: heard(0.0)}, "belongs to the form unexpected"),
+        (
+            {"form": "delta", "response": lambda *_: simulated_emotion(0.0)},
+            "belongs to the form unexpected",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, error):
@@ -122,10 +125,10 @@ def test_values_of_other_emotions_are_refused():
         DialogueEnv(emotions=EmotionValues({"bored": 0.0}))
 
 
-@pytest.mark.parametrize("wrong", [{"lingering": 1.0}, {"lingering": -0.1}, {"noise": -1.0}, {"spread": np.nan}])
+@pytest.mark.parametrize("wrong", [{"mood_decay": 1.0}, {"mood_decay": -0.1}, {"noise": -1.0}, {"spread": np.nan}])
 def test_a_temper_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"must be"):
-        Temper(**wrong)
+        UserParameters(**wrong)
 
 
 def python(code: str) -> str:

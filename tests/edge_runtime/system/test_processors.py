@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.inference.session import thread_budget
 from edge_runtime.system import processors as module
-from edge_runtime.system.processors import _quotas, limit_torch_threads, processors
+from edge_runtime.system.processors import _quotas, limit_torch_threads, processors, thread_budget
 
 V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
 V1_CPU = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct"

@@ -29,8 +29,18 @@ class Link:
     total: int | None = None
     stated: float = 1.0
 
+    @property
+    def size(self) -> int:
+        """How many bytes the decoder is given."""
+        return sum(map(size_of, self.pieces))
 
-class Source:
+
+def size_of(piece: Piece) -> int:
+    """Return how many bytes are in ``piece``."""
+    return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]
+
+
+class ByteSource:
     """The bytes of an open file, at any place.
 
     Attributes:
@@ -80,17 +90,16 @@ class Source:
 
 
 class Pieces:
-    """Pieces of a ``Source`` joined to one file, for libsndfile.
+    """Pieces of a ``ByteSource`` joined to one file, for libsndfile.
 
     A damaged header sends libsndfile to any place; it asks where it is after each seek, and is told of a place that
     cannot be by -1, as C does. An exception it would print.
     """
 
-    def __init__(self, source: Source, pieces: Sequence[Piece]) -> None:
+    def __init__(self, source: ByteSource, pieces: Sequence[Piece]) -> None:
         """Join ``pieces``."""
         self._source, self._pieces = source, pieces
-        sizes = [len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces]
-        self._begins = [0, *accumulate(sizes)]
+        self._begins = [0, *accumulate(map(size_of, pieces))]
         self.size = self._begins[-1]
         self._at, self._failed = 0, False
         self._block, self._block_at = b"", 0

@@ -24,18 +24,18 @@ class SupportsArray(Protocol):
         """Return the array."""
 
 
-def holds_samples(audio: object) -> bool:
+def is_array(audio: object) -> bool:
     """Whether ``audio`` is an array, or what numpy takes for one."""
     return hasattr(audio, "__array__") and not isinstance(audio, str | bytes)
 
 
-def is_many(audio: object) -> TypeGuard[Sequence[Any]]:
+def is_batch(audio: object) -> TypeGuard[Sequence[Any]]:
     """Whether ``audio`` is a list of recordings, rather than one or a list of numbers."""
     return isinstance(audio, list | tuple) and not _begins_with_number(audio)
 
 
-def array_of(audio: Any, *, name: str) -> NDArray[Any]:
-    """Return samples (n,) or (n, channels), of a type that ``as_float`` takes.
+def to_array(audio: Any, *, name: str) -> NDArray[Any]:
+    """Return samples (n,) or (n, channels), of a type that ``to_float32`` takes.
 
     Args:
         audio: an array, or a tensor on any device.
@@ -50,7 +50,7 @@ def array_of(audio: Any, *, name: str) -> NDArray[Any]:
             if _begins_with_number(audio)
             else f"{name}: a {type(audio).__name__}; give one recording, as a numpy array: {AS_ARRAY}"
         )
-    if not holds_samples(audio):
+    if not is_array(audio):
         raise AudioError(f"{name}: {type(audio).__name__}; give a numpy array")
     if np.ma.is_masked(audio):
         raise AudioError(f"{name}: some samples are masked; fill them (array.filled(0)), or cut them out")
@@ -93,7 +93,7 @@ def _check_type(name: str, dtype: np.dtype[Any]) -> None:
     raise AudioError(f"{name}: of {dtype}; {advice}")
 
 
-def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
+def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """Return samples as float32, integers divided by the full scale of their type; silence in uint8 is 128."""
     # A float64 too large for float32 becomes infinite, and is refused as such.
     with np.errstate(over="ignore"):
@@ -105,7 +105,7 @@ def as_float(array: NDArray[Any]) -> NDArray[np.float32]:
     return samples
 
 
-def rate_of(rate: object, *, name: str) -> float:
+def to_sample_rate(rate: object, *, name: str) -> float:
     """Return a sample rate in Hz, whole or not.
 
     Raises:
@@ -119,7 +119,7 @@ def rate_of(rate: object, *, name: str) -> float:
     return int(hertz) if hertz.is_integer() else hertz
 
 
-def check_form(name: str, rate: float, channels: int) -> None:
+def check_format(name: str, rate: float, channels: int) -> None:
     """Refuse what no recording has.
 
     Raises:

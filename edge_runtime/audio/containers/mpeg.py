@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from edge_runtime.audio.streams import Link, Source
+from edge_runtime.audio.containers.byte_ranges import ByteSource, Link
 
 SEARCHED = 16 << 20
 """The first frame is looked for in so many bytes: a tag with a picture may stand before it."""
@@ -93,7 +93,7 @@ class _Stream:
 
     def link(self) -> Link:
         if self.tag is not None and self.counted in {self.frames, self.frames + 1}:  # some count the tag as well
-            size = len(self.tag) + sum(end - begin for begin, end in self.pieces)
+            size = Link([self.tag, *self.pieces]).size
             return Link([_with_size(self.tag, self.first.tag_at, size), *self.pieces])
         stated = 1.0 if self.counted is None else self.counted / self.frames
         if self.first.form[1] != 3:
@@ -101,7 +101,7 @@ class _Stream:
         return Link([_count(self.head, self.frames), *self.pieces], stated=stated)
 
 
-def links(source: Source, begin: int, end: int) -> list[Link]:
+def links(source: ByteSource, begin: int, end: int) -> list[Link]:
     """Return the streams between two places: a new one wherever the form changes or another file was joined."""
     found: list[_Stream] = []
     at, in_step = begin, False
@@ -128,7 +128,7 @@ def links(source: Source, begin: int, end: int) -> list[Link]:
     return [stream.link() for stream in found if stream.frames]
 
 
-def _confirmed(source: Source, at: int, end: int) -> bool:
+def _confirmed(source: ByteSource, at: int, end: int) -> bool:
     """Say whether frames of one form follow each other from here, or up to the end."""
     first = now = frame(source.at(at, 4))
     for _ in range(IN_A_ROW - 1):
@@ -141,7 +141,7 @@ def _confirmed(source: Source, at: int, end: int) -> bool:
     return now is not None and first is not None and now.form == first.form
 
 
-def _behind_tag(source: Source, at: int, end: int) -> int | None:
+def _behind_tag(source: ByteSource, at: int, end: int) -> int | None:
     """Return where an ID3 tag that begins here ends, if a frame does begin there."""
     behind = at + id3_size(source.at(at, 10))
     return behind if at < behind < end and _confirmed(source, behind, end) else None

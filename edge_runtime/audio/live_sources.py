@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime.audio.inputs import check_form
+from edge_runtime.audio.containers.riff import FILES, KNOWN
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
-from edge_runtime.audio.riff_chunks import FILES, KNOWN
+from edge_runtime.audio.validation import check_format
 from edge_runtime.errors import AudioError, DeviceError
 
 PORTION_S = 0.1
@@ -52,7 +52,7 @@ class Pipe:
         self._descriptor, self._left, self._recording = descriptor, None, None
         try:
             if encoding != "wav":
-                check_form("pipe", rate, channels)
+                check_format("pipe", rate, channels)
                 self._file = _bare(descriptor, SUBTYPES[encoding], rate, channels, "LITTLE")
             elif stat.S_ISREG(os.fstat(descriptor).st_mode):
                 # A file in place of a pipe: all of it is there, and more can be told about it.
@@ -74,7 +74,7 @@ class Pipe:
                 "pipe: not a wav stream; send one (ffmpeg … -f wav -), or say what comes: --format, --rate, --channels"
             ) from error
         self.sample_rate = int(self._file.samplerate)
-        check_form("pipe", self.sample_rate, int(self._file.channels))
+        check_format("pipe", self.sample_rate, int(self._file.channels))
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield (n, channels) until the pipe ends.

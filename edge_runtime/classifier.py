@@ -1,4 +1,4 @@
-"""One utterance → what its voice and its words say, and both together (the paper's section 4)."""
+"""One utterance → its emotion by speech, by text, and fused (the paper's section 4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
@@ -20,8 +19,8 @@ from edge_runtime.prediction import DOUBTFUL, Scores, Segment
 
 Float = NDArray[np.float32]
 Timings = dict[str, float]
-LONGEST_TEXT = 256
-"""Tokens of a transcript that are read; what a person says in 15 s is far shorter."""
+MAX_TEXT_TOKENS = 256
+"""More of a transcript is cut off; what a person says in 15 s is far shorter."""
 
 
 class UtteranceClassifier:
@@ -30,86 +29,87 @@ class UtteranceClassifier:
     def __init__(self, bundle: Bundle, slots: Mapping[str, Session]) -> None:
         """Use the graphs of ``bundle``, open in ``slots``."""
         self._bundle = bundle
-        self._encode, self._listen = (
+        self._speech_encoder, self._transcript_encoder = (
             SpeechEncoder(slots[s]) if s in slots else None for s in ("speech_encoder", "transcript_encoder")
         )
-        self._transcribe = None
+        self._transcript_decoder = None
         if bundle.decoding is not None:
             tokenizer = _tokenizer(bundle, "transcript")
-            self._transcribe = TranscriptDecoder(slots["transcript_decoder"], tokenizer, bundle.decoding)
+            self._transcript_decoder = TranscriptDecoder(slots["transcript_decoder"], tokenizer, bundle.decoding)
         self._speech, self._text, self._fusion = (slots.get(s) for s in ("speech_emotion", "text_emotion", "fusion"))
-        self._reads_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
+        self._takes_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
         if self._text is not None:
-            self._words = _tokenizer(bundle, "text")
-            self._words.no_padding()  # whatever the file asks for
-            self._words.enable_truncation(LONGEST_TEXT)
+            self._text_tokenizer = _tokenizer(bundle, "text")
+            self._text_tokenizer.no_padding()  # whatever the file asks for
+            self._text_tokenizer.enable_truncation(MAX_TEXT_TOKENS)
 
-    def __call__(self, utterance: Utterance, given: str | None, timings: Timings) -> Segment:
+    def __call__(self, utterance: Utterance, given: str | None = None, timings: Timings | None = None) -> Segment:
         """Classify ``utterance``, in which somebody speaks.
 
         Args:
             utterance: what is said.
-            given: its words, if they are known; None has them recognised, where the bundle can.
+            given: its transcript, if that is known; None has it recognised, where the bundle can.
             timings: milliseconds spent in each slot are added to it.
         """
-        transcribe = self._transcribe if given is None else None
+        timings = {} if timings is None else timings
+        decoder = self._transcript_decoder if given is None else None
         hidden: Float | None = None
         cross: Arrays = {}
-        shared = transcribe is not None and self._listen is None
-        if self._encode is not None and (shared or (self._speech is not None and not self._reads_waveform)):
+        shared = decoder is not None and self._transcript_encoder is None
+        if self._speech_encoder is not None and (shared or (self._speech is not None and not self._takes_waveform)):
             with stopwatch(timings, "speech_encoder"):
-                hidden, cross = self._encode(utterance.waveform)
-        if self._listen is not None and transcribe is not None:
+                hidden, cross = self._speech_encoder(utterance.waveform)
+        if self._transcript_encoder is not None and decoder is not None:
             with stopwatch(timings, "transcript_encoder"):
-                _, cross = self._listen(utterance.waveform)
-        voice = words = None
+                _, cross = self._transcript_encoder(utterance.waveform)
+        speech = text = None
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
-                voice = self._hear(utterance, hidden)
+                speech = self._run_speech(utterance, hidden)
         transcript, doubtful = (given or "").strip(), False
-        if transcribe is not None:
+        if decoder is not None:
             with stopwatch(timings, "transcript_decoder"):
-                heard = transcribe.transcribe(cross, duration_s=len(utterance.waveform) / SAMPLE_RATE)
-            transcript, doubtful = heard.text, heard.doubtful
+                decoded = decoder.transcribe(cross, duration_s=utterance.duration_s)
+            transcript, doubtful = decoded.text, decoded.doubtful
         if self._text is not None and transcript:
             with stopwatch(timings, "text_emotion"):
-                words = self._read(transcript)
+                text = self._run_text(transcript)
         with stopwatch(timings, "fusion"):
-            fused = self._join(voice, words)
+            fused = self._fuse(speech, text)
         return Segment(
             start_s=utterance.start_s,
             end_s=utterance.end_s,
             fused=fused,
-            speech=self._scores(voice["logits"], "speech") if voice else None,
-            text=self._scores(words["logits"], "text") if words else None,
+            speech=self._scores(speech["logits"], "speech") if speech else None,
+            text=self._scores(text["logits"], "text") if text else None,
             transcript=transcript or None,
             notes=(DOUBTFUL,) if doubtful else (),
         )
 
-    def words(self, text: str) -> Scores:
-        """Return what words alone say.
+    def classify_text(self, text: str) -> Scores:
+        """Return the answer from ``text`` alone.
 
         Raises:
-            BundleError: the bundle reads no words.
+            BundleError: the bundle has no text branch.
         """
         if self._text is None:
             raise BundleError(f"{self._bundle.folder}: has no slot text_emotion; it hears the voice alone")
-        answer = self._join(None, self._read(text))
+        answer = self._fuse(None, self._run_text(text))
         assert answer is not None
         return answer
 
-    def _hear(self, utterance: Utterance, hidden: Float | None) -> Arrays:
+    def _run_speech(self, utterance: Utterance, hidden: Float | None) -> Arrays:
         assert self._speech is not None
-        if self._reads_waveform:
+        if self._takes_waveform:
             return self._speech(waveform=utterance.waveform[None])
         assert hidden is not None
-        return self._speech(hidden_states=hidden, spoken=utterance.spoken[None].astype(np.float32))
+        return self._speech(hidden_states=hidden, spoken=utterance.speech_mask[None].astype(np.float32))
 
-    def _read(self, text: str) -> Arrays:
+    def _run_text(self, text: str) -> Arrays:
         assert self._text is not None
         # What came from a terminal may hold bytes that are no text; the tokenizer knows nothing of those.
         try:
-            encoded = self._words.encode(text.encode("utf-8", "replace").decode("utf-8"))
+            encoded = self._text_tokenizer.encode(text.encode("utf-8", "replace").decode("utf-8"))
         except Exception as error:  # the library raises bare Exception
             raise BundleError(f"{self._bundle.tokenizers['text']}: fails on a text: {error}") from error
         return self._text(
@@ -117,32 +117,30 @@ class UtteranceClassifier:
             attention_mask=np.array([encoded.attention_mask], np.int64),
         )
 
-    def _join(self, voice: Arrays | None, words: Arrays | None) -> Scores | None:
-        """Return the answer from what there is."""
-        if voice is None and words is None:
+    def _fuse(self, speech: Arrays | None, text: Arrays | None) -> Scores | None:
+        """Return the answer from the branches that ran."""
+        if speech is None and text is None:
             return None
-        temperature = "fusion" if voice and words else "fusion_speech_only" if voice else "fusion_text_only"
+        temperature = "fusion" if speech and text else "fusion_speech_only" if speech else "fusion_text_only"
         if self._fusion is not None and temperature in self._bundle.temperatures:
-            present = np.array([[voice is not None, words is not None]], np.float32)
-            fused = self._fusion(**self._fusion_inputs(voice, words, present))
-            return self._scores(fused["logits"], temperature)
-        if voice is not None:
-            return self._scores(voice["logits"], "speech")
-        return self._scores(words["logits"], "text") if words is not None else None
+            return self._scores(self._fusion(**self._fusion_inputs(speech, text))["logits"], temperature)
+        if speech is not None:
+            return self._scores(speech["logits"], "speech")
+        return self._scores(text["logits"], "text") if text is not None else None
 
-    def _fusion_inputs(self, voice: Arrays | None, words: Arrays | None, present: Float) -> Arrays:
-        """Return what the fusion graph takes: embeddings, logits, or both.
+    def _fusion_inputs(self, speech: Arrays | None, text: Arrays | None) -> Arrays:
+        """Return the inputs of the fusion graph: embeddings, logits, or both, and which branches ran.
 
-        Of a branch that is not there it gets nothing but zeros, which it is told not to look at.
+        In place of a branch that did not run it gets zeros, which it is told to leave out.
         """
-        found = {"present": present}
+        inputs = {"present": np.array([[speech is not None, text is not None]], np.float32)}
         for tensor in self._bundle.slots["fusion"].inputs:
             branch, _, output = tensor.name.partition("_")
             if tensor.name != "present":
-                answer = voice if branch == "speech" else words
+                outputs = speech if branch == "speech" else text
                 width = int(tensor.shape[-1])
-                found[tensor.name] = answer[output] if answer else np.zeros((1, width), np.float32)
-        return found
+                inputs[tensor.name] = outputs[output] if outputs else np.zeros((1, width), np.float32)
+        return inputs
 
     def _scores(self, logits: Float, temperature: str) -> Scores:
         scaled = logits[0].astype(np.float64) / self._bundle.temperatures[temperature]

@@ -14,11 +14,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.slot import Slot, Tensor
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import Transcript, TranscriptDecoder
-from edge_runtime.inference.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Utterance
-from edge_runtime.inference.slot import Slot, Tensor
 from edge_runtime.inference.vad import WINDOW
 from edge_runtime.prediction import Scores
 
@@ -88,7 +88,7 @@ def test_fusion_of_one_side_alone_has_a_temperature_of_its_own(tmp_path: Path) -
     alone = classify(tmp_path, slots)
     assert_is(alone(UTTERANCE, "", {}).fused, "sad", TEMPERATURES["fusion_speech_only"])
     np.testing.assert_array_equal(slots["fusion"].given["present"], [[1, 0]])
-    assert_is(alone.words("no"), "sad", TEMPERATURES["fusion_text_only"])
+    assert_is(alone.classify_text("no"), "sad", TEMPERATURES["fusion_text_only"])
     np.testing.assert_array_equal(slots["fusion"].given["present"], [[0, 1]])
 
 
@@ -96,7 +96,7 @@ def test_fusion_that_cannot_do_without_a_side_leaves_the_answer_to_the_other(tmp
     both = classify(tmp_path, graphs(), {name: TEMPERATURES[name] for name in ("speech", "text", "fusion")})
     assert_is(both(UTTERANCE, "no", {}).fused, "sad", TEMPERATURES["fusion"])
     assert_is(both(UTTERANCE, "", {}).fused, "angry", TEMPERATURES["speech"])
-    assert_is(both.words("no"), "happy", TEMPERATURES["text"])
+    assert_is(both.classify_text("no"), "happy", TEMPERATURES["text"])
 
 
 def test_without_fusion_the_voice_answers_before_the_words(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_is_written_is_bounded_by_the_length_of_the_utterance(
         asked.append({"cross": list(cross), "duration_s": duration_s})
         return Transcript("no", 0.0, ended=True)
 
-    monkeypatch.setattr(heard, "_transcribe", SimpleNamespace(transcribe=transcribe))
+    monkeypatch.setattr(heard, "_transcript_decoder", SimpleNamespace(transcribe=transcribe))
     assert heard(UTTERANCE, None, {}).transcript == "no"
     assert asked == [{"cross": ["cross"], "duration_s": pytest.approx(0.08)}]
     heard(UTTERANCE, "given", {})

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge_runtime.audio.live_sources import MOST_FRAMES, Microphone, Pipe
 from edge_runtime.audio.recording import Recording
-from edge_runtime.audio.sources import MOST_FRAMES, Microphone, Pipe
 from edge_runtime.errors import AudioError, DeviceError
 
 RATE = 16_000

@@ -64,5 +64,5 @@ def test_joined_files_are_heard_one_after_the_other() -> None:
 
 
 def test_the_length_is_known_before_all_is_read() -> None:
-    assert Recording(flac()).promised_s == 2.0
-    assert Recording(flac(0)).promised_s is None
+    assert Recording(flac()).header_duration_s == 2.0
+    assert Recording(flac(0)).header_duration_s is None

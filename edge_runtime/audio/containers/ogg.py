@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_runtime.audio.streams import Link, Piece, Source
+from edge_runtime.audio.containers.byte_ranges import ByteSource, Link, Piece
 
 MAGIC = b"OggS"
 HEAD = 27
@@ -31,7 +31,7 @@ class _Stream:
             self.pieces.append((begin, end))
 
 
-def links(source: Source, begin: int, end: int) -> list[Link]:
+def links(source: ByteSource, begin: int, end: int) -> list[Link]:
     """Return the streams of sound, one for each file that was joined; of interleaved ones the first."""
     found: list[_Stream] = []
     at, opening, chosen = begin, False, False

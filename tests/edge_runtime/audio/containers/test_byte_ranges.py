@@ -7,13 +7,13 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.audio.streams import BLOCK, Piece, Pieces, Source
+from edge_runtime.audio.containers.byte_ranges import BLOCK, ByteSource, Piece, Pieces
 
 DATA = bytes(range(251)) * 1_000
 
 
 def test_a_source_gives_bytes_from_any_place_and_fewer_at_the_end() -> None:
-    source = Source(io.BytesIO(DATA))
+    source = ByteSource(io.BytesIO(DATA))
     assert source.size == len(DATA)
     for position, count in ((0, 4), (BLOCK - 2, 4), (10, 3 * BLOCK), (5, 1), (len(DATA) - 3, 9), (len(DATA), 1)):
         assert source.at(position, count) == DATA[position : position + count]
@@ -23,14 +23,14 @@ def test_a_source_gives_bytes_from_any_place_and_fewer_at_the_end() -> None:
 def test_a_source_begins_where_the_file_stood() -> None:
     file = io.BytesIO(DATA)
     file.seek(7)
-    source = Source(file)
+    source = ByteSource(file)
     assert (source.size, source.at(0, 3)) == (len(DATA) - 7, DATA[7:10])
 
 
 def test_what_is_sought_is_found_across_blocks_and_not_beyond_the_end() -> None:
     at = BLOCK - 2
     data = bytes(at) + b"here" + bytes(BLOCK)
-    source = Source(io.BytesIO(data))
+    source = ByteSource(io.BytesIO(data))
     assert source.find(b"here", 0, len(data)) == at
     assert source.find(b"here", at, at + 4) == at
     assert source.find(b"here", 0, at + 3) == source.find(b"here", at + 1, len(data)) == -1
@@ -41,7 +41,7 @@ def test_an_error_of_the_file_is_kept_and_ends_it() -> None:
         def read(self, count: int | None = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
-    source = Source(Broken(DATA))
+    source = ByteSource(Broken(DATA))
     assert source.at(0, 4) == b""
     assert source.error is not None
 
@@ -56,7 +56,7 @@ READS = st.tuples(st.just("read"), st.integers(-1, 500), st.just(0))
 @given(pieces=PIECES, calls=st.lists(SEEKS | READS))
 def test_joined_pieces_behave_like_a_file(pieces: list[Piece], calls: list[tuple[str, int, int]]) -> None:
     joined = b"".join(piece if isinstance(piece, bytes) else DATA[slice(*piece)] for piece in pieces)
-    expected, found = io.BytesIO(joined), Pieces(Source(io.BytesIO(DATA)), pieces)
+    expected, found = io.BytesIO(joined), Pieces(ByteSource(io.BytesIO(DATA)), pieces)
     assert found.size == len(joined)
     for call, number, whence in calls:
         if call == "read":
@@ -73,5 +73,5 @@ def test_joined_pieces_behave_like_a_file(pieces: list[Piece], calls: list[tuple
 
 def test_a_buffer_is_filled_as_far_as_there_are_bytes() -> None:
     buffer = bytearray(6)
-    assert Pieces(Source(io.BytesIO(b"abcdef")), [(1, 3), b"XY"]).readinto(buffer) == 4
+    assert Pieces(ByteSource(io.BytesIO(b"abcdef")), [(1, 3), b"XY"]).readinto(buffer) == 4
     assert buffer == b"bcXY\0\0"

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_runtime.audio import mpeg_frames
-from edge_runtime.audio.streams import Link, Piece, Source
+from edge_runtime.audio.containers import mpeg
+from edge_runtime.audio.containers.byte_ranges import ByteSource, Link, Piece
 
 FILES = re.compile(rb"(?:RIFF|RIFX|RF64)....WAVE|riff\x2e\x91\xcf\x11|FORM....AIF[FC]|\.snd\0\0|caff\0\x01", re.DOTALL)
 LEAST = 1_024
@@ -99,7 +99,7 @@ class _Sound:
     form: _Chunk | None = None
 
 
-def links(source: Source, begin: int) -> tuple[list[Link], int]:
+def links(source: ByteSource, begin: int) -> tuple[list[Link], int]:
     """Return what is to be decoded of the file that begins here, and where that file ends."""
     layout = LAYOUTS[source.at(begin, 4)]
     sound = _sound(source, layout, begin)
@@ -110,12 +110,12 @@ def links(source: Source, begin: int) -> tuple[list[Link], int]:
     if there <= 0:
         return [Link([(begin, end)])], end
     if sound.form is not None and _number(source, sound.form, layout.size) in MPEG:
-        return mpeg_frames.links(source, sound.first, last), end
+        return mpeg.links(source, sound.first, last), end
     share = 1.0 if there < sound.stated and sound.stated >= UNKNOWN else sound.stated / there
     return [Link(_mended(sound, begin, last, end) if there != sound.stated else [(begin, end)], stated=share)], end
 
 
-def _sound(source: Source, layout: Layout, begin: int) -> _Sound | None:
+def _sound(source: ByteSource, layout: Layout, begin: int) -> _Sound | None:
     if layout is AU:
         first, stated = struct.unpack(">II", source.at(begin + 4, 8).ljust(8, b"\0"))
         return _Sound(begin + first, stated, begin + 8, ">I") if layout.first <= first else None
@@ -135,7 +135,7 @@ def _sound(source: Source, layout: Layout, begin: int) -> _Sound | None:
     return _Sound(chunk.body + layout.inside, stated, chunk.begin + layout.name, layout.size, extra, form)
 
 
-def _chunks(source: Source, layout: Layout, begin: int, at: int) -> Iterator[_Chunk]:
+def _chunks(source: ByteSource, layout: Layout, begin: int, at: int) -> Iterator[_Chunk]:
     """Yield the chunks from ``at`` on, as far as their heads are there."""
     head = layout.name + struct.calcsize(layout.size)
     while len(data := source.at(at, head)) == head:
@@ -146,7 +146,7 @@ def _chunks(source: Source, layout: Layout, begin: int, at: int) -> Iterator[_Ch
         at = behind
 
 
-def _ends(source: Source, layout: Layout, begin: int, sound: _Sound) -> tuple[int, int]:
+def _ends(source: ByteSource, layout: Layout, begin: int, sound: _Sound) -> tuple[int, int]:
     """Return where the samples end, and where the file does."""
     stated, there = sound.first + sound.stated, source.size - _tag_at_the_end(source)
     if stated >= there:
@@ -159,9 +159,9 @@ def _ends(source: Source, layout: Layout, begin: int, sound: _Sound) -> tuple[in
     return (stated if sound.stated and there - stated < LEAST else there), source.size
 
 
-def _end_of_chunks(source: Source, layout: Layout, begin: int, at: int, there: int) -> int | None:
+def _end_of_chunks(source: ByteSource, layout: Layout, begin: int, at: int, there: int) -> int | None:
     """Return where the file ends, if there is nothing but chunks from ``at`` on; else None."""
-    at += mpeg_frames.id3_size(source.at(at, 10))
+    at += mpeg.id3_size(source.at(at, 10))
     if FILES.match(source.at(at, 12)):
         return at
     for chunk in _chunks(source, layout, begin, at):
@@ -176,7 +176,7 @@ def _end_of_chunks(source: Source, layout: Layout, begin: int, at: int, there: i
     return source.size if there - at <= layout.even else None
 
 
-def _tag_at_the_end(source: Source) -> int:
+def _tag_at_the_end(source: ByteSource) -> int:
     """Return the size of an ID3 (version 1) or APE tag at the end."""
     if source.at(source.size - 128, 3) == b"TAG":
         return 128
@@ -187,7 +187,7 @@ def _tag_at_the_end(source: Source) -> int:
     return 0
 
 
-def _number(source: Source, form: _Chunk, size: str) -> int:
+def _number(source: ByteSource, form: _Chunk, size: str) -> int:
     """Return the number of the encoding."""
     (number,) = struct.unpack(size[0] + "H", source.at(form.body, 2).ljust(2, b"\0"))
     return int(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from edge_runtime.audio.streams import Link, Piece, Source
+from edge_runtime.audio.containers.byte_ranges import ByteSource, Link, Piece
 
 MAGIC = b"fLaC"
 FIRST_BLOCK = (b"\0\0\0\x22", b"\x80\0\0\x22")
@@ -14,7 +14,7 @@ LENGTH_AT, LENGTH_END = 18, 26
 LENGTH_BITS = 36
 
 
-def links(source: Source, begin: int, end: int) -> list[Link]:
+def links(source: ByteSource, begin: int, end: int) -> list[Link]:
     """Return the files; a decoder that is told of no length reads to the end of each."""
     found: list[Link] = []
     while begin < end:
@@ -29,7 +29,7 @@ def links(source: Source, begin: int, end: int) -> list[Link]:
     return found
 
 
-def _next(source: Source, begin: int, end: int) -> int:
+def _next(source: ByteSource, begin: int, end: int) -> int:
     """Return where the file behind the one at ``begin`` begins; ``end`` if there is none."""
     while (begin := source.find(MAGIC, begin + 1, end)) >= 0:
         if source.at(begin + len(MAGIC), 4) in FIRST_BLOCK:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.cli.display import BAR, render, render_words
+from edge_runtime.formats.terminal import BAR, render, render_text
 from edge_runtime.prediction import Prediction, Scores
 
 LABELS = ["angry", "happy", "neutral", "sad"]
@@ -94,7 +94,7 @@ def test_names_labels_words_and_notes_cannot_steer_the_terminal() -> None:
         notes=(evil,),
     )
     silent = prediction([1, 0, 0, 0], label=None, confidence=None, scores={}, notes=(evil,))
-    texts = [render(evil, shown), render(evil, silent), render_words(evil, Scores(evil, scores))]
+    texts = [render(evil, shown), render(evil, silent), render_text(evil, Scores(evil, scores))]
     for line in "\n".join(texts).splitlines():
         assert line.isprintable()
     assert texts[0].startswith("red\\x1b[31m\\nbell\\x07\\u202e\\udcff")

@@ -13,7 +13,7 @@ from pathlib import Path
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.system.paths import refused, status
 
-STANDARD_INPUT = "-"
+STDIN = "-"
 SUFFIXES = frozenset(
     f".{s}"
     for s in (
@@ -22,7 +22,7 @@ SUFFIXES = frozenset(
     )
 )
 """What is looked for in folders; a file that is named is read whatever its name."""
-NOT_READ = frozenset(
+UNSUPPORTED_SUFFIXES = frozenset(
     f".{s}"
     for s in (
         *("m4a", "m4b", "mp4", "m4v", "mov", "3gp", "3g2", "aac", "amr", "awb", "wma", "wmv", "asf", "webm", "mka"),
@@ -39,26 +39,26 @@ class Found:
 
     Attributes:
         files: the recordings, in order.
-        closed: folders that could not be searched.
-        passed_over: how many files there are of each suffix whose format is not read here.
+        unreadable: folders that could not be searched.
+        skipped: how many files there are of each suffix whose format is not read here.
     """
 
     files: Sequence[str]
-    closed: Sequence[AudioError | AudioNotFoundError] = ()
-    passed_over: Counter[str] = field(default_factory=Counter)
+    unreadable: Sequence[AudioError | AudioNotFoundError] = ()
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def note(self) -> str | None:
         """What to say of the files that were passed over; None where there are none."""
-        total = self.passed_over.total()
+        total = self.skipped.total()
         if not total:
             return None
-        kinds = ", ".join(f"{suffix} {count}" for suffix, count in sorted(self.passed_over.items()))
+        kinds = ", ".join(f"{suffix} {count}" for suffix, count in sorted(self.skipped.items()))
         files, them = ("1 file", "it") if total == 1 else (f"{total} files", "them")
         return f"{files} passed over that cannot be read here ({kinds}); convert {them}: ffmpeg -i IN OUT.wav"
 
 
-def recordings(name: str) -> Found:
+def find_recordings(name: str) -> Found:
     """Return the recordings that ``name`` means.
 
     Args:
@@ -69,9 +69,9 @@ def recordings(name: str) -> Found:
         AudioNotFoundError: a folder or pattern without recordings. A file that is missing is for its reader to find.
         AudioError: a folder that cannot be searched.
     """
-    if name != STANDARD_INPUT and _is_folder(name):
+    if name != STDIN and _is_folder(name):
         return _below(name)
-    if name == STANDARD_INPUT or not glob.has_magic(name) or os.path.lexists(name):
+    if name == STDIN or not glob.has_magic(name) or os.path.lexists(name):
         return Found([name])
     matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - relative names stay as they are
     files = [match for match in matches if not _is_folder(match)]
@@ -91,22 +91,22 @@ def _is_folder(name: str) -> bool:
 
 def _below(folder: str) -> Found:
     files: list[str] = []
-    closed: list[AudioError | AudioNotFoundError] = []
+    unreadable: list[AudioError | AudioNotFoundError] = []
 
     def keep(error: OSError) -> None:
-        closed.append(refused(error.filename, error, wanted="folder"))
+        unreadable.append(refused(error.filename, error, wanted="folder"))
 
-    passed_over: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     for place, folders, names in os.walk(folder, onerror=keep):
         folders[:] = [f for f in folders if not f.startswith(".")]
         for name in names:
             suffix = Path(name).suffix.lower()
             if not name.startswith(".") and suffix in SUFFIXES:
                 files.append(os.path.join(place, name))  # noqa: PTH118 - names stay as they were given
-            elif not name.startswith(".") and suffix in NOT_READ:
-                passed_over[suffix] += 1
-    found = Found(sorted(files), closed, passed_over)
-    if not files and not closed:
+            elif not name.startswith(".") and suffix in UNSUPPORTED_SUFFIXES:
+                skipped[suffix] += 1
+    found = Found(sorted(files), unreadable, skipped)
+    if not files and not unreadable:
         raise AudioNotFoundError(f"{folder}: no recordings there; {found.note or ', '.join(sorted(SUFFIXES))}")
     return found
 

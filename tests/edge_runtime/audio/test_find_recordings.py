@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import AudioError, AudioNotFoundError
-from edge_runtime.audio.input_files import NOT_READ, SUFFIXES, recordings
+from edge_runtime.audio.find_recordings import SUFFIXES, UNSUPPORTED_SUFFIXES, find_recordings
 from edge_runtime.audio.recording import Recording
 
 WRITTEN = {
@@ -63,23 +63,23 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_name_means_recordings(name: str, expected: list[str]) -> None:
-    found = recordings(name)
+    found = find_recordings(name)
     assert list(found.files) == expected
-    assert (found.note, list(found.closed)) == (None, [])
+    assert (found.note, list(found.unreadable)) == (None, [])
 
 
 @pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("name", ["empty", "calls/[y].wav", "*.wav"])
 def test_what_means_none_is_an_error(name: str) -> None:
     with pytest.raises(AudioNotFoundError) as caught:
-        recordings(name)
+        find_recordings(name)
     assert str(caught.value).startswith(f"{name}: no recordings there")
 
 
 @pytest.mark.usefixtures("calls")
 def test_a_pattern_in_a_folder_that_is_not_there_names_the_folder() -> None:
     with pytest.raises(AudioNotFoundError, match=r"^nothing: no such folder$"):
-        recordings("nothing/*.wav")
+        find_recordings("nothing/*.wav")
 
 
 @pytest.mark.parametrize("suffix", sorted(WRITTEN))
@@ -88,7 +88,7 @@ def test_what_is_looked_for_in_folders_is_read(
 ) -> None:
     file = tmp_path / f"clip{suffix}"
     ffmpeg("-i", jfk, "-t", 1, "-ar", 48_000, *WRITTEN[suffix], file)
-    assert recordings(str(tmp_path)).files == [str(file)]
+    assert find_recordings(str(tmp_path)).files == [str(file)]
     recording = Recording(file)
     assert sum(map(len, recording.blocks())) == pytest.approx(16_000, abs=1_600)
     assert recording.notes == []
@@ -101,22 +101,22 @@ def test_what_is_passed_over_in_folders_is_refused_by_name_with_how_to_convert_i
     file = tmp_path / f"clip{suffix}"
     ffmpeg("-i", jfk, "-t", 1, *UNREADABLE[suffix], file)
     with pytest.raises(AudioNotFoundError, match=rf"no recordings there; 1 file passed over .*\(\{suffix} 1\)"):
-        recordings(str(tmp_path))
+        find_recordings(str(tmp_path))
     with pytest.raises(AudioError) as caught:
         Recording(file)
     assert f"ffmpeg -i {file} -f wav - | edge-iemonet classify -" in str(caught.value)
 
 
 def test_no_suffix_is_both_read_and_passed_over() -> None:
-    assert not SUFFIXES & NOT_READ
+    assert not SUFFIXES & UNSUPPORTED_SUFFIXES
     assert set(WRITTEN) == SUFFIXES
-    assert set(UNREADABLE) <= NOT_READ
+    assert set(UNREADABLE) <= UNSUPPORTED_SUFFIXES
 
 
 def test_what_is_passed_over_is_counted_by_suffix(calls: Path) -> None:
     for name in ("x.m4a", "y.M4A", "in/z.webm", ".hidden.m4a", "notes.docx"):
         (calls / "calls" / name).touch()
-    found = recordings("calls")
+    found = find_recordings("calls")
     assert len(found.files) == 5
     assert found.note == (
         "3 files passed over that cannot be read here (.m4a 2, .webm 1); convert them: ffmpeg -i IN OUT.wav"
@@ -129,11 +129,11 @@ def test_a_folder_that_may_not_be_read_is_named_and_the_others_are_searched(as_o
         (as_ordinary_user / name / "a.wav").touch()
     closed = as_ordinary_user / "closed"
     closed.chmod(0)
-    found = recordings(str(as_ordinary_user))
+    found = find_recordings(str(as_ordinary_user))
     assert found.files == [str(as_ordinary_user / "open" / "a.wav")]
-    assert [str(error) for error in found.closed] == [f"{closed}: cannot be read (permission denied)"]
-    alone = recordings(str(closed))
-    assert (alone.files, [str(error) for error in alone.closed]) == ([], [str(found.closed[0])])
+    assert [str(error) for error in found.unreadable] == [f"{closed}: cannot be read (permission denied)"]
+    alone = find_recordings(str(closed))
+    assert (alone.files, [str(error) for error in alone.unreadable]) == ([], [str(found.unreadable[0])])
     with pytest.raises(AudioError, match=r"closed: cannot be read \(permission denied\)$"):
-        recordings(f"{closed}/*.wav")
-    assert recordings(f"{closed}/a.wav").files == [f"{closed}/a.wav"]  # whose reader says why it cannot be read
+        find_recordings(f"{closed}/*.wav")
+    assert find_recordings(f"{closed}/a.wav").files == [f"{closed}/a.wav"]  # whose reader says why it cannot be read

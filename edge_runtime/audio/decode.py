@@ -1,4 +1,4 @@
-"""A path, bytes or a stream → its samples, block by block, of a kind whose reader can be trusted with damage."""
+"""Decoding: a path, bytes or a stream → its samples, block by block, whatever is damaged in it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime.audio import flac_headers, mpeg_frames, ogg_pages, riff_chunks
-from edge_runtime.audio.input_files import SUFFIXES
-from edge_runtime.audio.inputs import check_stream
-from edge_runtime.audio.streams import Link, Pieces, Source
+from edge_runtime.audio.containers import flac, mpeg, ogg, riff
+from edge_runtime.audio.containers.byte_ranges import ByteSource, Link, Pieces
+from edge_runtime.audio.find_recordings import SUFFIXES
+from edge_runtime.audio.validation import check_stream
 from edge_runtime.errors import AudioError
 from edge_runtime.system import paths
 
@@ -32,6 +32,8 @@ BLOCK_VALUES = 1 << 22
 """No block holds more samples than this over all channels (16 MB), whatever the rate."""
 FRAMES_PER_BYTE = 8_192
 """No codec packs more (flac's silence: 65,535 samples in 14 bytes); a decoder that gives more goes round in circles."""
+STANDARD_INPUT = "standard input"
+"""Its name in messages."""
 UNKNOWN_LENGTH = 1 << 40
 """So many samples no file has: the decoder does not know how many there are."""
 NOTED_S = 0.1
@@ -102,7 +104,7 @@ class AudioFile:
         for link, file in self._files():
             count, rate, length = 0, int(file.samplerate), _length(file, link)
             with file:
-                for block in _decoded(file, Pieces(self._source, link.pieces).size):
+                for block in _decoded(file, link.size):
                     count += len(block)
                     yield rate, block
             read_s += count / rate
@@ -128,6 +130,11 @@ class AudioFile:
     def _check_reading(self) -> None:
         if self._source.error is not None:
             raise AudioError(f"{self.name}: cannot be read to its end ({self._source.error})")
+
+
+def block_frames(rate: float, channels: int) -> int:
+    """Return how many samples of each channel a block has."""
+    return max(1, min(int(BLOCK_S * rate), BLOCK_VALUES // channels))
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
@@ -161,26 +168,26 @@ def refused(name: str, reason: str, *, foreign: bool = False) -> AudioError:
     return AudioError(message)
 
 
-def _links(name: str, source: Source) -> Sequence[Link]:
-    begin = mpeg_frames.id3_size(source.at(0, 10))
+def _links(name: str, source: ByteSource) -> Sequence[Link]:
+    begin = mpeg.id3_size(source.at(0, 10))
     head = source.at(begin, 12)
-    if head.startswith(flac_headers.MAGIC):
-        return flac_headers.links(source, begin, source.size)
-    if head.startswith(ogg_pages.MAGIC):
-        return ogg_pages.links(source, begin, source.size)
+    if head.startswith(flac.MAGIC):
+        return flac.links(source, begin, source.size)
+    if head.startswith(ogg.MAGIC):
+        return ogg.links(source, begin, source.size)
     if foreign := FOREIGN.match(head):
         raise refused(name, str(foreign.lastgroup).replace("_", " "), foreign=True)
     found: list[Link] = []
-    while riff_chunks.FILES.match(source.at(begin, 12)):
-        more, begin = riff_chunks.links(source, begin)
+    while riff.FILES.match(source.at(begin, 12)):
+        more, begin = riff.links(source, begin)
         found += more
-    found = found or mpeg_frames.links(source, 0, source.size)
-    if not found and mpeg_frames.is_free(head[:4]):
+    found = found or mpeg.links(source, 0, source.size)
+    if not found and mpeg.is_free(head[:4]):
         return [Link([(begin, source.size)])]
     return found
 
 
-def _opened(source: Source, link: Link) -> Any:
+def _opened(source: ByteSource, link: Link) -> Any:
     """Open ``link``; the error holds the reason alone."""
     try:
         return _Forward(Pieces(source, link.pieces))
@@ -196,7 +203,7 @@ def _length(file: Any, link: Link) -> float | None:
 
 def _decoded(file: Any, size: int) -> Iterator[NDArray[np.float32]]:
     """Yield blocks (n, channels) of an open file of ``size`` bytes."""
-    step = max(1, min(int(BLOCK_S * file.samplerate), BLOCK_VALUES // file.channels))
+    step = block_frames(file.samplerate, file.channels)
     done, most = 0, min(file.frames, size * FRAMES_PER_BYTE)
     while done < most:
         # A decoder that loses its way in a damaged file has filled what it could: the rest stays NaN.
@@ -211,47 +218,54 @@ def _decoded(file: Any, size: int) -> Iterator[NDArray[np.float32]]:
         yield block
 
 
-def _source(audio: Any) -> tuple[str, Source]:
-    """Return a name, and the bytes behind it."""
+def _source(audio: Any) -> tuple[str, ByteSource]:
+    """Return a name for messages, and the bytes of ``audio``."""
     if isinstance(audio, bytes | bytearray | memoryview):
-        return "bytes", Source(io.BytesIO(audio))
-    if isinstance(audio, str | os.PathLike):
+        name, source = "bytes", ByteSource(io.BytesIO(audio))
+    elif isinstance(audio, str | os.PathLike):
         name = os.fsdecode(audio)
-        try:
-            status = Path(name).stat()
-        except (OSError, ValueError) as error:  # ValueError: a null character
-            raise paths.refused(name, error) from error
-        if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{name}: a folder, not a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{name}: not a file")
-        if status.st_size == 0:
-            raise AudioError(f"{name}: empty, there is nothing in it")
-        try:
-            file = Path(name).open("rb")  # noqa: SIM115 - it lives as long as the recording
-        except OSError as error:
-            raise paths.refused(name, error) from error
-        source = Source(file)
+        file = _opened_file(name)
+        source = ByteSource(file)
         weakref.finalize(source, file.close)
-        return name, source
-    given = getattr(audio, "name", None)
-    name = given if isinstance(given, str) else "stream"  # it may be the number of a descriptor
-    if hasattr(audio, "read"):
+    elif hasattr(audio, "read"):
+        given = getattr(audio, "name", None)  # of a descriptor that was opened it is a number
+        name = STANDARD_INPUT if given in (0, "<stdin>") else given if isinstance(given, str) else "stream"
         check_stream(audio, name=name)
-        return name, Source(_copied(audio))
-    raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
+        source = ByteSource(audio if _can_seek(audio) else SeekableCopy(audio, name))
+    else:
+        raise AudioError(f"{type(audio).__name__}: give a path, bytes, an open binary file or a numpy array")
+    if not source.size:
+        raise AudioError(f"{name}: empty, there is nothing in it")
+    return name, source
 
 
-def _copied(stream: Any) -> Any:
-    """Return ``stream``, or a copy of one that cannot seek."""
+def _opened_file(name: str) -> BinaryIO:
     try:
-        if stream.seekable():
-            return stream
-    except AttributeError:
-        pass
-    copy = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as the recording
-    shutil.copyfileobj(stream, copy)
-    if copy.tell() == 0:
-        raise AudioError(f"{getattr(stream, 'name', 'stream')}: empty, there is nothing in it")
-    copy.seek(0)
-    return copy
+        mode = Path(name).stat().st_mode
+        file = Path(name).open("rb") if stat.S_ISREG(mode) else None  # noqa: SIM115 - it lives as long as the recording
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise paths.refused(name, error) from error
+    if file is None:
+        raise AudioError(f"{name}: {'a folder, ' if stat.S_ISDIR(mode) else ''}not a file")
+    return file
+
+
+def _can_seek(stream: Any) -> bool:
+    return bool(hasattr(stream, "seekable") and stream.seekable())
+
+
+class SeekableCopy(tempfile.SpooledTemporaryFile[bytes]):
+    """A copy of a stream that cannot seek, in memory while it is small.
+
+    Attributes:
+        name: of the stream, for messages.
+    """
+
+    name = ""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        """Read ``stream`` to its end."""
+        super().__init__(IN_MEMORY)
+        self.name = name
+        shutil.copyfileobj(stream, self)
+        self.seek(0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 
 
 @pytest.mark.parametrize("text", ["clip.wav", "Größe 音 😀", "\u0645\u0631\u062d\u0628\u0627", 'a "b" \\x1b', ""])

@@ -155,7 +155,7 @@ def test_a_size_that_wrapped_at_four_gigabytes_is_not_trusted(tmp_path: Path) ->
         file.write(with_size(data, WAV, there))
         file.truncate(begin + there)  # zeros, which take no room on most disks
     recording = Recording(path)
-    assert recording.promised_s == there / 4 / SAMPLE_RATE
+    assert recording.header_duration_s == there / 4 / SAMPLE_RATE
     np.testing.assert_array_equal(next(recording.blocks(split=True))[:LENGTH], expected("wav"))
 
 

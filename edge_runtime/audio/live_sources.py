@@ -52,7 +52,7 @@ class Pipe:
         self._descriptor, self._left, self._recording = descriptor, None, None
         try:
             if encoding != "wav":
-                check_format("pipe", rate, channels)
+                check_format("standard input", rate, channels)
                 self._file = _bare(descriptor, SUBTYPES[encoding], rate, channels, "LITTLE")
             elif stat.S_ISREG(os.fstat(descriptor).st_mode):
                 # A file in place of a pipe: all of it is there, and more can be told about it.
@@ -63,7 +63,7 @@ class Pipe:
                 self._file = soundfile.SoundFile(descriptor, closefd=False)
                 if self._file.format == "MP3" and self._file.frames <= MOST_FRAMES:
                     # libsndfile goes back behind the frame that counts the others, which a pipe cannot.
-                    raise AudioError(f"pipe: an mp3 file that states its length, not a stream; {AS_WAV}")
+                    raise AudioError(f"standard input: an mp3 file that states its length, not a stream; {AS_WAV}")
                 if self._file.subtype in WIDTHS:
                     self._left = int(self._file.frames)
                     if self._left == 0 or self._left > MOST_FRAMES:
@@ -71,10 +71,11 @@ class Pipe:
                         self._go_on()
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(
-                "pipe: not a wav stream; send one (ffmpeg … -f wav -), or say what comes: --format, --rate, --channels"
+                "standard input: nothing came, or no wav stream; send one (ffmpeg … -f wav -), or say what comes: "
+                "--format, --rate, --channels"
             ) from error
         self.sample_rate = int(self._file.samplerate)
-        check_format("pipe", self.sample_rate, int(self._file.channels))
+        check_format("standard input", self.sample_rate, int(self._file.channels))
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield (n, channels) until the pipe ends.
@@ -92,7 +93,7 @@ class Pipe:
             samples = self._read(self._file, portion if self._left is None else min(portion, self._left))
             if not len(samples):
                 if self._file.format == "OGG" and os.read(self._descriptor, 1):
-                    raise AudioError(f"pipe: another ogg stream follows the first; {AS_WAV}")
+                    raise AudioError(f"standard input: another ogg stream follows the first; {AS_WAV}")
                 return
             yield samples
             if self._left is not None:
@@ -108,7 +109,7 @@ class Pipe:
         frame = WIDTHS[file.subtype] * file.channels
         data = _exactly(self._descriptor, -(-LOOK // frame) * frame)
         if FILES.match(data):
-            raise AudioError(f"pipe: another recording follows the first; {AS_WAV}")
+            raise AudioError(f"standard input: another recording follows the first; {AS_WAV}")
         # Behind an odd number of bytes there is one more before a chunk.
         if len(data) < LOOK or {data[:4], data[1:5]} & KNOWN or data.startswith((b"ID3", b"TAG")):
             return
@@ -130,7 +131,9 @@ class Pipe:
         try:
             samples: NDArray[np.float32] = file.read(count, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"pipe: damaged, what comes cannot be decoded ({error.error_string}); {AS_WAV}") from error
+            raise AudioError(
+                f"standard input: damaged, what comes cannot be decoded ({error.error_string}); {AS_WAV}"
+            ) from error
         return samples
 
 

@@ -52,7 +52,7 @@ class Bundle:
         folder: where it is.
         name, version: its own.
         labels: the emotions, in the order of every output.
-        slots: the graphs that it has: those of voice, of words, or both and their fusion.
+        slots: the graphs that it has: those of speech, of text, or both and their fusion.
         tokenizers: paths of the tokenizers' files.
         decoding: special tokens of the transcript decoder, None without one.
         temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
@@ -172,13 +172,13 @@ def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
     unknown = sorted(set(stated) - set(SLOTS))
     if unknown:
         raise BundleError(f"{path}: unknown slots {', '.join(map(repr, unknown))}; known are {', '.join(SLOTS)}")
-    voice, words = "speech_emotion" in there, "text_emotion" in there
-    reads_states = voice and any(t["name"] == "hidden_states" for t in there["speech_emotion"]["inputs"])
+    speech, text = "speech_emotion" in there, "text_emotion" in there
+    reads_states = speech and any(t["name"] == "hidden_states" for t in there["speech_emotion"]["inputs"])
     needs = {
-        "speech_emotion": "fusion" in there or not words,
+        "speech_emotion": "fusion" in there or not text,
         "text_emotion": "fusion" in there,
-        "fusion": voice and words,
-        "vad": voice or "transcript_decoder" in there,
+        "fusion": speech and text,
+        "vad": speech or "transcript_decoder" in there,
         "speech_encoder": reads_states or ("transcript_decoder" in there and "transcript_encoder" not in there),
     }
     missing = [slot for slot, needed in needs.items() if needed and slot not in there]

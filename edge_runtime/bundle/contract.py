@@ -50,23 +50,23 @@ def check(slots: Mapping[str, Slot]) -> None:
         if name in INPUTS:
             _inputs(slot, INPUTS[name])
     if "speech_emotion" in slots:
-        _voice(slots)
+        _speech(slots)
     if "transcript_decoder" in slots:
         _decoder(slots)
     if "fusion" in slots:
         _fusion(slots)
 
 
-def _voice(slots: Mapping[str, Slot]) -> None:
+def _speech(slots: Mapping[str, Slot]) -> None:
     """It reads the waveform, or the states of the speech encoder and which of them lie in speech."""
-    voice = slots["speech_emotion"]
-    if voice.takes("hidden_states"):
+    speech = slots["speech_emotion"]
+    if speech.takes("hidden_states"):
         states = slots["speech_encoder"].output("hidden_states")
-        _inputs(voice, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY))})
-    elif voice.takes("waveform"):
-        _inputs(voice, {"waveform": WAVEFORM})
+        _inputs(speech, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY))})
+    elif speech.takes("waveform"):
+        _inputs(speech, {"waveform": WAVEFORM})
     else:
-        raise voice.error("takes neither 'hidden_states' nor 'waveform'")
+        raise speech.error("takes neither 'hidden_states' nor 'waveform'")
 
 
 def _decoder(slots: Mapping[str, Slot]) -> None:
@@ -129,8 +129,8 @@ def _fits(slot: Slot, tensor: Tensor, form: Form) -> None:
         size == OWN or not isinstance(axis, int) or axis == size for axis, size in zip(tensor.shape, sizes, strict=True)
     )
     if tensor.dtype != dtype or not fits:
-        words = {ANY: "open", OWN: "any"}
-        expected = ", ".join(words.get(size, str(size)) for size in sizes)
+        shown = {ANY: "open", OWN: "any"}
+        expected = ", ".join(shown.get(size, str(size)) for size in sizes)
         raise slot.error(f"{tensor.name!r} is {tensor.dtype} {list(tensor.shape)}; expected {dtype} ({expected})")
 
 

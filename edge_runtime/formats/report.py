@@ -57,7 +57,7 @@ def render(
         for channel, outline in zip(channels, preview.outline.tolist(), strict=True)
     )
     legend = "".join(f'<li class="label-{i}">{escape(label)}</li>' for i, label in enumerate(labels))
-    said = "".join(_utterance(segment, labels) for segment in segments)
+    utterances = "".join(_utterance(segment, labels) for segment in segments)
     title = escape(visible(name))
     about = " · ".join([clock(duration_s, decimals=0), f"{len(segments)} utterances", *map(escape, notes)])
     return f"""<!DOCTYPE html>
@@ -84,7 +84,7 @@ def render(
 <div class="head"></div>
 </div></div>
 <ol class="utterances">
-{said}</ol>
+{utterances}</ol>
 <script>{script}</script>
 </body>
 </html>

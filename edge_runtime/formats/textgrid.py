@@ -19,9 +19,11 @@ def render(segments: Sequence[Segment], duration_s: float) -> str:
     channels = sorted({segment.channel for segment in segments}, key=lambda channel: channel or 0) or [None]
     tiers = []
     for channel in channels:
-        said = [segment for segment in segments if segment.channel == channel]
+        of_channel = [segment for segment in segments if segment.channel == channel]
         suffix = "" if channel is None else f" {channel}"
-        tiers += [_tier(name + suffix, _filled(said, text, duration_s), duration_s) for name, text in TIERS.items()]
+        tiers += [
+            _tier(name + suffix, _filled(of_channel, text, duration_s), duration_s) for name, text in TIERS.items()
+        ]
     lines = [
         'File type = "ooTextFile"', 'Object class = "TextGrid"', "",
         "xmin = 0", f"xmax = {duration_s:.6f}", "tiers? <exists>", f"size = {len(tiers)}", "item []:",

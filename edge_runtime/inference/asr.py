@@ -1,4 +1,4 @@
-"""What is said: Whisper's encoder and decoder, greedy, on onnxruntime and numpy alone."""
+"""Speech recognition: the encoder and the decoder of Whisper, greedy, on onnxruntime and numpy alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.inference.session import Arrays, Session
 Float = NDArray[np.float32]
 
 TOKENS_PER_SECOND = 12.0
-"""Nobody says more; whoever writes more is in a loop."""
+"""Nobody speaks faster; a decoder that writes more is in a loop."""
 LONGEST_LOOP, REPEATS = 12, 4
 """A phrase of up to so many tokens, so many times in a row, is a loop too."""
 
@@ -27,7 +27,7 @@ ADDED = 4
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was written, and how sure the recogniser was.
+    """A transcript, and how sure the recogniser is of it.
 
     Attributes:
         text: stripped; it may be empty.
@@ -42,7 +42,7 @@ class Transcript:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the words are rather not what was said: speech in another language, or hardly to be understood."""
+        """Whether the text is probably wrong: the speech is in another language, or hard to understand."""
         return bool(self.text) and (self.log_probability < SURE or not self.ended)
 
 
@@ -58,7 +58,7 @@ class Decoding:
 
 
 class SpeechEncoder:
-    """Waveform → hidden states, and what the decoder attends to."""
+    """Waveform → hidden states, and the keys and values of the decoder's cross attention."""
 
     def __init__(self, session: Session) -> None:
         """Use the graph in ``session``."""
@@ -75,7 +75,7 @@ class SpeechEncoder:
 
 
 class TranscriptDecoder:
-    """What the encoder heard → text."""
+    """Keys and values of the encoder → text."""
 
     def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding) -> None:
         """Use the graph in ``session``; ``decoding`` names its special tokens."""

@@ -16,7 +16,7 @@ Float = NDArray[np.float64]
 LABELS = ("angry", "sad", "neutral", "happy")
 PLEASURE = np.array([-1.0, -0.7, 0.0, 1.0])
 """How much pleasure speaks for each label."""
-CALM = np.array([0.0, 0.0, 1.0, 0.0])
+NEUTRAL_LOGITS = np.array([0.0, 0.0, 1.0, 0.0])
 """Without pleasure and annoyance a person is likely to sound neutral."""
 
 
@@ -70,6 +70,6 @@ class UserSimulator:
 
 def simulated_emotion(pleasure: float, error: Float | float = 0.0) -> dict[str, float]:
     """Return the distribution over ``LABELS`` of a person so pleased, heard with an error in each logit, (labels,)."""
-    logits = CALM + 2 * PLEASURE * pleasure + error
+    logits = NEUTRAL_LOGITS + 2 * PLEASURE * pleasure + error
     odds = np.exp(logits - logits.max())
     return dict(zip(LABELS, (odds / odds.sum()).tolist(), strict=True))

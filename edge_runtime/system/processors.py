@@ -76,9 +76,9 @@ def _groups(root: Path) -> Iterator[tuple[Path, Path]]:
             continue
         if found["kind"] == "cgroup" and "cpu" not in found["options"].split(","):
             continue
-        top = root / _plain(found["place"]).lstrip("/")
+        top = root / _unescaped(found["place"]).lstrip("/")
         try:
-            yield top / Path(own[found["kind"]]).relative_to(_plain(found["begin"])), top
+            yield top / Path(own[found["kind"]]).relative_to(_unescaped(found["begin"])), top
         except ValueError:  # in a container, whose own group is mounted, and named as the host names it
             yield top, top
 
@@ -100,6 +100,6 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _plain(path: str) -> str:
+def _unescaped(path: str) -> str:
     """Return a path of mountinfo, where a blank is written as \\040."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)

@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import AudioError, AudioNotFoundError
+from edge_runtime.audio.decode import block_frames
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
 
 LEVEL, PITCH = 0.3, 440.0
@@ -176,6 +177,25 @@ def test_bytes_and_streams_that_are_not_audio_are_refused(audio: object) -> None
         read(audio)
 
 
+class Unseekable(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("audio", "name"), [(b"", "bytes"), (io.BytesIO(), "stream"), (Unseekable(b""), "stream")])
+def test_audio_of_no_bytes_is_said_to_be_empty(audio: object, name: str) -> None:
+    with pytest.raises(AudioError, match=f"^{name}: empty, there is nothing in it$"):
+        read(audio)
+
+
+def test_standard_input_has_one_name_in_messages() -> None:
+    code = "import sys; from edge_runtime import Recording; Recording({})"
+    for source in ("sys.stdin.buffer", "open(0, 'rb', closefd=False)"):
+        command = [sys.executable, "-c", code.format(source)]
+        done = subprocess.run(command, input=b"junk", capture_output=True, check=False)
+        assert b"AudioError: standard input: not audio" in done.stderr
+
+
 @pytest.mark.parametrize("audio", [None, 3, 1.5, object(), {"a": 1}, {1, 2}])
 def test_what_cannot_be_audio_at_all_is_refused_by_type(audio: object) -> None:
     with pytest.raises(AudioError, match=f"{type(audio).__name__}.*numpy array"):
@@ -185,6 +205,13 @@ def test_what_cannot_be_audio_at_all_is_refused_by_type(audio: object) -> None:
 def test_a_wav_file_without_samples_is_empty() -> None:
     with pytest.raises(AudioError, match="empty"):
         Recording(encoded(np.zeros(0, np.float32), SAMPLE_RATE))
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "expected"), [(16_000, 1, 80_000), (0.1, 1, 1), (768_000, 64, 65_536), (48_000, 2, 240_000)]
+)
+def test_block_is_of_five_seconds_and_bounded_over_all_channels(rate: float, channels: int, expected: int) -> None:
+    assert block_frames(rate, channels) == expected
 
 
 VALID = [
@@ -308,6 +335,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_an_error() -> None:
 MEMORY = """
 import re, sys
 from pathlib import Path
+from edge_runtime.audio.decode import block_frames
 from edge_runtime.audio.recording import Recording
 seconds = sum(map(len, Recording(sys.argv[1]).blocks())) / 16_000
 status = Path("/proc/self/status").read_text()

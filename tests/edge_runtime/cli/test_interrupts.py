@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.cli import interrupts
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and terminals are others there")
 
 MAIN = "from edge_runtime.__main__ import main; main()"
@@ -82,7 +84,7 @@ def test_a_ctrl_c_that_our_parent_ignores_is_ignored(run, jfk: Path) -> None:
         ("edge_runtime.pipeline", "Bundle.read"),
         ("edge_runtime.inference.session", "Session._open"),
         ("edge_runtime.audio.recording", "Recording.blocks"),
-        ("edge_runtime.pipeline", "IEmoNet._joined"),
+        ("edge_runtime.pipeline", "IEmoNet._prediction"),
     ],
 )
 def test_while_it_loads_decodes_and_classifies_in_its_threads(run, jfk: Path, module: str, function: str) -> None:
@@ -154,3 +156,9 @@ def test_while_a_pipe_says_nothing(environment: dict[str, str], command: str, sa
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert process.communicate() == (b"", said)
+
+
+def test_signals_that_are_ignored_are_not_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    ignored = {signal.SIGTERM: signal.SIG_IGN, signal.SIGINT: signal.SIG_DFL}
+    monkeypatch.setattr(signal, "getsignal", ignored.__getitem__)
+    assert interrupts.heeded_signals() == (signal.SIGINT,)

@@ -168,7 +168,7 @@ def stereo() -> np.ndarray:
 
 
 def test_the_outline_follows_each_channel(stereo: np.ndarray) -> None:
-    seen = audio_preview.listen(Recording(stereo, RATE), split=True, keep=False)
+    seen = audio_preview.make_preview(Recording(stereo, RATE), split=True, keep=False)
     assert seen.mp3 is None
     np.testing.assert_allclose(seen.outline[0], np.repeat([0, 1, 0], 20))
     np.testing.assert_allclose(seen.outline[1], np.repeat([0, 0, 0.5], 20))
@@ -177,13 +177,13 @@ def test_the_outline_follows_each_channel(stereo: np.ndarray) -> None:
 def test_an_outline_has_no_more_points_than_a_screen() -> None:
     long = np.zeros(150 * RATE, np.float32)
     long[75 * RATE + 1] = 0.1
-    seen = audio_preview.listen(Recording(long, RATE), split=False, keep=False)
+    seen = audio_preview.make_preview(Recording(long, RATE), split=False, keep=False)
     assert seen.outline.shape == (1, audio_preview.MOST_POINTS)
     assert np.flatnonzero(seen.outline[0]).tolist() == [audio_preview.MOST_POINTS // 2]
 
 
 def test_the_copy_is_the_recording_and_small(jfk_samples: np.ndarray) -> None:
-    seen = audio_preview.listen(Recording(jfk_samples, RATE), split=False, keep=True)
+    seen = audio_preview.make_preview(Recording(jfk_samples, RATE), split=False, keep=True)
     assert seen.mp3 is not None
     assert len(seen.mp3) < 11 * 8_000
     again, rate = soundfile.read(io.BytesIO(seen.mp3))
@@ -195,9 +195,9 @@ def test_the_copy_is_the_recording_and_small(jfk_samples: np.ndarray) -> None:
 
 
 def test_silence_has_an_outline_too() -> None:
-    assert audio_preview.listen(Recording(np.zeros(3, np.int16), RATE), split=False, keep=True).outline.tolist() == [
-        [0.0]
-    ]
+    assert audio_preview.make_preview(
+        Recording(np.zeros(3, np.int16), RATE), split=False, keep=True
+    ).outline.tolist() == [[0.0]]
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def jfk_samples(jfk: Path) -> np.ndarray:
 def test_the_copy_of_opposite_channels_is_not_silent(jfk_samples: np.ndarray) -> None:
     opposite = np.stack([jfk_samples, -jfk_samples], axis=1)
     for split in (False, True):
-        kept = audio_preview.listen(Recording(opposite, RATE), split=split, keep=True).mp3
+        kept = audio_preview.make_preview(Recording(opposite, RATE), split=split, keep=True).mp3
         assert kept is not None
         heard = soundfile.read(io.BytesIO(kept))[0]
         assert np.abs(heard).max() == pytest.approx(np.abs(jfk_samples).max(), rel=0.2)

@@ -302,3 +302,7 @@ def test_real_speech_in_portions_gives_the_same_utterances(silero: Session, spee
 def test_noise_alone_is_no_speech(silero: Session, level: float) -> None:
     noise = np.random.default_rng(1).normal(0, level, 20 * SAMPLE_RATE).astype(np.float32)
     assert speech_seconds(silero, noise) == (0, 0)
+
+
+def test_duration_of_an_utterance_is_that_of_its_samples() -> None:
+    assert Utterance(1.25, silent(3.5), np.ones(175, np.bool_)).duration_s == 3.5

@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.audio.containers.byte_ranges import BLOCK, ByteSource, Piece, Pieces
+from edge_runtime.audio.containers.byte_ranges import BLOCK, ByteSource, Link, Piece, Pieces
 
 DATA = bytes(range(251)) * 1_000
 
@@ -75,3 +75,7 @@ def test_a_buffer_is_filled_as_far_as_there_are_bytes() -> None:
     buffer = bytearray(6)
     assert Pieces(ByteSource(io.BytesIO(b"abcdef")), [(1, 3), b"XY"]).readinto(buffer) == 4
     assert buffer == b"bcXY\0\0"
+
+
+def test_size_of_a_link_is_that_of_its_pieces() -> None:
+    assert Link([b"abc", (10, 14), (20, 20)]).size == 7

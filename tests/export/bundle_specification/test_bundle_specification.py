@@ -16,7 +16,7 @@ import pytest
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
 from edge_runtime.inference.segmenter import Segmenter
-from export import schema
+from export.inspect_bundle import schema_errors
 
 Edit = Callable[[dict[str, Any]], Any]
 READER = Path(__file__).with_name("minimal_reader.py")
@@ -47,7 +47,7 @@ def altered(bundle: Path, folder: Path, edit: Edit) -> Path:
     """Make ``folder`` the bundle, with a manifest that ``edit`` has changed in place."""
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
     edit(manifest)
-    assert schema.faults(manifest) == []
+    assert schema_errors(manifest) == []
     folder.mkdir()
     for file in bundle.iterdir():
         if file.name != MANIFEST:

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from edge_runtime.classifier import MAX_TEXT_TOKENS
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import VoiceActivity, spoken_part
+from edge_runtime.inference.vad import speech_mask
 from export.components import TrainedComponents
 from export.evaluation.data import EvaluationSet
 from export.graphs.bundle_graphs import BundleGraphs
@@ -38,8 +38,8 @@ class ReferenceInputs:
 
     def speech_masks(self) -> list[NDArray[np.bool_]]:
         """Return for each recording which states (20 ms each) are speech."""
-        detector = VoiceActivity(Session(self._vad))
-        return [spoken_part(detector, w[0].numpy()) for w in self.waveforms]
+        detector = Session(self._vad)
+        return [speech_mask(detector, w[0].numpy()) for w in self.waveforms]
 
 
 def assemble(
@@ -131,7 +131,7 @@ def add_text(
     graphs.slots["text_emotion"] = text_graph(network)
     graphs.tokenizers["text"] = tokenizer
     sentences = evaluation.sentences[:REFERENCE_INPUTS]
-    encoded = [tokenizer(s, truncation=True, max_length=LONGEST_TEXT)["input_ids"] for s in sentences]
+    encoded = [tokenizer(s, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for s in sentences]
     graphs.feeds["text_emotion"] = [
         (torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64)) for ids in encoded
     ]

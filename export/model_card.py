@@ -125,6 +125,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         calibration=calibration,
         uncalibrated=any(row[2] == NOT_MEASURED for row in calibration),
         verification=_verification(manifest["verification"]) if "verification" in manifest else None,
+        made_pairs="fusion" in provenance and not _shared_corpora(provenance),
         given_transcripts="text" in provenance and provenance["text"].get("transcripts") != "asr" and sounds,
         transcript_language=LANGUAGES.get(language, language) if language else None,
         toolchain=", ".join(f"{name} {version}" for name, version in manifest["toolchain"].items()),
@@ -150,6 +151,11 @@ def _origin(source: Mapping[str, Any]) -> str:
     if source["origin"] == "wheel":
         return f"wheel {source['wheel']}=={source['version']}, sha256 {source['sha256']}"
     return f"a folder called {source['name']}"
+
+
+def _shared_corpora(provenance: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the corpora that both speech and text were trained on."""
+    return set.intersection(*(set(provenance.get(part, {}).get("corpora", {})) for part in ("speech", "text")))
 
 
 def _language(manifest: Mapping[str, Any]) -> str | None:

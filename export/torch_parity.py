@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.inference.segmenter import LONGEST_S
+from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S
 from export.assemble import REFERENCE_INPUTS
 from export.evaluation.compare import Answer
 from export.evaluation.data import EvaluationSet
@@ -36,7 +36,7 @@ def check(graphs: BundleGraphs, exact: Sequence[Answer], evaluation: EvaluationS
     """
     samples = evaluation.samples
     # A longer recording is cut into utterances by the runtime, and is one input to torch.
-    longest = LONGEST_S * SAMPLE_RATE
+    longest = MAX_SPEECH_DURATION_S * SAMPLE_RATE
     sounds = [row for row, s in enumerate(samples) if s.audio is not None][:REFERENCE_INPUTS]
     texts = [row for row, s in enumerate(samples) if s.transcript][:REFERENCE_INPUTS]
     worst = 0.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from edge_runtime.cli.command import complain
+from edge_runtime.cli.command import report_error
 from edge_runtime.errors import IEmoNetError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ConversionOptions:
         try:
             return data.of_run(run, labels, limit=self.limit, seed=0)
         except (IEmoNetError, OSError) as error:
-            complain(
+            report_error(
                 "export",
                 f"note: the corpus that was trained on cannot be read ({error}); a few built-in sentences are tried "
                 "instead; --evaluate names where it is now",
@@ -164,4 +164,4 @@ def _default(option: "dataclasses.Field[Any]") -> Any:
 
 class _Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        complain("export", record.getMessage())
+        report_error("export", record.getMessage())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 
 
 def print_report(manifest: Mapping[str, Any], folder: Path) -> None:

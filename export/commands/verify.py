@@ -9,7 +9,7 @@ import typer
 
 from edge_runtime.cli.command import FAILED
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.printable import visible
+from edge_runtime.formats.printable import visible
 
 EPILOG = (
     "Examples:\n\n  python -m export verify models/en-tiny-int8\n\n"

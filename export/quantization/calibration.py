@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from edge_runtime.inference.classifier import LONGEST_TEXT
+from edge_runtime.classifier import MAX_TEXT_TOKENS
 from export.evaluation.agreement import CLEAR_MARGIN
 from export.evaluation.data import EvaluationSet, Sample
 from export.evaluation.limits import MIN_LABELLED, chance
@@ -38,7 +38,7 @@ def named_feeds(slot: str, samples: Sequence[Sample], tokenizer: PreTrainedToken
         return [{"waveform": waveform[None]} for s in samples if (waveform := s.waveform) is not None]
     if slot in FROM_TEXT and tokenizer is not None:
         texts = [s.transcript for s in samples if s.transcript]
-        encoded = [tokenizer(text, truncation=True, max_length=LONGEST_TEXT)["input_ids"] for text in texts]
+        encoded = [tokenizer(text, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for text in texts]
         return [
             {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
             for ids in encoded

@@ -210,6 +210,11 @@ def test_the_origin_of_the_transcripts_is_said(run_configs, transcripts, said, w
     assert ("Text was measured on given transcripts" in text) == warned
 
 
+def test_fusion_of_pairs_that_were_made_of_two_corpora_is_warned_of(configs, run_configs):
+    assert "pairs that were made of both" in card_of(configs)
+    assert "pairs that were made of both" not in card_of(run_configs)
+
+
 def test_misuse_is_ruled_out_on_every_card(run_configs):
     assert "It must not decide about people" in card_of(run_configs)
 

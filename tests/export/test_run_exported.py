@@ -25,8 +25,9 @@ from tests.export.tiny import edit
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints
 from trainer.errors import CheckpointError, ExportError
+from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
-from trainer.speech import bilstm
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 
 RATE = 16_000
@@ -67,13 +68,12 @@ def test_the_papers_networks_become_a_bundle(pretrained, run_trained, target, ru
     """IS09, TDNN, BiLSTM and attention from the waveform, and a block that knows both branches alone."""
     torch.manual_seed(0)
     voice = AttentionBiLSTM(3)
-    checkpoints.write(run_trained / "speech", voice, {**run_configs["speech"], "kind": bilstm.KIND})
-    kind = "fusion-feed-forward" if block is FeedForwardFusion else "fusion-attention"
+    speech_checkpoint.write(run_trained / "speech", voice, run_configs["speech"])
     config = json.loads((run_trained / "fusion" / checkpoints.CONFIG).read_text())
-    config |= {"kind": kind, "branches": {part: checkpoints.digest(run_trained / part) for part in ("speech", "text")}}
     config["metrics"]["calibration"] = {"fusion": config["metrics"]["calibration"]["fusion"]}
     width = run_text_width(run_trained)
-    checkpoints.write(run_trained / "fusion", block(3, speech=4 * 64, text=width), config)
+    branches = {part: run_trained / part for part in ("speech", "text")}
+    fusion_checkpoint.write(run_trained / "fusion", block(3, speech=4 * 64, text=width), branches, config)
     build(Sources(pretrained, run_trained), target, Options())
     bundle = Bundle.read(target)
     assert [i.name for i in bundle.slots["speech_emotion"].inputs] == ["waveform"]
@@ -170,7 +170,7 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     standard = defaults.experiment("manifest", utterances)
     experiment = replace(
         standard,
-        speech=replace(standard.speech, copies=0, epochs=2),
+        speech=replace(standard.speech, augmentations=0, epochs=2),
         text=replace(standard.text, encoder="my-bert", epochs=2, asr_error_rate=0.0),
         fusion=replace(standard.fusion, epochs=1),
     )
@@ -195,16 +195,16 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
 SETTINGS = """
 folds = 2
 [speech]
-copies = 0
+augmentations = 0
 epochs = 8
 [text]
 encoder = "my-bert"
 epochs = 12
-rate = 1e-3
+learning_rate = 1e-3
 [fusion]
 block = "product-of-experts"
 epochs = 2
-apart = 0.15
+fusion_holdout = 0.15
 """
 
 

@@ -14,9 +14,8 @@ from export.bundle_writer import Options
 from export.quantization.config import QuantizationConfig
 from export.swap import Replacement, swap
 from tests.export.test_hf_classifier import write_classifier
-from trainer import checkpoints
 from trainer.errors import CheckpointError, ExportError
-from trainer.speech import bilstm
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 
 LABELS = ("neutral", "happy", "sad", "angry")
@@ -58,7 +57,7 @@ def test_replaced_text_makes_fusion_a_product(exported, target, classifier):
 
 def test_the_papers_speech_network_is_put_in(exported, target, tmp_path, configs):
     speech = tmp_path / "is09"
-    checkpoints.write(speech, AttentionBiLSTM(4), {**configs["speech"], "kind": bilstm.KIND})
+    speech_checkpoint.write(speech, AttentionBiLSTM(4), configs["speech"])
     swap(exported, Replacement(speech=speech), target, Options())
     slots = Bundle.read(target).slots
     assert slots["speech_emotion"].takes("waveform")
@@ -124,7 +123,7 @@ def test_the_default_bundle_is_swapped_though_its_metrics_are_of_an_older_form(
     bundle_folder, target, tmp_path, configs, components
 ):
     speech = tmp_path / "is09"
-    checkpoints.write(speech, AttentionBiLSTM(4), {**configs["speech"], "kind": bilstm.KIND})
+    speech_checkpoint.write(speech, AttentionBiLSTM(4), configs["speech"])
     swap(bundle_folder, Replacement(speech=speech), target, Options())
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "| text | dev with recognition errors | 897 | 0.586 | 0.456 |" in card

@@ -84,8 +84,8 @@ def test_a_reader_written_from_the_page_gives_the_same_answer(bundle_folder: Pat
 def too_long(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Collects how many windows are cut off each time that 15 s have no pause, so that a test can tell it was tried."""
     cuts: list[int] = []
-    calmest = Segmenter._calmest
-    monkeypatch.setattr(Segmenter, "_calmest", lambda self: cuts.append(calmest(self)) or cuts[-1])
+    split_point = Segmenter._split_point
+    monkeypatch.setattr(Segmenter, "_split_point", lambda self: cuts.append(split_point(self)) or cuts[-1])
     return cuts
 
 

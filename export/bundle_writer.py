@@ -1,85 +1,143 @@
-"""Writes a bundle's files: each graph exact and converted, each exact one compared with torch, both sets on samples."""
+"""Graphs → a bundle: written exact and quantized, compared with torch and with each other; all of it or nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle.bundle import MANIFEST, Bundle
+from edge_runtime.bundle.bundle import MANIFEST, SCHEMA, Bundle
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.pipeline import IEmoNet
-from export import torch_parity
-from export.assemble import Composition
-from export.evaluation import compare, regression
-from export.evaluation.data import Samples
+from export import model_card, torch_parity
+from export.evaluation import data, limits, regression
+from export.evaluation.compare import classify, differences
+from export.evaluation.data import EvaluationSet
 from export.evaluation.limits import Limits
-from export.graphs.silero_vad import faster
+from export.graphs.bundle_graphs import BundleGraphs
+from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
-from export.quantization.calibration import judge
-from export.quantization.config import Recipe
-from export.quantization.eight_bits import Feed as NamedFeed
-from export.quantization.mixed_precision import convert_within
-from export.quantization.quantize import convert
+from export.quantization import excluded_layers
+from export.quantization.calibration import calibration_feeds, error_metric
+from export.quantization.config import QuantizationConfig
+from export.quantization.excluded_layers import FP32_SLOTS
+from export.quantization.quantize import quantize
+from trainer import checkpoints
 from trainer.errors import ExportError
-
-KEPT_FP32 = ("vad", "fusion")
-"""Slots that a lower precision neither shrinks nor speeds up by anything that matters."""
+from trainer.folders import replacing
 
 
-class Writer:
-    """The files of a bundle that is being made."""
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is quantized and evaluated.
+
+    Attributes:
+        quantization: the precision.
+        evaluation: what the bundle is evaluated on; None takes a few built-in recordings and sentences.
+        limits: what it may lose; where a branch loses more, the layers that matter most are excluded.
+        calibration: for static int8, speech and text that are not in ``evaluation``.
+        force: replace a bundle that is there.
+    """
+
+    quantization: QuantizationConfig = QuantizationConfig()
+    evaluation: EvaluationSet | None = None
+    limits: Limits = Limits()
+    calibration: EvaluationSet | None = None
+    force: bool = False
+
+    @property
+    def samples(self) -> EvaluationSet:
+        """What the bundle is evaluated on."""
+        return self.evaluation or data.built_in()
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Refuse to replace what is there, unless it is a bundle and ``force`` says so.
+
+    Raises:
+        ExportError: it exists.
+    """
+    if target.exists() and not force:
+        raise ExportError(f"{target}: exists already; --force replaces it")
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise ExportError(f"{target}: exists and is not a bundle, so it is not replaced; name another folder")
+
+
+def write_bundle(
+    target: Path,
+    graphs: BundleGraphs,
+    facts: Mapping[str, Any],
+    evaluation: EvaluationSet,
+    options: Options,
+    base: Bundle | None = None,
+) -> dict[str, Any]:
+    """Write the bundle ``target`` and return its manifest.
+
+    Args:
+        target: the folder to write; it appears when everything in it is done.
+        graphs: the graphs to write.
+        facts: what the manifest says beside the files.
+        evaluation: what the graphs are evaluated on.
+        options: see ``Options``.
+        base: a bundle whose other graphs and tokenizers are taken over byte for byte; they count as exact.
+
+    Raises:
+        ExportError: a graph cannot be written or differs from torch, or the bundle loses more than the limits allow.
+    """
+    with replacing(target) as scratch, tempfile.TemporaryDirectory() as exact:
+        writer = _Writer(scratch, Path(exact), graphs, evaluation, options)
+        if base is not None:
+            writer.keep(base)
+        writer.write(facts["labels"])
+        manifest = {**facts, "schema": SCHEMA, "toolchain": checkpoints.versions(), **writer.files(scratch)}
+        writer.verify(manifest)
+        (scratch / model_card.FILE).write_text(model_card.render(manifest), encoding="utf-8")
+    return manifest
+
+
+class _Writer:
+    """The files of a bundle that is being made, and the exact graphs beside it."""
 
     def __init__(
-        self,
-        folder: Path,
-        exact: Path,
-        recipe: Recipe,
-        *,
-        calibration: Mapping[str, Sequence[NamedFeed]] | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        self, folder: Path, exact: Path, graphs: BundleGraphs, evaluation: EvaluationSet, options: Options
     ) -> None:
-        """Write into ``folder``, and the exact graphs beside it into ``exact``.
-
-        Args:
-            folder: of the bundle.
-            exact: an empty folder.
-            recipe: the precision of what is converted.
-            calibration: for static int8, inputs of each slot; one that has none is converted dynamically.
-            say: is told what is being tried.
-        """
-        self.folder, self.exact, self.recipe = folder, exact, recipe
-        self._calibration, self._say = calibration or {}, say
+        self.folder, self.exact = folder, exact
+        self.graphs, self.evaluation, self.options = graphs, evaluation, options
+        self.calibration = calibration_feeds(graphs, options.calibration)
         self.differences: dict[str, float] = {}
-        self.kept: dict[str, dict[str, Any]] = {}
-        self.slots: dict[str, str] = {}
+        self.excluded: dict[str, dict[str, Any]] = {}
+        self.precisions: dict[str, str] = {}
         self.tokenizers: set[str] = set()
 
-    def write(self, made: Composition, labels: Sequence[str], tried: Samples, limits: Limits) -> None:
-        """Write every graph and tokenizer of ``made``.
+    def keep(self, base: Bundle) -> None:
+        """Take over what ``base`` has and the new graphs have not."""
+        for slot, entry in base.slots.items():
+            if slot not in self.graphs.slots:
+                self.precisions[slot] = entry.precision
+                for folder in (self.folder, self.exact):
+                    shutil.copyfile(entry.path, folder / f"{slot}.onnx")
+        for name, path in base.tokenizers.items():
+            if name not in self.graphs.tokenizers:
+                self.tokenizers.add(name)
+                for folder in (self.folder, self.exact):
+                    shutil.copyfile(path, folder / f"{name}_tokenizer.json")
 
-        Args:
-            made: what to write.
-            labels: the bundle's.
-            tried: what a branch's conversion is measured on.
-            limits: what it may lose; where it loses more, layers that matter most stay exact.
-
-        Raises:
-            ExportError: a graph cannot be written, or differs from torch on real inputs.
-        """
-        for slot, graph in made.slots.items():
+    def write(self, labels: list[str]) -> None:
+        """Write every graph, compared with torch on real inputs, and every tokenizer."""
+        for slot, graph in self.graphs.slots.items():
             exact = self.exact / f"{slot}.onnx"
             if isinstance(graph, Path):
                 shutil.copyfile(graph, exact)
             else:
                 write(graph, exact)
-                self.differences[slot] = max((check(graph, feed, exact) for feed in made.feeds[slot]), default=0.0)
-            self.slots[slot] = self._convert(slot, made, labels, tried, limits)
-        for name, tokenizer in made.tokenizers.items():
+                self.differences[slot] = check(graph, self.graphs.feeds[slot], exact)
+            self.precisions[slot] = self._quantize(slot, labels)
+        for name, tokenizer in self.graphs.tokenizers.items():
             backend = tokenizer.backend_tokenizer
             backend.no_padding()
             backend.no_truncation()
@@ -87,86 +145,69 @@ class Writer:
             for folder in (self.folder, self.exact):
                 backend.save(str(folder / f"{name}_tokenizer.json"), pretty=False)
 
-    def keep(self, slot: str, graph: Path, precision: str) -> None:
-        """Take over a graph of another bundle; it counts as exact."""
-        for folder in (self.folder, self.exact):
-            shutil.copyfile(graph, folder / f"{slot}.onnx")
-        self.slots[slot] = precision
+    def files(self, folder: Path) -> dict[str, Any]:
+        """Return what the manifest says of the files in ``folder``."""
+        return {
+            "slots": {slot: slot_entry(folder / f"{slot}.onnx", p) for slot, p in sorted(self.precisions.items())},
+            "tokenizers": {name: file_entry(folder / f"{name}_tokenizer.json") for name in sorted(self.tokenizers)},
+        }
 
-    def keep_tokenizer(self, name: str, path: Path) -> None:
-        """Take over a tokenizer of another bundle."""
-        for folder in (self.folder, self.exact):
-            shutil.copyfile(path, folder / f"{name}_tokenizer.json")
-        self.tokenizers.add(name)
-
-    def manifest(self) -> dict[str, Any]:
-        """Return what the manifest says of the files."""
-        return self._stated(self.folder)
-
-    def verify(self, manifest: dict[str, Any], made: Composition, tried: Samples, limits: Limits) -> None:
-        """Add ``verification`` to ``manifest``, and write it, if the bundle keeps within ``limits``.
-
-        Args:
-            manifest: all else that it says.
-            made: what was written.
-            tried: what both sets of graphs are run on.
-            limits: how far they may differ.
+    def verify(self, manifest: dict[str, Any]) -> None:
+        """Add ``verification`` to ``manifest``, and write it, if the bundle keeps within its limits.
 
         Raises:
-            ExportError: the exact graphs do not say what torch says, or the converted ones lose too much.
+            ExportError: the exact graphs do not answer as torch does, or the quantized ones lose too much.
         """
         write_manifest(self.folder, manifest)
-        write_manifest(self.exact, manifest | self._stated(self.exact))
+        write_manifest(self.exact, manifest | self.files(self.exact))
         models = [IEmoNet(Bundle.read(folder), device="cpu", threads=1) for folder in (self.exact, self.folder)]
-        exact, final = (compare.answers(model, tried) for model in models)
-        apart = torch_parity.check(made, exact, tried)
-        found = compare.compare(exact, final, tried, manifest["labels"])
-        short = compare.shortfalls(found, limit_points=limits.points)
+        exact, final = (classify(model, self.evaluation.samples) for model in models)
+        parity = torch_parity.check(self.graphs, exact, self.evaluation)
+        found = differences(exact, final, self.evaluation, manifest["labels"])
+        allowed, precision = self.options.limits, self.options.quantization.precision
+        violations = limits.accuracy_violations(found, limit_points=allowed.points)
         manifest["verification"] = {
             "exact_graphs_differ_from_torch_by": {slot: float(f"{d:.1e}") for slot, d in self.differences.items()},
-            "exact_bundle_differs_from_torch_by": float(f"{apart:.1e}"),
+            "exact_bundle_differs_from_torch_by": float(f"{parity:.1e}"),
             "converted": found,
-            "kept_exact": self.kept,
-            "limit_points": limits.points,
-            "shortfall": short,
-            "built_in_answers": regression.record(models[1]),
+            "kept_exact": self.excluded,
+            "limit_points": allowed.points,
+            "shortfall": violations,
+            "built_in_answers": regression.snapshot(models[1]),
         }
-        if short and not limits.allow_shortfall:
-            raise ExportError(
-                f"{self.recipe.precision} loses too much: {'; '.join(short)}. "
-                f"{compare.advice(found, self.recipe.precision)}"
-            )
+        if violations and not allowed.allow_shortfall:
+            raise ExportError(f"{precision} loses too much: {'; '.join(violations)}. {limits.advice(found, precision)}")
         write_manifest(self.folder, manifest)
 
-    def _convert(self, slot: str, made: Composition, labels: Sequence[str], tried: Samples, limits: Limits) -> str:
-        """Convert the exact graph of ``slot``; of a branch, leave exact what has to be for the limit to be met."""
-        graph = made.slots[slot]
+    def _quantize(self, slot: str, labels: list[str]) -> str:
+        """Quantize the exact graph of ``slot``, without the layers that the limit excludes; return its precision."""
+        graph, config = self.graphs.slots[slot], self.options.quantization
         exact, final = self.exact / f"{slot}.onnx", self.folder / f"{slot}.onnx"
-        if slot in KEPT_FP32 or isinstance(graph, Path) or "hidden_states" in graph.inputs:
-            convert(exact, final, Recipe("fp32"))
-            faster(final, slot)
+        if slot in FP32_SLOTS or isinstance(graph, Path) or "hidden_states" in graph.inputs:
+            quantize(exact, final, QuantizationConfig("fp32"))
+            optimize(final, slot)
             return "fp32"
-        feeds = self._calibration.get(slot) if self.recipe.static else None
-        recipe = self.recipe if feeds or not self.recipe.static else replace(self.recipe, static=False)
-        judged = judge(slot, exact, tried, labels, made, limits.points) if recipe.precision != "fp32" else None
-        if judged is None:
-            convert(exact, final, recipe, feeds)
-            return recipe.precision
-        loss, limit = judged
-        found = convert_within(exact, final, recipe, loss, limit, feeds=feeds, progress=self._say)
-        if found.kept:
-            self.kept[slot] = {
-                "layers": list(found.kept),
+        feeds = self.calibration.get(slot) if config.static else None
+        if config.static and not feeds:
+            config = replace(config, static=False)
+        points = self.options.limits.points
+        measured = (
+            error_metric(slot, exact, self.evaluation, labels, self.graphs, points)
+            if config.precision != "fp32"
+            else None
+        )
+        if measured is None:
+            quantize(exact, final, config, feeds)
+            return config.precision
+        metric, limit = measured
+        found = excluded_layers.search(exact, final, config, metric, limit, feeds=feeds)
+        if found.excluded:
+            self.excluded[slot] = {
+                "layers": list(found.excluded),
                 "points_lost_before": round(found.before.points, 2),
                 "points_lost": round(found.after.points, 2),
             }
-        return recipe.precision
-
-    def _stated(self, folder: Path) -> dict[str, Any]:
-        return {
-            "slots": {slot: slot_entry(folder / f"{slot}.onnx", self.slots[slot]) for slot in sorted(self.slots)},
-            "tokenizers": {name: file_entry(folder / f"{name}_tokenizer.json") for name in sorted(self.tokenizers)},
-        }
+        return config.precision
 
 
 def slot_entry(graph: Path, precision: str) -> dict[str, Any]:
@@ -181,8 +222,8 @@ def slot_entry(graph: Path, precision: str) -> dict[str, Any]:
 
 def file_entry(path: Path) -> dict[str, Any]:
     """Return a manifest's entry of a file."""
-    data = path.read_bytes()
-    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    content = path.read_bytes()
+    return {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The trained parts of a bundle: checkpoints of voice, of words, or of both and their fusion, that belong together."""
+"""The trained components of a bundle: checkpoints of speech, of text, or of both and their fusion."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint
 
-PARTS = ("speech", "text", "fusion")
+COMPONENTS = ("speech", "text", "fusion")
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Trained networks and each checkpoint's config; None where there is no such part.
+class TrainedComponents:
+    """Trained networks that belong together, and each checkpoint's config; None where there is no such component.
 
     Attributes:
-        labels: the emotions in order, which all parts share.
+        labels: the emotions in order, which all share.
         speech: reads the speech encoder's states, or (the paper's) the waveform.
         text: a ``TextEmotion``, or a classifier that was fine-tuned elsewhere.
-        tokenizer: the words'.
+        tokenizer: of the text.
         fusion: None without one of the branches, or where they were never trained together.
-        configs: by part.
-        digests: sha256 of each part's weights.
+        configs: by component.
+        digests: sha256 of each component's weights.
     """
 
     labels: tuple[str, ...]
@@ -47,7 +47,7 @@ class Parts:
     digests: dict[str, str] = field(default_factory=dict)
 
 
-def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
+def load(folder: Path, renamed: Mapping[str, str] | None = None) -> TrainedComponents:
     """Return the checkpoints ``speech``, ``text`` and ``fusion`` in ``folder``, as many as there are.
 
     The folder may also be a text classifier that was fine-tuned elsewhere, whose labels are ``renamed``.
@@ -58,14 +58,14 @@ def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
     """
     if hf_classifier.is_finetuned(folder):
         found = hf_classifier.load(folder, None, renamed or {})
-        return Parts(
+        return TrainedComponents(
             found.labels,
             text=found.network,
             tokenizer=found.tokenizer,
             configs={"text": found.config},
             digests={"text": found.digest},
         )
-    there = [part for part in PARTS if (folder / part).is_dir()]
+    there = [part for part in COMPONENTS if (folder / part).is_dir()]
     if not there:
         nested = folder / "checkpoints"
         hint = f"did you mean {nested}?" if nested.is_dir() else "`trainer fit` makes one"
@@ -82,21 +82,21 @@ def load(folder: Path, renamed: Mapping[str, str] | None = None) -> Parts:
             raise ExportError(f"{folder / part}: labels {config['labels']} differ from {first}'s {labels}")
     if fusion_config is not None:
         _belong(folder, fusion_config, digests)
-    return Parts(tuple(labels), speech, text, tokenizer, fusion, configs, digests)
+    return TrainedComponents(tuple(labels), speech, text, tokenizer, fusion, configs, digests)
 
 
 def labels_of(folder: Path, renamed: Mapping[str, str]) -> tuple[str, ...]:
     """Return the labels of the checkpoints in ``folder``, as far as they can be told without loading them."""
     if hf_classifier.is_finetuned(folder):
         return hf_classifier.labels_of(folder, renamed)
-    for part in PARTS:
+    for part in COMPONENTS:
         labels = _peek(folder / part).get("labels")
         if isinstance(labels, list):
             return tuple(str(label) for label in labels)
     return ()
 
 
-def any_text(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str]) -> Classifier:
+def load_any_text(folder: Path, labels: Sequence[str] | None, renamed: Mapping[str, str]) -> Classifier:
     """Return a classifier of text: a checkpoint of text emotion, or one that was fine-tuned elsewhere.
 
     Args:

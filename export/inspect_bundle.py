@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import onnx
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 from tokenizers import Tokenizer
 
 from edge_runtime.bundle.bundle import MANIFEST, Bundle
 from edge_runtime.bundle.files import is_file
 from edge_runtime.errors import BundleNotFoundError, IEmoNetError
-from export.graph_facts import GraphFacts, facts
-from export.schema import faults
 from trainer.errors import ExportError
+
+SCHEMA_FILE = Path(__file__).with_name("bundle.schema.json")
+LONGEST_MESSAGE = 160
+"""Characters of an error of the schema, which may quote a whole manifest."""
 
 
 @dataclass(frozen=True)
-class Part:
+class GraphFacts:
+    """What was counted in a graph, subgraphs of its operators included.
+
+    Attributes:
+        operators: how often each occurs, the most frequent first; without ``Constant``, which computes nothing.
+        weights: numbers stored, scales and zero points of quantised ones too.
+        opset: version of the standard operators.
+    """
+
+    operators: dict[str, int]
+    weights: int
+    opset: int
+
+
+@dataclass(frozen=True)
+class BundleFile:
     """A file that the manifest names.
 
     Attributes:
@@ -37,7 +59,7 @@ class Part:
 
 
 @dataclass
-class Contents:
+class BundleReport:
     """What is inside a bundle.
 
     Attributes:
@@ -51,8 +73,8 @@ class Contents:
 
     folder: Path
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    slots: dict[str, Part] = field(default_factory=dict)
-    tokenizers: dict[str, Part] = field(default_factory=dict)
+    slots: dict[str, BundleFile] = field(default_factory=dict)
+    tokenizers: dict[str, BundleFile] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -67,7 +89,7 @@ class Contents:
         return {**plain, "folder": str(self.folder), "bytes": self.bytes, "whole": not self.problems}
 
 
-def look(folder: Path) -> Contents:
+def inspect_bundle(folder: Path) -> BundleReport:
     """Return what is inside the bundle in ``folder``, and everything that is wrong with it.
 
     Raises:
@@ -76,13 +98,13 @@ def look(folder: Path) -> Contents:
     path = folder / MANIFEST
     if not is_file(path):
         raise BundleNotFoundError(f"{folder}: no bundle here, {MANIFEST} is missing")
-    found = Contents(folder, files={f.name: f.stat().st_size for f in sorted(folder.iterdir()) if f.is_file()})
+    found = BundleReport(folder, files={f.name: f.stat().st_size for f in sorted(folder.iterdir()) if f.is_file()})
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         found.problems.append(f"{MANIFEST}: not JSON: {error}")
         return found
-    found.problems += [f"{MANIFEST}: {fault}" for fault in faults(manifest)]
+    found.problems += [f"{MANIFEST}: {error}" for error in schema_errors(manifest)]
     found.manifest = manifest if isinstance(manifest, dict) else {}
     for slot, stated in _objects(found.manifest.get("slots")).items():
         found.slots[slot] = _part(found, stated, is_graph=True)
@@ -97,13 +119,13 @@ def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
     return {k: v for k, v in value.items() if isinstance(v, dict)} if isinstance(value, dict) else {}
 
 
-def _part(found: Contents, stated: Mapping[str, Any], *, is_graph: bool) -> Part:
+def _part(found: BundleReport, stated: Mapping[str, Any], *, is_graph: bool) -> BundleFile:
     """Return what is known of a file; what is wrong with it is added to the problems."""
     name = stated.get("file")
     if not isinstance(name, str) or name not in found.files:
         if isinstance(name, str):
             found.problems.append(f"{name}: missing")
-        return Part(stated, None)
+        return BundleFile(stated, None)
     path, size = found.folder / name, found.files[name]
     if isinstance(stated.get("bytes"), int) and stated["bytes"] != size:
         found.problems.append(f"{name}: {size:,} bytes, and the manifest says {stated['bytes']:,}")
@@ -111,11 +133,11 @@ def _part(found: Contents, stated: Mapping[str, Any], *, is_graph: bool) -> Part
         if hashlib.sha256(path.read_bytes()).hexdigest() != stated.get("sha256"):
             found.problems.append(f"{name}: sha256 differs from the manifest's")
         if is_graph:
-            return Part(stated, size, graph=facts(path))
-        return Part(stated, size, vocabulary=_vocabulary(path))
+            return BundleFile(stated, size, graph=graph_facts(path))
+        return BundleFile(stated, size, vocabulary=_vocabulary(path))
     except (ExportError, OSError) as error:
         found.problems.append(str(error).replace(f"{path}: ", f"{name}: ", 1))
-        return Part(stated, size)
+        return BundleFile(stated, size)
 
 
 def _vocabulary(path: Path) -> int:
@@ -138,3 +160,57 @@ def _refused(folder: Path) -> list[str]:
         except IEmoNetError as error:
             problems.append(str(error))
     return problems
+
+
+def graph_facts(path: Path) -> GraphFacts:
+    """Return what the graph in ``path`` holds.
+
+    Raises:
+        ExportError: it is no ONNX file.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+        graphs = list(_graphs(model.graph))
+    except Exception as error:  # protobuf's class differs between its implementations
+        raise ExportError(f"{path}: not an ONNX graph: {error}") from error
+    nodes = [node for graph in graphs for node in graph.node]
+    if not nodes:
+        raise ExportError(f"{path}: not an ONNX graph: there is no operator in it")
+    constants = [a.t for node in nodes if node.op_type == "Constant" for a in node.attribute if a.HasField("t")]
+    tensors = [*constants, *(tensor for graph in graphs for tensor in graph.initializer)]
+    return GraphFacts(
+        operators=dict(Counter(node.op_type for node in nodes if node.op_type != "Constant").most_common()),
+        weights=sum(math.prod(tensor.dims) for tensor in tensors),
+        opset=max((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), default=0),
+    )
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs] if attribute.HasField("g") else attribute.graphs:
+                yield from _graphs(inner)
+
+
+def schema_errors(manifest: Any) -> list[str]:
+    """Return where ``manifest`` departs from the schema and how, a line for each; [] if it does not."""
+    validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(manifest), key=lambda error: error.json_path)
+    return list(dict.fromkeys(f"{error.json_path.removeprefix('$.')}: {_message(error)}" for error in errors))
+
+
+def _message(error: ValidationError) -> str:
+    if error.validator == "anyOf":
+        return "needs " + " or ".join(name for choice in error.validator_value for name in choice["required"])
+    if error.validator == "contains":
+        name = error.validator_value["properties"]["name"]
+        return f"{name.get('const') or name['pattern']!r} is not among them with the dtype and shape that it must have"
+    if error.validator == "required" and error.instance == {}:
+        return f"{error.message} (it is empty)"
+    message = " ".join(error.message.split())
+    return (
+        message
+        if len(message) <= LONGEST_MESSAGE
+        else f"{message[: LONGEST_MESSAGE // 2]} … {message[-LONGEST_MESSAGE // 2 :]}"
+    )

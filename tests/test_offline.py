@@ -96,7 +96,7 @@ def test_home_that_cannot_be_written_gives_no_warning(run: Run, jfk: Path, argum
 
 
 @pytest.mark.parametrize(
-    "module", ["edge_runtime.pipeline", "export.quantization.layers", "benchmarks.precision.fusions"]
+    "module", ["edge_runtime.pipeline", "export.quantization.quantizable_layers", "benchmarks.precision.fusions"]
 )
 def test_telemetry_is_off_before_onnxruntime_is_imported(run: Run, repository: Path, module: str) -> None:
     code = f"""

@@ -24,8 +24,8 @@ from edge_runtime.inference.asr import Decoding, SpeechEncoder, TranscriptDecode
 from edge_runtime.inference.session import Session
 from export.graphs import whisper
 from export.graphs.torch_export import write
-from export.quantization.config import Recipe
-from export.quantization.quantize import convert
+from export.quantization.config import QuantizationConfig
+from export.quantization.quantize import quantize
 from trainer.audio import load_audio
 from trainer.corpora import meld, ravdess
 from trainer.pretrained.whisper import SAMPLE_RATE, peak_normalize
@@ -108,12 +108,12 @@ def _ours(model: WhisperForConditionalGeneration, folder: Path, scratch: Path) -
     )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     write(whisper.decoder_graph(model), scratch / "decoder.onnx")
-    convert(scratch / "decoder.onnx", scratch / "decoder8.onnx", Recipe("int8"))
+    quantize(scratch / "decoder.onnx", scratch / "decoder8.onnx", QuantizationConfig("int8"))
     ways: dict[str, Transcribe] = {}
     for window, stitched in (("30 s", False), ("stitched", True)):
         encoder = scratch / f"encoder-{stitched}.onnx"
         write(whisper.encoder_graph(model, stitched=stitched), encoder)
-        convert(encoder, encoder.with_suffix(".int8.onnx"), Recipe("int8"))
+        quantize(encoder, encoder.with_suffix(".int8.onnx"), QuantizationConfig("int8"))
         for precision, paths in {
             "fp32": (encoder, scratch / "decoder.onnx"),
             "int8": (encoder.with_suffix(".int8.onnx"), scratch / "decoder8.onnx"),

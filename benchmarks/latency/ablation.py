@@ -27,12 +27,12 @@ from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.inference.session import CPU, Arrays, Session
 from edge_runtime.inference.vad import speech_mask, speech_probabilities
-from export.graphs.silero_vad import windows_side_by_side
+from export.graphs.silero_vad import batch_vad_convolutions
 from export.graphs.torch_export import write
 from export.graphs.whisper import decoder_graph
-from export.quantization.config import Recipe
-from export.quantization.eight_bits import eight_bits
-from export.quantization.layers import prepare
+from export.quantization.config import QuantizationConfig
+from export.quantization.quantizable_layers import prepare
+from export.quantization.quantize import to_int8
 
 SECONDS = (1.0, 4.0, 15.0)
 REPEATS = 30
@@ -67,7 +67,7 @@ def _detector(
 ) -> dict[str, Any]:
     source, rewritten = weights / "silero-vad" / "vad.onnx", scratch / "vad.onnx"
     model = onnx.load(str(source))
-    windows_side_by_side(model)
+    batch_vad_convolutions(model)
     onnx.save(model, str(rewritten))
     before, after = (Session(path) for path in (source, rewritten))
     times = {}
@@ -99,8 +99,8 @@ def decoders(weights: Path, scratch: Path) -> tuple[Path, Path, Path]:
     write(decoder_graph(model), scratch / "exact.onnx")
     prepared = prepare(scratch / "exact.onnx")
     whole, screening = scratch / "whole.onnx", scratch / "screened.onnx"
-    for path, screened in ((whole, False), (screening, True)):
-        onnx.save(eight_bits(prepared, Recipe(), scratch, screened=screened), str(path))
+    for path, two_stage in ((whole, False), (screening, True)):
+        onnx.save(to_int8(prepared, QuantizationConfig(), scratch, two_stage=two_stage), str(path))
     return scratch / "exact.onnx", whole, screening
 
 

@@ -17,20 +17,20 @@ from benchmarks.common import results_file
 from benchmarks.precision.fusions import fuse
 from benchmarks.precision.models import RANDOM, SUBJECTS, Feed, Place, Subject
 from edge_runtime.inference.onnx_runtime import ort
+from export.evaluation.agreement import accuracy
 from export.graphs.torch_export import write
-from export.quantization.config import Recipe
-from export.quantization.error import Agreement, accuracy
-from export.quantization.quantize import convert
+from export.quantization.config import QuantizationConfig
+from export.quantization.error import GraphError
+from export.quantization.quantize import quantize
 from trainer.errors import ExportError
 
 THREADS = (1, 2)
 TORCH = "torch fp32"
 RECIPES = {
-    "int8, 7 bits": Recipe("int8", "avx2"),
-    "int8, 8 bits": Recipe("int8", "avx512_vnni"),
-    "int8 static": Recipe("int8", "avx512_vnni", static=True),
-    "int4": Recipe("int4"),
-    "fp16": Recipe("fp16"),
+    "int8, 7 bits": QuantizationConfig("int8", "avx2"),
+    "int8, 8 bits": QuantizationConfig("int8", "avx512_vnni"),
+    "int8 static": QuantizationConfig("int8", "avx512_vnni", static=True),
+    "fp16": QuantizationConfig("fp16"),
 }
 UNTIMED = ("fp16",)
 """For CUDA; on a CPU it is no faster than fp32, and only its answers are of interest."""
@@ -54,15 +54,15 @@ def measure(name: str, place: Place, *, rounds: int) -> dict[str, Any]:
             "graphs": {label: {"mb": round(path.stat().st_size / 1e6, 2)} for label, path in graphs.items()},
             "failed": failed,
         }
-        judge = Agreement(graphs["fp32"], subject.judged, output=subject.output)
+        metric = GraphError(graphs["fp32"], subject.judged, output=subject.output)
         for label, path in graphs.items():
-            scores = judge.scores(path)
-            loss = judge.loss(scores)
+            scores = metric.scores(path)
+            error = metric.error(scores)
             kept = found["graphs"][label]
-            kept["same_label"] = round(1 - loss.points / 100, 4)
-            kept["mean_share_moved"] = float(f"{loss.distance:.2e}")
+            kept["same_label"] = round(1 - error.points / 100, 4)
+            kept["mean_share_moved"] = float(f"{error.distance:.2e}")
             if subject.truth is not None:
-                kept |= {k: round(v, 4) for k, v in accuracy(np.array(subject.truth), scores).items()}
+                kept |= {k: round(v, 4) for k, v in accuracy(subject.truth, scores.argmax(-1)).items()}
         timed = {label: path for label, path in graphs.items() if label not in UNTIMED}
         found["latency"] = {
             size: {str(threads): _latency(subject, timed, feed, threads, rounds) for threads in THREADS}
@@ -82,7 +82,7 @@ def _graphs(subject: Subject, folder: Path) -> tuple[dict[str, Path], dict[str, 
     for label, recipe in RECIPES.items():
         target = folder / f"{len(graphs)}-{recipe.precision}.onnx"
         try:
-            convert(exact, target, recipe, subject.judged[:CALIBRATION])
+            quantize(exact, target, recipe, subject.judged[:CALIBRATION])
             ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
         except Exception as error:  # a row says what could not be made; onnxruntime's own classes derive from Exception
             if not isinstance(error, ExportError) and not type(error).__module__.startswith("onnxruntime"):

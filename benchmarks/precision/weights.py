@@ -14,7 +14,8 @@ from benchmarks.common import results_file
 from benchmarks.common.paths import BUNDLE, Checkpoints, Clips, Data, Seed, Weights
 from edge_runtime import IEmoNet, Prediction, Scores
 from export.build import Sources, build
-from export.quantization.config import Recipe
+from export.bundle_writer import Options
+from export.quantization.config import QuantizationConfig
 from trainer.corpora import emodb, meld, ravdess
 from trainer.corpora.utterance import LABELS
 from trainer.metrics import unweighted_accuracy, weighted_accuracy
@@ -81,6 +82,6 @@ def command(
     """Labels and accuracy of int8 against fp32, branch by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
-        build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))
+        build(Sources(weights, checkpoints), fp32, Options(QuantizationConfig("fp32")))
         result = measure(data, BUNDLE, fp32, clips=clips, seed=seed)
     print(results_file.write("quantisation", result, seed=seed))

@@ -41,7 +41,7 @@ by side they are one product for the whole recording (`export/graphs/silero_vad.
 
 The decoder was the largest gap in milliseconds: for every token it read 20 of its 28 MB of weights to score the whole
 vocabulary. Now it reads half of their bits for that, and scores the 64 best again by all of them
-(`export/quantization/vocabulary.py`): what is compared is the same decoder, exported with and without. The committed
+(`export/quantization/lm_head.py`): what is compared is the same decoder, exported with and without. The committed
 bundle has both changes; the tables above were taken with them.
 
 On two threads, waiting by spinning within a call is what onnxruntime could do instead of sleeping; the runtime lets

@@ -28,7 +28,7 @@ random weights has nearly the same answer to everything: its agreement tells of 
 | int8, 7 bits | `--target avx2`: weights of 7 bits, safe on every processor |
 | int8, 8 bits | `--target avx512_vnni` or `arm64`: weights of 8 bits; can saturate on x86 without VNNI |
 | int8 static | as that, with activation ranges calibrated on 16 inputs |
-| int4 | weights of 4 bits by 32, activations fp32, tables int8 |
+| int4 | removed since: 4 bits by 32, activations fp32; half as fast as int8, and no smaller as a bundle |
 | fp16 | for CUDA, which could not be run here: compared on the CPU, not timed |"""
 
 

@@ -17,8 +17,14 @@ from trainer.console import Console
 
 if TYPE_CHECKING:
     from export.evaluation.bundle_pair import Comparison
-    from export.evaluation.recordings import Sample
+    from export.evaluation.data import Sample
 
+EPILOG = (
+    "Examples:\n\n  python -m export compare models/en-tiny-int8 my-bundle\n\n"
+    "  python -m export compare A B --audio clip.wav --audio other.flac\n\n"
+    "  python -m export compare A B --audio data/ravdess --limit 100 --json\n\n"
+    "Exit code: 0 if they were compared, 1 if a bundle or a recording could not be used."
+)
 SOME_FAILED = 1
 SHOWN = 10
 """So many recordings that could not be used are listed; --json lists all."""
@@ -44,7 +50,7 @@ def compare(
     # Imported here so that --help need not wait for them.
     from edge_runtime import IEmoNet  # noqa: PLC0415
     from export.evaluation.bundle_pair import side_by_side  # noqa: PLC0415
-    from export.evaluation.recordings import gather  # noqa: PLC0415
+    from export.evaluation.data import gather  # noqa: PLC0415
 
     samples = gather(audio or [], limit=limit, seed=seed)
     models = IEmoNet.load(a, device="cpu", threads=threads), IEmoNet.load(b, device="cpu", threads=threads)

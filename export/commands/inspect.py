@@ -14,8 +14,12 @@ from edge_runtime.cli.json_output import print_json
 from trainer.console import Console
 
 if TYPE_CHECKING:
-    from export.inspect_bundle import Contents, Part
+    from export.inspect_bundle import BundleFile, BundleReport
 
+EPILOG = (
+    "Examples:\n\n  python -m export inspect models/en-tiny-int8\n\n"
+    "  python -m export inspect my-bundle --json\n\nExit code: 0 if it is whole, 1 if something is wrong with it."
+)
 PROBLEMS = 1
 SHOWN_OPERATORS = 3
 SHOWN_TENSORS = 4
@@ -25,10 +29,10 @@ def inspect(
     bundle: Annotated[str, typer.Argument(help="A bundle's folder, or the name of an installed one.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON, every figure and all operators.")] = False,
 ) -> None:
-    """Say what is inside a bundle, and what is wrong with it if something is."""
-    from export.inspect_bundle import look  # noqa: PLC0415 - so that --help need not wait for onnxruntime
+    """Show the contents of a bundle, and every fault in it."""
+    from export.inspect_bundle import inspect_bundle  # noqa: PLC0415 - so that --help need not wait for onnxruntime
 
-    found = look(locate(bundle))
+    found = inspect_bundle(locate(bundle))
     if as_json:
         print_json(found.to_dict(), indent=1)
     else:
@@ -37,7 +41,7 @@ def inspect(
         raise typer.Exit(PROBLEMS)
 
 
-def show(found: Contents, console: Console) -> None:
+def show(found: BundleReport, console: Console) -> None:
     """Print ``found`` as tables; what the manifest lacks is left out."""
     manifest = found.manifest
     console.print(_pairs(found))
@@ -46,7 +50,7 @@ def show(found: Contents, console: Console) -> None:
         ("inputs → and outputs ←", _ends(found)),
         ("tokenizers", _tokenizers(found)),
         ("temperatures", [(k, _short(v)) for k, v in _items(manifest.get("calibration"))]),
-        ("metrics", list(_metrics(manifest.get("metrics"), ""))),
+        ("metrics", list(_metrics(manifest.get("metrics")))),
         ("what the conversion changed", _verification(manifest.get("verification"))),
         ("provenance", _provenance(manifest.get("provenance"))),
     ):
@@ -64,7 +68,7 @@ def show(found: Contents, console: Console) -> None:
     console.print("there are problems" if found.problems else "the bundle is whole")
 
 
-def _pairs(found: Contents) -> Table:
+def _pairs(found: BundleReport) -> Table:
     manifest = found.manifest
     labels = manifest.get("labels")
     table = Table(title=Text(str(found.folder)), title_justify="left", show_header=False)
@@ -77,7 +81,7 @@ def _pairs(found: Contents) -> Table:
     return table
 
 
-def _slots(found: Contents) -> Table:
+def _slots(found: BundleReport) -> Table:
     table = Table(title="slots", title_justify="left")
     for name in ("slot", "MB", "precision", "weights", "operators"):
         table.add_column(name, justify="right" if name in {"MB", "weights"} else "left", no_wrap=name != "operators")
@@ -98,7 +102,7 @@ def _operators(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values())}: {first}" + (", …" if len(counts) > SHOWN_OPERATORS else "")
 
 
-def _ends(found: Contents) -> list[tuple[str, str]]:
+def _ends(found: BundleReport) -> list[tuple[str, str]]:
     """Return each slot's inputs and outputs, a line each."""
     return [
         (
@@ -124,25 +128,21 @@ def _tensors(stated: Any) -> Iterator[str]:
         yield f"and {len(tensors) - SHOWN_TENSORS} more"
 
 
-def _tokenizers(found: Contents) -> list[tuple[str, str]]:
+def _tokenizers(found: BundleReport) -> list[tuple[str, str]]:
     return [
         (name, f"{_megabytes(part)} MB, {part.vocabulary:,} tokens" if part.vocabulary else f"{_megabytes(part)} MB")
         for name, part in found.tokenizers.items()
     ]
 
 
-def _metrics(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Yield what was measured, a row for each place in the tree where there is an accuracy."""
-    if not isinstance(value, dict):
-        return
-    if "wa" in value:
-        figures = [("WA", "wa"), ("UA", "ua"), ("F1", "f1"), ("calibration error", "ece")]
-        shown = [f"n {_short(value['n'])}"] if "n" in value else []
-        shown += [f"{name} {_mean(value[key])}" for name, key in figures if key in value]
-        yield place, ", ".join(shown)
-        return
-    for key, inner in value.items():
-        yield from _metrics(inner, f"{place}, {key}".removeprefix(", ").replace("_", " "))
+def _metrics(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield a row for each measurement."""
+    from export.model_card import measurements  # noqa: PLC0415 - slow to import
+
+    figures = [("WA", "wa"), ("UA", "ua"), ("F1", "f1"), ("calibration error", "ece")]
+    for place, found in measurements(value):
+        shown = [f"n {_short(found['n'])}"] if "n" in found else []
+        yield place, ", ".join([*shown, *(f"{name} {_mean(found[key])}" for name, key in figures if key in found)])
 
 
 def _verification(value: Any) -> list[tuple[str, str]]:
@@ -192,7 +192,7 @@ def _table(title: str, rows: list[tuple[str, str]]) -> Table:
     return table
 
 
-def _megabytes(part: Part) -> str:
+def _megabytes(part: BundleFile) -> str:
     return "missing" if part.bytes is None else f"{part.bytes / 1e6:.2f}"
 
 

@@ -1,7 +1,8 @@
-"""Real speech and real sentences that a bundle is tried on before it is written."""
+"""Real speech and real sentences that bundles are evaluated on."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +12,19 @@ from numpy.typing import NDArray
 
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
 from edge_runtime.errors import AudioError
-from trainer.corpora import registry
+from edge_runtime.system.paths import refused
+from trainer.corpora import manifest, registry
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import Utterance
-from trainer.errors import ExportError
+from trainer.errors import CorpusError, ExportError
 from trainer.experiment.source import stored
 from trainer.text.tweets import normalize_tweet
 
 Float = NDArray[np.float32]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "jfk.wav"
 PAUSES_S = (2.7, 4.8, 7.9)
-"""Where the example pauses: in the middle of a word a recogniser would have to guess."""
-MEASURED, LEARNED = ("dev", "test"), ("train",)
+"""Where the example pauses: a cut in the middle of a word would make the recogniser guess."""
+MEASURED_SPLITS, CALIBRATION_SPLITS = ("dev", "test"), ("train",)
 SENTENCES = (
     "I can't believe you did that!",
     "We are leaving at seven, so please be ready.",
@@ -46,38 +48,51 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Sample:
-    """Something said: a waveform (samples,) at 16 kHz, its words, or both, and its label where it is known."""
+    """An utterance: sound, text or both.
 
-    waveform: Float | None
-    words: str | None
-    label: str | None
+    Attributes:
+        audio: a recording's file, or samples (samples,) at 16 kHz; None for text alone.
+        transcript: None where it is not known.
+        label: the emotion; None where it is not known.
+        name: for messages.
+    """
+
+    audio: Path | Float | None = None
+    transcript: str | None = None
+    label: str | None = None
+    name: str = ""
+
+    @property
+    def waveform(self) -> Float | None:
+        """The samples (samples,) at 16 kHz, read from the file where they are in one."""
+        return read(self.audio) if isinstance(self.audio, Path) else self.audio
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What a bundle is tried on, and where it is from."""
+class EvaluationSet:
+    """What a bundle is evaluated on, and where that is from, in words."""
 
     source: str
-    items: Sequence[Sample]
+    samples: Sequence[Sample]
 
     @property
     def waveforms(self) -> list[Float]:
-        """Those that can be heard."""
-        return [s.waveform for s in self.items if s.waveform is not None]
+        """Of the samples that have sound."""
+        return [waveform for s in self.samples if (waveform := s.waveform) is not None]
 
     @property
     def sentences(self) -> list[str]:
-        """Those that can be read."""
-        return [s.words for s in self.items if s.words]
+        """Of the samples that have text."""
+        return [s.transcript for s in self.samples if s.transcript]
 
 
-def built_in() -> Samples:
+def built_in() -> EvaluationSet:
     """Return the example recording in pieces, and some sentences."""
-    sentences = [Sample(None, words, None) for words in SENTENCES]
+    sentences = [Sample(transcript=sentence) for sentence in SENTENCES]
     if not EXAMPLE.is_file():  # installed without the repository
-        return Samples("built-in sentences", sentences)
+        return EvaluationSet("built-in sentences", sentences)
     pieces = np.split(read(EXAMPLE), [round(cut * SAMPLE_RATE) for cut in PAUSES_S])
-    return Samples("built-in", [*(Sample(piece, None, None) for piece in pieces), *sentences])
+    return EvaluationSet("built-in", [*(Sample(piece) for piece in pieces), *sentences])
 
 
 def of_corpus(
@@ -87,21 +102,21 @@ def of_corpus(
     limit: int,
     seed: int,
     renamed: Mapping[str, str] | None = None,
-    parts: Sequence[str] = MEASURED,
+    splits: Sequence[str] = MEASURED_SPLITS,
     options: LoadOptions | None = None,
     skip_bad: bool = False,
-) -> Samples:
-    """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``parts`` that it has, else of all.
+) -> EvaluationSet:
+    """Return up to ``limit`` utterances of the corpus at ``path``: of the first of ``splits`` that it has, else of all.
 
-    Dev comes first: where too much is lost, it decides what is kept exact, and a test set must decide nothing.
+    Dev comes first: where too much is lost, it decides which layers are excluded, and a test set must decide nothing.
 
     Args:
         path: a corpus that ``trainer corpora check`` knows, or a CSV of one's own.
         labels: the bundle's.
         limit: how many at the most.
         seed: of the choice.
-        renamed: new names of labels; those that the corpus does not have are not looked at.
-        parts: names of official splits, the best first.
+        renamed: new names of labels; those that the corpus does not have are passed over.
+        splits: names of official splits, the best first.
         options: how the corpus is read, where more is known than ``renamed``.
         skip_bad: leave out recordings that cannot be read.
 
@@ -115,21 +130,25 @@ def of_corpus(
         there = {u.label for u in registry.read(path)}
         options = LoadOptions({old: new for old, new in (renamed or {}).items() if old in there})
     everything = registry.read(path, corpus=corpus, options=options)
-    splits = {u.split for u in everything}
-    part = next((split for split in parts if split in splits), None)
-    chosen = [u for u in everything if u.label in labels and (part is None or u.split == part)]
+    known = {u.split for u in everything}
+    split = next((split for split in splits if split in known), None)
+    chosen = [u for u in everything if u.label in labels and (split is None or u.split == split)]
     if not chosen:
         raise ExportError(
             f"{path}: none of its labels ({', '.join(sorted({u.label for u in everything}))}) is the bundle's "
             f"({', '.join(labels)}); rename them with --map theirs=ours"
         )
-    rows = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:limit])
-    items = [s for i in rows if (s := _sample(chosen[i], skip_bad=skip_bad)) is not None]
-    said = f"{len(items)} of {corpus.title}" + (f", {part}" if part else "")
-    return Samples(said, items)
+    samples = []
+    for sample in map(_sample, _draw(chosen, limit, seed)):
+        try:
+            samples.append(Sample(sample.waveform, sample.transcript, sample.label, sample.name))
+        except AudioError:
+            if not skip_bad:
+                raise
+    return EvaluationSet(f"{len(samples)} of {corpus.title}" + (f", {split}" if split else ""), samples)
 
 
-def of_run(folder: Path, labels: Sequence[str], *, limit: int, seed: int) -> Samples | None:
+def of_run(folder: Path, labels: Sequence[str], *, limit: int, seed: int) -> EvaluationSet | None:
     """Return up to ``limit`` utterances of the corpus that the run in ``folder`` was trained on; None of no such run.
 
     Args:
@@ -145,29 +164,57 @@ def of_run(folder: Path, labels: Sequence[str], *, limit: int, seed: int) -> Sam
     if source is None:
         return None
     found = of_corpus(source.path, labels, limit=limit, seed=seed, options=source.reading, skip_bad=source.skip_bad)
-    return Samples(f"{found.source}, which was trained on", found.items)
+    return EvaluationSet(f"{found.source}, which was trained on", found.samples)
 
 
-def with_sentences(found: Samples) -> Samples:
-    """Return ``found`` with the built-in sentences where it has no words: what reads them is tried as well."""
+def with_sentences(found: EvaluationSet) -> EvaluationSet:
+    """Return ``found``, with the built-in sentences where it has no text, so that text emotion is evaluated as well."""
     if found.sentences:
         return found
-    return Samples(
-        f"{found.source} and built-in sentences", [*found.items, *(Sample(None, s, None) for s in SENTENCES)]
-    )
+    sentences = [Sample(transcript=sentence) for sentence in SENTENCES]
+    return EvaluationSet(f"{found.source} and built-in sentences", [*found.samples, *sentences])
 
 
-def _sample(u: Utterance, *, skip_bad: bool) -> Sample | None:
-    tidy = normalize_tweet if u.corpus == "semeval" else str
-    try:
-        waveform = read(u.audio) if u.audio else None
-    except AudioError:
-        if skip_bad:
-            return None
-        raise
-    return Sample(waveform, tidy(u.transcript) if u.transcript else None, u.label)
+def gather(places: Sequence[Path], *, limit: int, seed: int) -> list[Sample]:
+    """Return what there is in ``places``: sound files, corpora's folders and manifests.
+
+    Args:
+        places: none takes the example, if it is there.
+        limit: of each corpus at most so many utterances, drawn at random.
+        seed: of the draw.
+
+    Raises:
+        AudioNotFoundError: there is no such file.
+        AudioError: it cannot be told what is there.
+        CorpusError: a folder is no corpus that can be read, or a place is given twice.
+    """
+    if not places and EXAMPLE.is_file():
+        places = [EXAMPLE]
+    if len(set(places)) < len(places):
+        raise CorpusError(f"{max(places, key=places.count)}: given twice")
+    found: list[Sample] = []
+    for place in places:
+        try:
+            is_folder = stat.S_ISDIR(place.stat().st_mode)
+        except (OSError, ValueError) as error:
+            raise refused(place, error, wanted="file or folder") from error
+        if is_folder or place.suffix.lower() in manifest.SUFFIXES:
+            found += map(_sample, _draw(registry.read(place), limit, seed))
+        else:
+            found.append(Sample(place, name=str(place)))
+    return found
 
 
 def read(path: Path) -> Float:
     """Return a recording as the runtime reads it: (samples,) at 16 kHz."""
     return np.concatenate(list(Recording(path).blocks()))
+
+
+def _draw(utterances: Sequence[Utterance], limit: int, seed: int) -> list[Utterance]:
+    rows = np.sort(np.random.default_rng(seed).permutation(len(utterances))[:limit])
+    return [utterances[row] for row in rows]
+
+
+def _sample(u: Utterance) -> Sample:
+    tidy = normalize_tweet if u.corpus == "semeval" else str
+    return Sample(u.audio, tidy(u.transcript) if u.transcript else None, u.label, f"{u.corpus} {u.id}")

@@ -1,4 +1,4 @@
-"""Graphs → graphs that compute the same faster in onnxruntime; what was slow is in ``docs/benchmarks.md``."""
+"""Silero's voice activity detector, rewritten so that it computes the same faster; see ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from export.graphs.edit import drop_unread, put
+from export.graphs.edit import drop_unused_constants, replace_node
 
 
-def faster(path: Path, slot: str) -> None:
-    """Rewrite the graph of ``slot`` at ``path``, where there is something to win."""
+def optimize(path: Path, slot: str) -> None:
+    """Rewrite the graph of ``slot`` at ``path`` where that makes it faster: the detector's alone."""
     if slot != "vad":
         return
     model = onnx.load(str(path))
-    if windows_side_by_side(model):
+    if batch_vad_convolutions(model):
         onnx.checker.check_model(model)
         onnx.save(model, str(path))
 
 
-def windows_side_by_side(model: onnx.ModelProto) -> bool:
+def batch_vad_convolutions(model: onnx.ModelProto) -> bool:
     """Make Silero's detector convolve all windows at once: (windows, channels, time) as (1, channels, windows, time).
 
     Window by window, each convolution is a product of one to four columns, at a fifth of the processor's rate. As an
@@ -45,11 +45,11 @@ def windows_side_by_side(model: onnx.ModelProto) -> bool:
     (last,) = joined
     line = f"{last.output[0]}_line"
     graph.initializer.append(numpy_helper.from_array(np.array([3], np.int64), f"{line}_axis"))
-    put(graph, last, [
+    replace_node(graph, last, [
         helper.make_node("Transpose", [last.input[0]], [line], perm=[2, 3, 1, 0]),
         helper.make_node("Squeeze", [line, f"{line}_axis"], [last.output[0]]),
     ])  # fmt: skip
-    drop_unread(graph)
+    drop_unused_constants(graph)
     return True
 
 

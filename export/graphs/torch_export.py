@@ -80,64 +80,72 @@ def write(graph: Graph, path: Path) -> None:
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise ExportError(f"{path.name}: torch cannot express this network in ONNX: {error}") from error
     _settle_sizes(graph, path)
-    _check_axes(graph, path)
-    check(graph, _grown(graph), path)
+    session = _session(path)
+    _check_axes(graph, session, path.name)
+    _difference(graph, _grown(graph), session, path.name)
 
 
-def check(graph: Graph, feed: Feed, path: Path) -> float:
-    """Return by how much the file's answers differ from torch's at most, in units of their size.
+def check(graph: Graph, feeds: Sequence[Feed], path: Path) -> float:
+    """Return by how much the file's outputs differ from torch's at most, in units of their size.
 
     Raises:
-        ExportError: by more than ``TOLERANCE``, or the file fails on this feed.
+        ExportError: by more than ``TOLERANCE``, or the file fails on one of ``feeds``.
     """
-    with torch.no_grad():
-        answer = graph.module(*feed)
-    expected = answer if isinstance(answer, tuple) else (answer,)
+    session = _session(path)
+    return max((_difference(graph, feed, session, path.name) for feed in feeds), default=0.0)
+
+
+def _session(path: Path) -> Any:
+    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _difference(graph: Graph, feed: Feed, session: Any, name: str) -> float:
     named = {name: value.detach().numpy() for name, value in zip(graph.inputs, feed, strict=True)}
     try:
-        found = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, named)
+        found = session.run(None, named)
     except Exception as error:  # onnxruntime's own classes derive from Exception alone
-        raise ExportError(f"{path.name}: fails on inputs that it was not traced with: {error}") from error
+        raise ExportError(f"{name}: fails on inputs that it was not traced with: {error}") from error
     worst = 0.0
-    for name, one, other in zip(graph.outputs, expected, found, strict=True):
+    for output, one, other in zip(graph.outputs, _run(graph, feed), found, strict=True):
         if tuple(one.shape) != other.shape:
-            raise ExportError(f"{path.name}: output {name} has shape {other.shape}, torch's {tuple(one.shape)}")
+            raise ExportError(f"{name}: output {output} has shape {other.shape}, torch's {tuple(one.shape)}")
         if one.numel():
             apart = float(np.abs(one.numpy() - other).max()) / (1.0 + float(one.abs().max()))
             worst = max(worst, apart)
             if not apart <= TOLERANCE:
-                raise ExportError(f"{path.name}: output {name} differs from torch's by {apart:.1e} of its size")
+                raise ExportError(f"{name}: output {output} differs from torch's by {apart:.1e} of its size")
     return worst
+
+
+@torch.no_grad()
+def _run(graph: Graph, feed: Feed) -> Feed:
+    """Return the outputs of the module."""
+    answer = graph.module(*feed)
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 def _settle_sizes(graph: Graph, path: Path) -> None:
     """State the fixed sizes of outputs, where shape inference could not tell them; a reader has to know them."""
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    open_ended = [
-        value.name
-        for value in session.get_outputs()
-        if any(isinstance(size, str) and i not in graph.axes.get(value.name, {}) for i, size in enumerate(value.shape))
-    ]
-    if not open_ended:
-        return
-    with torch.no_grad():
-        answer = graph.module(*graph.example)
-    sizes = dict(zip(graph.outputs, answer if isinstance(answer, tuple) else (answer,), strict=True))
     model = onnx.load(str(path))
-    for value in (v for v in model.graph.output if v.name in open_ended):
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if axis not in graph.axes.get(value.name, {}):
-                dim.dim_value = sizes[value.name].shape[axis]
-    onnx.save(model, str(path))
+    open_ended = {
+        (value.name, axis): dim
+        for value in model.graph.output
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim)
+        if not dim.dim_value and axis not in graph.axes.get(value.name, {})
+    }
+    if open_ended:
+        sizes = dict(zip(graph.outputs, _run(graph, graph.example), strict=True))
+        for (name, axis), dim in open_ended.items():
+            dim.dim_value = sizes[name].shape[axis]
+        onnx.save(model, str(path))
 
 
-def _check_axes(graph: Graph, path: Path) -> None:
-    """Refuse a file whose dynamic axes are not symbolic; that they also work is tried afterwards."""
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+def _check_axes(graph: Graph, session: Any, name: str) -> None:
+    """Refuse a file whose dynamic axes are not symbolic; other sizes of them are tried afterwards."""
     for value in (*session.get_inputs(), *session.get_outputs()):
         for axis, size in enumerate(value.shape):
             if axis in graph.axes.get(value.name, {}) and not isinstance(size, str):
-                raise ExportError(f"{path.name}: axis {axis} of {value.name} came out fixed at {size}")
+                raise ExportError(f"{name}: axis {axis} of {value.name} came out fixed at {size}")
 
 
 def _grown(graph: Graph) -> Feed:

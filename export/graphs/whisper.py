@@ -1,22 +1,94 @@
-"""The speech encoder's and transcript decoder's graphs."""
+"""Any Whisper, from a folder or by a hub id: the speech encoder, the transcript decoder, and how it is decoded."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import torch
-from transformers import WhisperForConditionalGeneration
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, WhisperForConditionalGeneration
 
 from export.graphs.torch_export import Graph
+from trainer.errors import CheckpointError, ExportError
 from trainer.pretrained.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
 
 
-def memory_names(kind: str, layers: int) -> list[str]:
+@dataclass(frozen=True)
+class WhisperAsr:
+    """A Whisper, ready to export.
+
+    Attributes:
+        model: of any size.
+        tokenizer: its own.
+        decoding: the ids of special tokens, as the manifest has them.
+    """
+
+    model: WhisperForConditionalGeneration
+    tokenizer: PreTrainedTokenizerFast
+    decoding: dict[str, Any]
+
+
+def load(source: str, *, language: str | None = None) -> WhisperAsr:
+    """Load a Whisper of any size.
+
+    Args:
+        source: a folder as transformers' ``save_pretrained`` writes it, or a hub id.
+        language: such as "de"; of a multilingual Whisper alone, where it is needed.
+
+    Raises:
+        CheckpointError: there is none, or it lacks a tokenizer.
+        ExportError: the language is not one of its own.
+    """
+    try:
+        model = WhisperForConditionalGeneration.from_pretrained(source).eval()
+        file = Path(source) / "tokenizer.json"
+        own = PreTrainedTokenizerFast(tokenizer_file=str(file)) if file.is_file() else None
+        tokenizer = own or AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # TypeError: none of the files that a tokenizer has
+        raise CheckpointError(f"{source}: transcripts need a Whisper and its tokenizer.json: {error}") from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise CheckpointError(f"{source}: has a slow tokenizer alone; save it as tokenizer.json (use_fast=True)")
+    return WhisperAsr(model, tokenizer, decoding(model.generation_config, language=language, source=source))
+
+
+def decoding(config: GenerationConfig, *, language: str | None = None, source: str = "") -> dict[str, Any]:
+    """Return what the manifest says of decoding: the tokens to begin with, to end with and never to write; a language.
+
+    Args:
+        config: of the model's generation.
+        language: of a multilingual Whisper; an English one needs none.
+        source: names the model in errors.
+    """
+    languages: dict[str, int] = getattr(config, "lang_to_id", None) or {}
+    start = [config.decoder_start_token_id]
+    if languages:
+        token = f"<|{language}|>"
+        if token not in languages:
+            known = ", ".join(sorted(name.strip("<|>") for name in languages))
+            what = f"it does not know {language!r}" if language else "it is multilingual"
+            raise ExportError(f"{source}: {what}; name one of its languages with --language ({known})")
+        start += [languages[token], config.task_to_id["transcribe"]]
+    elif language not in {None, "en"}:
+        raise ExportError(f"{source}: an English Whisper; --language {language} needs a multilingual one")
+    return {
+        "prompt": [*start, config.no_timestamps_token_id],
+        "end": config.eos_token_id,
+        "suppress": list(config.suppress_tokens or []),
+        "begin_suppress": list(config.begin_suppress_tokens or []),
+        "max_tokens": config.max_length // 2,
+        "language": language or "en",
+    }
+
+
+def key_value_names(kind: str, layers: int) -> list[str]:
     """Return the names of the keys and values of every layer: ``kind_key_0``, ``kind_value_0``, …."""
     return [f"{kind}_{part}_{i}" for i in range(layers) for part in ("key", "value")]
 
 
 def encoder_graph(model: WhisperForConditionalGeneration, *, stitched: bool = True) -> Graph:
     """Return waveform → hidden states, cross-attention bias, keys and values."""
-    cross = memory_names("cross", model.config.decoder_layers)
+    cross = key_value_names("cross", model.config.decoder_layers)
     return Graph(
         SpeechEncoder(model, stitched=stitched),
         (torch.randn(1, 2 * SAMPLE_RATE + 123),),
@@ -35,7 +107,7 @@ def decoder_graph(model: WhisperForConditionalGeneration) -> Graph:
     """Return tokens, past and cross keys and values → logits and present keys and values."""
     config = model.config
     layers, heads = config.decoder_layers, config.decoder_attention_heads
-    past, cross, present = (memory_names(kind, layers) for kind in ("past", "cross", "present"))
+    past, cross, present = (key_value_names(kind, layers) for kind in ("past", "cross", "present"))
     width = config.d_model // heads
     example = (
         torch.tensor([[config.decoder_start_token_id, config.eos_token_id]]),

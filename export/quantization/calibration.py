@@ -1,4 +1,4 @@
-"""Samples → named inputs of a slot's graph: to calibrate it with, and to judge its conversion by."""
+"""Samples → named inputs of a slot's graph: to calibrate static int8, and to measure the error of quantization."""
 
 from __future__ import annotations
 
@@ -10,25 +10,35 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from edge_runtime.classifier import MAX_TEXT_TOKENS
-from export.assemble import Composition
-from export.evaluation.compare import CLEAR, ENOUGH
-from export.evaluation.data import Sample, Samples
-from export.evaluation.limits import chance
+from export.evaluation.agreement import CLEAR_MARGIN
+from export.evaluation.data import EvaluationSet, Sample
+from export.evaluation.limits import MIN_LABELLED, chance
+from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.torch_export import Graph
-from export.quantization.eight_bits import Feed
-from export.quantization.error import Agreement, Array, Judge
+from export.quantization.error import Array, ErrorMetric, GraphError
+from export.quantization.quantize import NamedFeed
 
-HEARD, READ = ("speech_encoder", "speech_emotion"), ("text_emotion",)
+FROM_WAVEFORM, FROM_TEXT = ("speech_encoder", "speech_emotion"), ("text_emotion",)
 
 
-def feeds(slot: str, items: Sequence[Sample], tokenizer: PreTrainedTokenizerFast | None) -> list[Feed]:
-    """Return what ``slot`` takes of each sample: its waveform, or its words' token ids; nothing for other slots."""
-    if slot in HEARD:
-        return [{"waveform": s.waveform[None]} for s in items if s.waveform is not None]
-    if slot in READ and tokenizer is not None:
-        encoded = [
-            tokenizer(s.words, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for s in items if s.words
-        ]
+def calibration_feeds(graphs: BundleGraphs, calibration: EvaluationSet | None) -> dict[str, list[NamedFeed]]:
+    """Return the inputs that each slot is calibrated with; nothing for slots that cannot be calibrated."""
+    if calibration is None:
+        return {}
+    found = {slot: named_feeds(slot, calibration.samples, graphs.tokenizers.get("text")) for slot in graphs.slots}
+    speech = graphs.slots.get("speech_emotion")
+    if isinstance(speech, Graph) and "hidden_states" in speech.inputs:
+        del found["speech_emotion"]
+    return {slot: feeds for slot, feeds in found.items() if feeds}
+
+
+def named_feeds(slot: str, samples: Sequence[Sample], tokenizer: PreTrainedTokenizerFast | None) -> list[NamedFeed]:
+    """Return the inputs of ``slot`` for each sample: its waveform, or its token ids; nothing for other slots."""
+    if slot in FROM_WAVEFORM:
+        return [{"waveform": waveform[None]} for s in samples if (waveform := s.waveform) is not None]
+    if slot in FROM_TEXT and tokenizer is not None:
+        texts = [s.transcript for s in samples if s.transcript]
+        encoded = [tokenizer(text, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for text in texts]
         return [
             {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
             for ids in encoded
@@ -36,46 +46,49 @@ def feeds(slot: str, items: Sequence[Sample], tokenizer: PreTrainedTokenizerFast
     return []
 
 
-def judge(
-    slot: str, exact: Path, tried: Samples, labels: Sequence[str], made: Composition, points: float
-) -> tuple[Judge, float] | None:
-    """Return what measures a branch's conversion, and its limit; None for what is no branch, or has nothing to run on.
+def error_metric(
+    slot: str, exact: Path, evaluation: EvaluationSet, labels: Sequence[str], graphs: BundleGraphs, points: float
+) -> tuple[ErrorMetric, float] | None:
+    """Return the metric of a branch's quantization, and its limit; None for other slots, or without samples to run on.
 
-    It judges by the branch's scores and by the answer that the bundle makes of them, whichever loses more, and by the
-    rules of ``export.evaluation.compare``: with 50 labelled samples or more accuracy may fall by ``points``; with
-    fewer no clear label may change; and what few labelled samples lose may be chance.
+    The metric takes the branch's scores and the answer that the bundle makes of them, whichever loses more, and
+    follows the rules of ``export.evaluation.limits``: with 50 labelled samples or more accuracy may fall by
+    ``points``; with fewer no clear label may change; and what few labelled samples lose may be chance.
     """
     if slot not in {"speech_emotion", "text_emotion"}:
         return None
-    items = [s for s in tried.items if (s.waveform is not None if slot in HEARD else bool(s.words))]
-    known = [s for s in items if s.label in labels]
-    enough = len(known) >= ENOUGH
-    truth = [labels.index(s.label) for s in known if s.label is not None] if enough else None
-    found = feeds(slot, known if enough else items, made.tokenizers.get("text"))
-    if not found:
+    from_waveform = slot in FROM_WAVEFORM
+    samples = [s for s in evaluation.samples if (s.audio is not None if from_waveform else bool(s.transcript))]
+    labelled = [s for s in samples if s.label in labels]
+    enough = len(labelled) >= MIN_LABELLED
+    truth = [labels.index(s.label) for s in labelled if s.label is not None] if enough else None
+    feeds = named_feeds(slot, labelled if enough else samples, graphs.tokenizers.get("text"))
+    if not feeds:
         return None
-    judges = [Agreement(exact, found, truth=truth, margin=CLEAR, answer=answer) for answer in _answers(slot, made)]
-    by_chance = 100 * chance(points, len(known)) / max(len(known), 1)
-    return lambda path: max(judge(path) for judge in judges), max(points, by_chance) if enough else by_chance
+    metrics = [
+        GraphError(exact, feeds, truth=truth, margin=CLEAR_MARGIN, answer=answer) for answer in _answers(slot, graphs)
+    ]
+    by_chance = 100 * chance(points, len(labelled)) / max(len(labelled), 1)
+    return lambda path: max(metric(path) for metric in metrics), max(points, by_chance) if enough else by_chance
 
 
-def _answers(slot: str, made: Composition) -> list[Callable[[Array, Array], Array]]:
+def _answers(slot: str, graphs: BundleGraphs) -> list[Callable[[Array, Array], Array]]:
     """Return what makes calibrated logits of a branch's logits and embedding: its own, and those of the bundle.
 
-    In the bundle words alone pass through the fusion block, where it was trained to do without the voice.
+    In the bundle text alone passes through the fusion block, where that was trained to do without speech.
     """
-    temperature = made.calibration.get("text" if slot in READ else "speech", 1.0)
+    temperature = graphs.temperatures.get("text" if slot in FROM_TEXT else "speech", 1.0)
     found: list[Callable[[Array, Array], Array]] = [lambda logits, _: logits / temperature]
-    block = made.slots.get("fusion")
-    alone = made.calibration.get("fusion_text_only")
+    block = graphs.slots.get("fusion")
+    alone = graphs.temperatures.get("fusion_text_only")
     if slot == "text_emotion" and alone is not None and isinstance(block, Graph):
-        silence = torch.zeros_like(block.example[0][:1])
+        no_speech = torch.zeros_like(block.example[0][:1])
 
         @torch.no_grad()
         def fused(_: Array, embedding: Array) -> Array:
             rows = torch.from_numpy(embedding.astype(np.float32))
             present = torch.tensor([[0.0, 1.0]]).expand(len(rows), -1)
-            logits: Array = block.module.eval()(silence.expand(len(rows), -1), rows, present).numpy()
+            logits: Array = block.module.eval()(no_speech.expand(len(rows), -1), rows, present).numpy()
             return logits / alone
 
         found.append(fused)

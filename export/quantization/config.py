@@ -1,4 +1,4 @@
-"""What a graph is to become: its precision, for which processor, and what stays exact."""
+"""How graphs are quantized: the precision, the kind of processor, and what is excluded."""
 
 from __future__ import annotations
 
@@ -8,50 +8,51 @@ from pathlib import Path
 
 from trainer.errors import ExportError
 
-PRECISIONS = ("fp32", "int8", "fp16", "int4")
-MACHINES = ("avx2", "avx512_vnni", "arm64")
-FRONT_ENDS = ("/features",)
-"""Scopes that compute features of sound: what trained weights rest on stays exact, and there is nothing to win."""
+PRECISIONS = ("fp32", "int8", "fp16")
+TARGETS = ("avx2", "avx512_vnni", "arm64")
+FEATURE_SCOPES = ("/features",)
+"""Scopes that compute features of a waveform stay in fp32: trained weights rest on them, and nothing is gained."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to convert a graph.
+class QuantizationConfig:
+    """How to quantize a graph.
 
     Attributes:
-        precision: of ``PRECISIONS``. fp16 is for CUDA; int4 keeps activations in fp32.
-        machine: of ``MACHINES``, for int8. ``avx2``, the default, keeps one bit of every weight free: processors
+        precision: of ``PRECISIONS``. fp16 is for CUDA.
+        target: of ``TARGETS``, for int8. ``avx2``, the default, keeps one bit of every weight free: processors
             without VNNI add pairs of products in 16 bits, which saturate otherwise. It is as fast as ``avx512_vnni``
             on every processor, and safe on every processor. The other two use all eight bits; for ``arm64`` that is
             onnxruntime's advice, and was not run.
-        static: int8 with ranges of the activations that were calibrated, instead of found as they come.
-        exclude: nodes that stay exact, by name; a scope, such as ``/encoder/layer.3``, stands for all nodes in it.
+        static: int8 with ranges of the activations that were calibrated, instead of ranges found at run time.
+        exclude: nodes that stay in fp32, by name; a scope, such as ``/encoder/layer.3``, stands for all nodes in it.
     """
 
     precision: str = "int8"
-    machine: str = "avx2"
+    target: str = "avx2"
     static: bool = False
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is not known."""
-        for name, value, known in (
-            ("precision", self.precision, PRECISIONS),
-            ("machine", self.machine, MACHINES),
-        ):
+        if self.precision == "int4":
+            raise ExportError(
+                "int4 was removed: its graphs were twice as slow as int8's and no bundle was smaller; use int8"
+            )
+        for name, value, known in (("precision", self.precision, PRECISIONS), ("target", self.target, TARGETS)):
             if value not in known:
                 raise ExportError(f"{name} {value!r}: use one of {', '.join(known)}")
         if self.static and self.precision != "int8":
             raise ExportError(f"{self.precision} has no static form; only int8 has")
 
     @property
-    def reduced(self) -> bool:
+    def reduce_range(self) -> bool:
         """Whether weights take seven bits, so that no sum of two products leaves 16 bits."""
-        return self.machine == "avx2"
+        return self.target == "avx2"
 
-    def keeps(self, node: str) -> bool:
-        """Whether the node of this name stays exact."""
-        return any(within(node, scope) for scope in (*FRONT_ENDS, *self.exclude))
+    def excludes(self, node: str) -> bool:
+        """Whether the node of this name stays in fp32."""
+        return any(within(node, scope) for scope in (*FEATURE_SCOPES, *self.exclude))
 
 
 def within(node: str, scope: str) -> bool:
@@ -59,8 +60,8 @@ def within(node: str, scope: str) -> bool:
     return node == scope or node.startswith(f"{scope}/")
 
 
-def machine_at_hand(cpuinfo: Path = Path("/proc/cpuinfo"), architecture: str | None = None) -> str:
-    """Return which of ``MACHINES`` this process runs on; ``avx2`` where that cannot be told, as it is always safe."""
+def detect_target(cpuinfo: Path = Path("/proc/cpuinfo"), architecture: str | None = None) -> str:
+    """Return which of ``TARGETS`` this processor is; ``avx2`` where that cannot be told, as it is always safe."""
     if (architecture or platform.machine()).lower() in {"arm64", "aarch64"}:
         return "arm64"
     try:

@@ -1,4 +1,4 @@
-"""Embedding tables in bytes, and held once where a projection shares them."""
+"""Embeddings in int8, and held once where a projection shares them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.graphs.edit import drop_unread, put
-from export.quantization.config import Recipe
-from export.quantization.layers import lookups
+from export.graphs.edit import drop_unused_constants, replace_node
+from export.quantization.config import QuantizationConfig
+from export.quantization.quantizable_layers import embedding_gathers
 
 
-def share_tables(path: Path) -> None:
+def share_tied_embeddings(path: Path) -> None:
     """Make the fp32 graph at ``path`` hold a table and its transpose once."""
     model = onnx.load(str(path))
-    tied = tied_tables(model)
+    tied = tied_embeddings(model)
     for table, twin in tied.items():
         model.graph.initializer.remove(next(i for i in model.graph.initializer if i.name == twin))
         model.graph.node.insert(0, helper.make_node("Transpose", [table], [twin], perm=[1, 0]))
@@ -25,12 +25,12 @@ def share_tables(path: Path) -> None:
         onnx.save(model, str(path))
 
 
-def tied_tables(model: onnx.ModelProto) -> dict[str, str]:
+def tied_embeddings(model: onnx.ModelProto) -> dict[str, str]:
     """Return, for each table that is looked up, the name of its transpose, where the graph holds that too."""
     arrays = {i.name: i for i in model.graph.initializer if len(i.dims) == 2}
     tied = {}
-    for lookup in lookups(model):
-        table = arrays[lookup.input[0]]
+    for gather in embedding_gathers(model):
+        table = arrays[gather.input[0]]
         for twin in arrays.values():
             turned = list(twin.dims) == list(table.dims)[::-1] and twin.name != table.name
             if turned and np.array_equal(numpy_helper.to_array(twin).T, numpy_helper.to_array(table)):
@@ -38,21 +38,21 @@ def tied_tables(model: onnx.ModelProto) -> dict[str, str]:
     return tied
 
 
-def quantise_tables(model: onnx.ModelProto, tied: dict[str, str], recipe: Recipe) -> None:
-    """Make each table int8 with a scale for each row; one tied to a quantised projection is read from that.
+def quantize_embeddings(model: onnx.ModelProto, tied: dict[str, str], config: QuantizationConfig) -> None:
+    """Make each table int8 with a scale for each row; one that is tied to a quantized projection is read from that.
 
     Args:
-        model: changed in place; its products are quantised already.
-        tied: what ``tied_tables`` said before they were.
-        recipe: names lookups that stay exact.
+        model: changed in place; its matrix products are quantized already.
+        tied: the answer of ``tied_embeddings`` before that.
+        config: names the gathers that are excluded.
     """
     graph = model.graph
     held = {i.name: i for i in graph.initializer}
     done: set[str] = set()
-    for lookup in lookups(model):
-        if recipe.keeps(lookup.name):
+    for gather in embedding_gathers(model):
+        if config.excludes(gather.name):
             continue
-        table, ids, out = lookup.input[0], lookup.input[1], lookup.output[0]
+        table, ids, out = gather.input[0], gather.input[1], gather.output[0]
         twin = held.get(f"{tied.get(table)}_quantized")
         if twin is not None and twin.data_type == TensorProto.INT8:
             weight, scale = twin.name, f"{tied[table]}_scale"
@@ -75,8 +75,8 @@ def quantise_tables(model: onnx.ModelProto, tied: dict[str, str], recipe: Recipe
             helper.make_node("Unsqueeze", [f"{out}_row_scale", last], [f"{out}_row_scale_column"]),
             helper.make_node("Mul", [f"{out}_float", f"{out}_row_scale_column"], [out]),
         ]
-        put(graph, lookup, steps)
-    drop_unread(graph)
+        replace_node(graph, gather, steps)
+    drop_unused_constants(graph)
 
 
 def _by_row(values: NDArray[np.float32], weight: str, scale: str) -> list[onnx.TensorProto]:

@@ -1,4 +1,4 @@
-"""Measures what a converted graph loses against the fp32 one, on inputs that are like those it will see."""
+"""The error of a quantized graph against the fp32 one, on inputs like those that it will get."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from edge_runtime.inference.onnx_runtime import ort
+from export.evaluation.agreement import accuracy, label_agreement
 from export.graphs.torch_export import OUTPUTS
-from export.quantization.eight_bits import Feed
+from export.quantization.quantize import NamedFeed
 from trainer.errors import ExportError
-from trainer.metrics import unweighted_accuracy, weighted_accuracy
+
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, order=True)
-class Loss:
+class QuantizationError:
     """What was lost; the larger the worse.
 
     Attributes:
-        points: percentage points, of labels that changed or of accuracy; what limits are about.
-        distance: by how much a label's share of the softmax moves on average; tells apart what loses the same points.
+        points: percentage points, of labels that changed or of accuracy; limits are about these.
+        distance: by how much a label's probability moves on average; ranks graphs that lose the same points.
     """
 
     points: float
     distance: float
 
 
-Judge = Callable[[Path], Loss]
-Array = NDArray[np.floating[Any]]
+ErrorMetric = Callable[[Path], QuantizationError]
 
 
-class Agreement:
-    """A ``Judge``: labels that change, or accuracy that is lost where the truth is known."""
+class GraphError:
+    """An ``ErrorMetric``: labels that change, or accuracy that is lost where the truth is known."""
 
     def __init__(
         self,
         exact: Path,
-        feeds: Sequence[Feed],
+        feeds: Sequence[NamedFeed],
         *,
         truth: Sequence[int] | None = None,
         margin: float = 0.0,
@@ -54,7 +56,7 @@ class Agreement:
             feeds: named inputs, each of any batch.
             truth: the right label of each row of all feeds, as an index; with it WA and UA count, and the larger loss
                 of both; a gain counts as 0.
-            margin: without the truth, a label whose two best shares lie closer than this may change for nothing.
+            margin: without the truth, a label whose two best probabilities lie closer than this may change.
             output: the output that holds a score for each label on its last axis.
             answer: makes such scores of a branch's logits and embedding instead, as the bundle will.
 
@@ -69,22 +71,21 @@ class Agreement:
         if self.truth is not None and len(self.truth) != len(self.exact):
             raise ExportError(f"{exact}: {len(self.truth)} labels for {len(self.exact)} rows of inputs")
 
-    def __call__(self, path: Path) -> Loss:
-        """Return what the graph at ``path`` loses; one that gives no numbers loses everything."""
-        return self.loss(self.scores(path))
+    def __call__(self, path: Path) -> QuantizationError:
+        """Return the error of the graph at ``path``; one that gives no numbers loses everything."""
+        return self.error(self.scores(path))
 
-    def loss(self, scores: NDArray[np.float64]) -> Loss:
-        """Return what scores (rows, labels) lose against the fp32 graph's."""
+    def error(self, scores: NDArray[np.float64]) -> QuantizationError:
+        """Return the error of scores (rows, labels) against the fp32 graph's."""
         if not np.isfinite(scores).all():
-            return Loss(100.0, 1.0)
+            return QuantizationError(100.0, 1.0)
+        found = label_agreement(softmax(self.exact, axis=-1), softmax(scores, axis=-1), margin=self.margin)
         if self.truth is None:
-            changed = self.exact.argmax(-1) != scores.argmax(-1)
-            best = np.sort(_softmax(self.exact), axis=-1)
-            points = float(np.mean(changed & (best[:, -1] - best[:, -2] >= self.margin)))
+            points = found.clear_labels_changed / found.n
         else:
-            before, after = accuracy(self.truth, self.exact), accuracy(self.truth, scores)
+            before, after = (accuracy(self.truth, given.argmax(-1)) for given in (self.exact, scores))
             points = max(0.0, *(before[name] - after[name] for name in before))
-        return Loss(100 * points, float(np.abs(_softmax(scores) - _softmax(self.exact)).mean()))
+        return QuantizationError(100 * points, found.mean_difference)
 
     def scores(self, path: Path) -> NDArray[np.float64]:
         """Return the scores (rows, labels) that the graph at ``path`` gives."""
@@ -96,15 +97,3 @@ class Agreement:
         else:
             found = [self.answer(*session.run(OUTPUTS, dict(feed))) for feed in self.feeds]
         return np.concatenate([np.asarray(f, np.float64).reshape(-1, f.shape[-1]) for f in found])
-
-
-def accuracy(truth: NDArray[np.intp], scores: NDArray[np.float64]) -> dict[str, float]:
-    """Return WA and UA of scores (n, labels)."""
-    said = scores.argmax(-1)
-    return {"wa": weighted_accuracy(truth, said), "ua": unweighted_accuracy(truth, said)}
-
-
-def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    shares: NDArray[np.float64] = e / e.sum(-1, keepdims=True)
-    return shares

@@ -11,8 +11,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from export import hf_classifier
 from export.graphs.text import text_graph
 from export.graphs.torch_export import write
-from tests.export.conftest import word_tokenizer
 from tests.export.graphs.test_text import SMALL
+from tests.export.tiny import word_tokenizer
 from trainer.errors import CheckpointError, ExportError
 
 THEIRS = ["joy", "anger", "neutral", "annoyance"]

@@ -19,17 +19,20 @@ from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.errors import IEmoNetError
 from export.build import Sources, build
-from export.quantization.config import Recipe
+from export.bundle_writer import Options
+from export.quantization.config import QuantizationConfig
+from tests.export.tiny import edit
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints
 from trainer.errors import CheckpointError, ExportError
+from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
-from trainer.speech import bilstm
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 
 RATE = 16_000
 EXAMPLE = Path(__file__).parents[2] / "examples" / "jfk.wav"
-FP32 = Recipe("fp32")
+FP32 = Options(QuantizationConfig("fp32"))
 
 
 @pytest.fixture
@@ -37,21 +40,16 @@ def target(tmp_path) -> Path:
     return tmp_path / "my-bundle"
 
 
-def edit(folder: Path, **changes) -> None:
-    path = folder / checkpoints.CONFIG
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-
 def refused(kept: Path, pretrained: Path, target: Path, error: type[IEmoNetError], match: str) -> None:
     """Check that building fails with ``error`` in one line, and leaves nothing."""
     with pytest.raises(error, match=match) as caught:
-        build(Sources(pretrained, kept), target, name="b", recipe=FP32)
+        build(Sources(pretrained, kept), target, FP32)
     assert "\n" not in str(caught.value)
     assert not target.exists()
 
 
 def test_a_run_becomes_a_bundle(pretrained, run_trained, target, run_configs):
-    build(Sources(pretrained, run_trained), target, name="my-bundle", recipe=FP32)
+    build(Sources(pretrained, run_trained), target, FP32)
     bundle = Bundle.read(target)
     assert bundle.labels == ("glad", "grim", "so-so")
     assert bundle.temperatures == {
@@ -64,27 +62,19 @@ def test_a_run_becomes_a_bundle(pretrained, run_trained, target, run_configs):
     assert "glad 11, grim 23, so-so 5" in (target / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
-def test_where_nothing_was_held_apart_scores_stay_as_they_are(pretrained, run_trained, target, run_configs):
-    names = ("fusion", "fusion_speech_only", "fusion_text_only")
-    for part, none in (("speech", None), ("text", None), ("fusion", dict.fromkeys(names))):
-        edit(run_trained / part, metrics={**run_configs[part]["metrics"], "calibration": none})
-    build(Sources(pretrained, run_trained), target, name="my-bundle", recipe=FP32)
-    assert set(Bundle.read(target).temperatures.values()) == {1.0}
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [FeedForwardFusion, AttentionFusion])
 def test_the_papers_networks_become_a_bundle(pretrained, run_trained, target, run_configs, block):
     """IS09, TDNN, BiLSTM and attention from the waveform, and a block that knows both branches alone."""
     torch.manual_seed(0)
     voice = AttentionBiLSTM(3)
-    checkpoints.write(run_trained / "speech", voice, {**run_configs["speech"], "kind": bilstm.KIND})
-    kind = "fusion-feed-forward" if block is FeedForwardFusion else "fusion-attention"
+    speech_checkpoint.write(run_trained / "speech", voice, run_configs["speech"])
     config = json.loads((run_trained / "fusion" / checkpoints.CONFIG).read_text())
-    config |= {"kind": kind, "branches": {part: checkpoints.digest(run_trained / part) for part in ("speech", "text")}}
     config["metrics"]["calibration"] = {"fusion": config["metrics"]["calibration"]["fusion"]}
     width = run_text_width(run_trained)
-    checkpoints.write(run_trained / "fusion", block(3, speech=4 * 64, text=width), config)
-    build(Sources(pretrained, run_trained), target, name="paper", recipe=Recipe("int8"))
+    branches = {part: run_trained / part for part in ("speech", "text")}
+    fusion_checkpoint.write(run_trained / "fusion", block(3, speech=4 * 64, text=width), branches, config)
+    build(Sources(pretrained, run_trained), target, Options())
     bundle = Bundle.read(target)
     assert [i.name for i in bundle.slots["speech_emotion"].inputs] == ["waveform"]
     assert "fusion_speech_only" not in bundle.temperatures
@@ -103,6 +93,7 @@ def run_text_width(folder: Path) -> int:
         return stored.get_slice("hidden.weight").get_shape()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "named", "slots"),
     [
@@ -113,20 +104,21 @@ def run_text_width(folder: Path) -> int:
 def test_a_run_of_one_branch_becomes_a_bundle_of_it(pretrained, run_trained, target, kept, named, slots):
     for part in {"speech", "text", "fusion"} - {kept}:
         shutil.rmtree(run_trained / part)
-    build(Sources(pretrained, run_trained), target, name="one", recipe=FP32)
+    build(Sources(pretrained, run_trained), target, FP32)
     assert set(Bundle.read(target).slots) == slots
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert f"trains the {named} branch" in card
+    assert f"trains {kept} emotion" in card
     model = IEmoNet.load(target, device="cpu", threads=1)
     assert model(EXAMPLE).duration_s == 11.0
     # What a random recogniser hears, if anything, is left open: words are given.
     assert model(EXAMPLE, transcript="well").used == (named,)
 
 
+@pytest.mark.slow
 def test_branches_without_fusion_are_multiplied_when_told_to(pretrained, run_trained, target):
     shutil.rmtree(run_trained / "fusion")
     refused(run_trained, pretrained, target, ExportError, "--untrained-fusion")
-    build(Sources(pretrained, run_trained), target, name="two", recipe=FP32, untrained_fusion=True)
+    build(Sources(pretrained, run_trained), target, FP32, untrained_fusion=True)
     model = IEmoNet.load(target, device="cpu", threads=1)
     answer = model(EXAMPLE, transcript="well")
     product = {k: answer.speech.scores[k] * answer.text.scores[k] for k in model.labels}
@@ -178,14 +170,14 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
     standard = defaults.experiment("manifest", utterances)
     experiment = replace(
         standard,
-        speech=replace(standard.speech, copies=0, epochs=2),
+        speech=replace(standard.speech, augmentations=0, epochs=2),
         text=replace(standard.text, encoder="my-bert", epochs=2, asr_error_rate=0.0),
         fusion=replace(standard.fusion, epochs=1),
     )
     place = RunPaths(tmp_path / "run", pretrained, tmp_path / "cache", quiet=True)
     found = run(experiment, Dataset("manifest", utterances, labels), place)
 
-    build(Sources(pretrained, place.run_dir / "checkpoints"), target, name="my-bundle", recipe=Recipe("int8"))
+    build(Sources(pretrained, place.folder / "checkpoints"), target, Options())
     bundle = Bundle.read(target)
     temperatures = {name: branch["calibration"]["temperature"] for name, branch in found["branches"].items()}
     assert bundle.temperatures == temperatures
@@ -203,16 +195,16 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
 SETTINGS = """
 folds = 2
 [speech]
-copies = 0
+augmentations = 0
 epochs = 8
 [text]
 encoder = "my-bert"
 epochs = 12
-rate = 1e-3
+learning_rate = 1e-3
 [fusion]
 block = "product-of-experts"
 epochs = 2
-apart = 0.15
+fusion_holdout = 0.15
 """
 
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from edge_runtime import Bundle, BundleError
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES
-from export import schema
+from export import inspect_bundle
 from tests import tiny_bundle as tiny
 
 FOR_PEOPLE = ("metrics", "provenance", "toolchain", "verification", "credits")
@@ -41,19 +41,19 @@ def manifest(tiny_bundle: Path) -> dict[str, Any]:
 
 
 def test_the_schema_is_a_schema() -> None:
-    Draft202012Validator.check_schema(json.loads(schema.FILE.read_text(encoding="utf-8")))
+    Draft202012Validator.check_schema(json.loads(inspect_bundle.SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
 def test_whole_manifests_have_no_faults(bundle_folder: Path, manifest: dict[str, Any]) -> None:
-    assert schema.faults(manifest) == []
-    assert schema.faults(json.loads((bundle_folder / MANIFEST).read_text(encoding="utf-8"))) == []
+    assert inspect_bundle.schema_errors(manifest) == []
+    assert inspect_bundle.schema_errors(json.loads((bundle_folder / MANIFEST).read_text(encoding="utf-8"))) == []
 
 
 def test_unknown_keys_are_passed_over_by_both(tiny_bundle: Path, manifest: dict[str, Any]) -> None:
     slot = manifest["slots"]["vad"]
     for place in (manifest, slot, slot["inputs"][0], *(manifest[k] for k in ("tokenizers", "decoding", "calibration"))):
         place["unheard of"] = [1, {"x": None}]
-    assert schema.faults(manifest) == []
+    assert inspect_bundle.schema_errors(manifest) == []
     assert taken(tiny_bundle, manifest)
 
 
@@ -95,15 +95,15 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
 def test_damage_is_named_and_the_runtime_refuses_it_too(tiny_bundle: Path, manifest: dict[str, Any], name: str) -> None:
     edit, said = DAMAGES[name]
     edit(manifest)
-    found = schema.faults(manifest)
+    found = inspect_bundle.schema_errors(manifest)
     assert any(said in fault for fault in found), found
-    assert all(len(fault) < 2 * schema.LONGEST and "\n" not in fault for fault in found)
+    assert all(len(fault) < 2 * inspect_bundle.LONGEST_MESSAGE and "\n" not in fault for fault in found)
     assert not taken(tiny_bundle, manifest)
 
 
 @pytest.mark.parametrize("value", [None, [], "manifest", 3])
 def test_a_manifest_that_is_no_object_has_faults(value: Any) -> None:
-    assert schema.faults(value)
+    assert inspect_bundle.schema_errors(value)
 
 
 def test_hidden_states_need_the_encoder_that_gives_them(tmp_path: Path) -> None:
@@ -111,16 +111,16 @@ def test_hidden_states_need_the_encoder_that_gives_them(tmp_path: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     slots = manifest["slots"]
     slots["transcript_encoder"] = slots["speech_encoder"]
-    assert schema.faults(manifest) == []
+    assert inspect_bundle.schema_errors(manifest) == []
     del slots["speech_encoder"]
-    assert schema.faults(manifest) == ["slots: 'speech_encoder' is a required property"]
+    assert inspect_bundle.schema_errors(manifest) == ["slots: 'speech_encoder' is a required property"]
 
 
 def test_credits_are_asked_to_name_a_licence_though_the_runtime_does_not_read_them(
     tiny_bundle: Path, manifest: dict[str, Any]
 ) -> None:
     manifest["credits"] = [{"ingredient": "x", "role": "y", "source": "z"}]
-    assert schema.faults(manifest) == ["credits[0]: 'licence' is a required property"]
+    assert inspect_bundle.schema_errors(manifest) == ["credits[0]: 'licence' is a required property"]
     assert taken(tiny_bundle, manifest)
 
 
@@ -141,7 +141,7 @@ def test_what_the_runtime_takes_has_no_faults(
     there = places(changed)
     container, key = there[where % len(there)]
     container[key] = value
-    assume(schema.faults(changed))
+    assume(inspect_bundle.schema_errors(changed))
     assert not taken(tiny_bundle, changed)
 
 
@@ -156,4 +156,4 @@ def test_of_every_choice_of_parts_both_say_the_same(
     changed["slots"] = {slot: there[slot] for slot in slots}
     kept = temperatures | {name for name in TEMPERATURES if name not in ALONE}
     changed["calibration"] = dict.fromkeys(kept, 1.0)
-    assert taken(tiny_bundle, changed) == (not schema.faults(changed))
+    assert taken(tiny_bundle, changed) == (not inspect_bundle.schema_errors(changed))

@@ -1,4 +1,4 @@
-"""Parts replaced: what stays, stays byte for byte; what is new is checked; what does not fit is refused."""
+"""Components replaced: the rest stays byte for byte; what is new is checked; what does not fit is refused."""
 
 import json
 import shutil
@@ -9,29 +9,22 @@ import pytest
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.errors import BundleNotFoundError
-from export.build import VERSION, Sources, build
-from export.quantization.config import Recipe
+from export.build import VERSION
+from export.bundle_writer import Options
+from export.quantization.config import QuantizationConfig
 from export.swap import Replacement, swap
-from tests.export.conftest import write_checkpoints
 from tests.export.test_hf_classifier import write_classifier
-from trainer import checkpoints
 from trainer.errors import CheckpointError, ExportError
-from trainer.speech import bilstm
+from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 
 LABELS = ("neutral", "happy", "sad", "angry")
 RENAMED = {"joy": "happy", "anger": "angry", "annoyance": "angry", "gloom": "sad"}
-FP32 = Recipe("fp32")
+FP32 = Options(QuantizationConfig("fp32"))
 
 
 @pytest.fixture
-def base(pretrained, trained, tmp_path) -> Path:
-    build(Sources(pretrained, trained), tmp_path / "base", name="base", recipe=FP32)
-    return tmp_path / "base"
-
-
-@pytest.fixture
-def words(tmp_path) -> Path:
+def classifier(tmp_path) -> Path:
     return write_classifier(tmp_path / "my-bert", labels=["joy", "anger", "neutral", "annoyance", "gloom"])
 
 
@@ -44,90 +37,94 @@ def checksums(folder: Path) -> dict[str, str]:
     return {slot: entry["sha256"] for slot, entry in Bundle.read(folder).manifest["slots"].items()}
 
 
-def change(base: Path, target: Path, new: Replacement, **options) -> dict:
-    return swap(base, new, target, **{"name": "new", "recipe": FP32, **options})
-
-
-def test_words_are_replaced_and_fusion_becomes_a_product(base, target, words):
-    manifest = change(base, target, Replacement(text=words, renamed=RENAMED))
-    before, after = checksums(base), checksums(target)
+def test_replaced_text_makes_fusion_a_product(exported, target, classifier):
+    manifest = swap(exported, Replacement(text=classifier, renamed=RENAMED), target, FP32)
+    before, after = checksums(exported), checksums(target)
     assert {slot for slot in before if before[slot] != after[slot]} == {"text_emotion", "fusion"}
     bundle = Bundle.read(target)
-    assert bundle.labels == LABELS
+    assert (bundle.name, bundle.labels) == ("new", LABELS)
     assert set(bundle.temperatures) == {"speech", "text", "fusion"}
-    assert manifest["swapped"] == {"from": f"base {VERSION}", "parts": ["text"]}
+    assert manifest["swapped"] == {"from": f"tiny-fp32 {VERSION}", "parts": ["text"]}
     assert set(manifest["provenance"]) == {"speech", "text"}
-    model = IEmoNet.load(target, device="cpu", threads=1)
-    answer = model.classify_text("well")
+    answer = IEmoNet.load(target, device="cpu", threads=1).classify_text("well")
     assert set(answer.scores) == set(LABELS)
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "never trained together" in card
     assert "my-bert" in card
-    assert "GPL" not in card  # MELD shaped the words and the fusion that are gone
-    assert "NC-SA" in card  # RAVDESS still shapes the voice
+    assert "GPL" not in card  # MELD trained the text and the fusion that are gone
+    assert "NC-SA" in card  # RAVDESS still trained speech
 
 
-def test_the_papers_voice_is_put_in(base, target, tmp_path, run_configs):
+def test_the_papers_speech_network_is_put_in(exported, target, tmp_path, configs):
     speech = tmp_path / "is09"
-    config = {**run_configs["speech"], "labels": list(LABELS), "kind": bilstm.KIND}
-    checkpoints.write(speech, AttentionBiLSTM(4), config)
-    change(base, target, Replacement(speech=speech), recipe=Recipe("int8"))
+    speech_checkpoint.write(speech, AttentionBiLSTM(4), configs["speech"])
+    swap(exported, Replacement(speech=speech), target, Options())
     slots = Bundle.read(target).slots
     assert slots["speech_emotion"].takes("waveform")
-    assert checksums(base)["text_emotion"] == checksums(target)["text_emotion"]
+    assert checksums(exported)["text_emotion"] == checksums(target)["text_emotion"]
 
 
-def test_another_recogniser_leaves_the_voice_its_own_encoder(base, target, pretrained):
-    change(base, target, Replacement(whisper=str(pretrained / "whisper-tiny.en")))
-    before, after = checksums(base), checksums(target)
+def test_another_recogniser_leaves_speech_emotion_its_own_encoder(exported, target, components, jfk):
+    swap(exported, Replacement(whisper=str(components / "weights" / "whisper-tiny.en")), target, FP32)
+    before, after = checksums(exported), checksums(target)
     assert "transcript_encoder" in after
     assert all(after[slot] == before[slot] for slot in ("speech_encoder", "speech_emotion", "fusion", "text_emotion"))
-    assert set(Bundle.read(target).temperatures) == set(Bundle.read(base).temperatures)
-    example = Path(__file__).parents[2] / "examples" / "jfk.wav"
-    one, other = (IEmoNet.load(folder, device="cpu", threads=1)(example) for folder in (base, target))
+    assert set(Bundle.read(target).temperatures) == set(Bundle.read(exported).temperatures)
+    one, other = (IEmoNet.load(folder, device="cpu", threads=1)(jfk) for folder in (exported, target))
     assert one.transcript == other.transcript
     assert "transcript_encoder" in other.timings_ms
 
 
-def test_a_words_checkpoint_of_the_trainer_is_put_in(base, target, trained):
-    change(base, target, Replacement(text=trained / "text"))
-    assert checksums(target)["text_emotion"] == checksums(base)["text_emotion"]
-    assert checksums(target)["fusion"] != checksums(base)["fusion"]
+def test_the_same_text_checkpoint_gives_the_same_graph(exported, target, components):
+    swap(exported, Replacement(text=components / "checkpoints" / "text"), target, FP32)
+    assert checksums(target)["text_emotion"] == checksums(exported)["text_emotion"]
+    assert checksums(target)["fusion"] != checksums(exported)["fusion"]
 
 
-def test_nothing_to_replace_is_an_error(base, target):
+def test_nothing_to_replace_is_an_error(exported, target):
     with pytest.raises(ExportError, match="nothing to replace"):
-        change(base, target, Replacement())
+        swap(exported, Replacement(), target, FP32)
 
 
-def test_other_labels_are_refused_and_nothing_is_left(base, target, tmp_path, run_configs, tiny_bert):
-    other = write_checkpoints(tmp_path / "run" / "checkpoints", tiny_bert, run_configs)
-    for new in (Replacement(text=other / "text"), Replacement(speech=other / "speech")):
-        with pytest.raises(ExportError, match=r"labels \['glad', 'grim', 'so-so'\] differ from the bundle's"):
-            change(base, target, new)
+@pytest.mark.parametrize("part", ["speech", "text"])
+def test_other_labels_are_refused_and_leave_nothing(exported, target, components, part):
+    new = Replacement(**{part: components / "run" / "checkpoints" / part})
+    with pytest.raises(ExportError, match=r"labels \['glad', 'grim', 'so-so'\] differ from the bundle's"):
+        swap(exported, new, target, FP32)
     assert not target.exists()
 
 
-def test_what_is_there_stays(base, target, words):
+def test_without_force_an_existing_target_is_kept(exported, target, classifier):
     target.mkdir()
     with pytest.raises(ExportError, match="--force"):
-        change(base, target, Replacement(text=words, renamed=RENAMED))
+        swap(exported, Replacement(text=classifier, renamed=RENAMED), target, FP32)
 
 
-def test_what_is_missing_is_named(base, target, tmp_path):
+def test_a_missing_bundle_and_a_missing_checkpoint_are_named(exported, target, tmp_path):
     with pytest.raises(BundleNotFoundError):
-        change(tmp_path / "nowhere", target, Replacement(text=tmp_path))
+        swap(tmp_path / "nowhere", Replacement(text=tmp_path), target, FP32)
     with pytest.raises(CheckpointError, match="empty"):
-        change(base, target, Replacement(text=tmp_path / "empty"))
+        swap(exported, Replacement(text=tmp_path / "empty"), target, FP32)
 
 
-def test_a_bundle_that_reads_words_alone_cannot_hear(target, pretrained, trained, tmp_path):
-    for part in ("speech", "fusion"):
-        shutil.rmtree(trained / part)
-    build(Sources(pretrained, trained), tmp_path / "words", name="words", recipe=FP32)
-    manifest = json.loads((tmp_path / "words" / "bundle.json").read_text())
-    for slot in ("vad", "speech_encoder", "transcript_decoder"):
+def test_a_bundle_that_reads_text_alone_takes_no_recogniser(exported, target, tmp_path, components):
+    base = Path(shutil.copytree(exported, tmp_path / "text-alone"))
+    manifest = json.loads((base / "bundle.json").read_text())
+    for slot in ("vad", "speech_encoder", "speech_emotion", "transcript_decoder", "fusion"):
         del manifest["slots"][slot]
-    (tmp_path / "words" / "bundle.json").write_text(json.dumps(manifest))
-    with pytest.raises(ExportError, match="reads words alone"):
-        change(tmp_path / "words", target, Replacement(whisper=str(pretrained / "whisper-tiny.en")))
+    manifest["calibration"] = {"text": 1.0}
+    (base / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ExportError, match="reads text alone"):
+        swap(base, Replacement(whisper=str(components / "weights" / "whisper-tiny.en")), target, FP32)
+
+
+@pytest.mark.slow
+def test_the_default_bundle_is_swapped_though_its_metrics_are_of_an_older_form(
+    bundle_folder, target, tmp_path, configs, components
+):
+    speech = tmp_path / "is09"
+    speech_checkpoint.write(speech, AttentionBiLSTM(4), configs["speech"])
+    swap(bundle_folder, Replacement(speech=speech), target, Options())
+    card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "| text | dev with recognition errors | 897 | 0.586 | 0.456 |" in card
+    assert "speaker exclusive" not in card

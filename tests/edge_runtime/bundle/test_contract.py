@@ -15,7 +15,7 @@ from onnx import helper
 
 from edge_runtime import Bundle, BundleError, IEmoNet
 from edge_runtime.bundle.bundle import MANIFEST
-from export import schema
+from export.inspect_bundle import schema_errors
 from tests import tiny_bundle as tiny
 
 Edit = Callable[[dict[str, Any]], Any]
@@ -201,7 +201,7 @@ def test_the_json_schema_refuses_the_same_but_for_what_two_graphs_pass_each_othe
         return past or place.name.startswith("cross_") or place.name == "embedding"
 
     for place in CASES[edit]:
-        assert bool(schema.faults(edited(whole[place.reads], place, edit))) == (not between_two(place)), place
+        assert bool(schema_errors(edited(whole[place.reads], place, edit))) == (not between_two(place)), place
 
 
 MISFITS: dict[str, tuple[Edit, str]] = {
@@ -264,4 +264,4 @@ def test_what_a_graph_gives_beyond_is_left_alone(tiny_bundle: Path, slot: str) -
     manifest = json.loads((tiny_bundle / MANIFEST).read_text())
     manifest["slots"][slot]["outputs"].append({"name": "more", "dtype": "tensor(bool)", "shape": []})
     assert read(tiny_bundle, manifest).slots[slot].output("more")
-    assert schema.faults(manifest) == []
+    assert schema_errors(manifest) == []

@@ -16,7 +16,7 @@ import pytest
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
 from edge_runtime.inference.segmenter import Segmenter
-from export import schema
+from export.inspect_bundle import schema_errors
 
 Edit = Callable[[dict[str, Any]], Any]
 READER = Path(__file__).with_name("minimal_reader.py")
@@ -47,7 +47,7 @@ def altered(bundle: Path, folder: Path, edit: Edit) -> Path:
     """Make ``folder`` the bundle, with a manifest that ``edit`` has changed in place."""
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
     edit(manifest)
-    assert schema.faults(manifest) == []
+    assert schema_errors(manifest) == []
     folder.mkdir()
     for file in bundle.iterdir():
         if file.name != MANIFEST:
@@ -84,8 +84,8 @@ def test_a_reader_written_from_the_page_gives_the_same_answer(bundle_folder: Pat
 def too_long(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Collects how many windows are cut off each time that 15 s have no pause, so that a test can tell it was tried."""
     cuts: list[int] = []
-    calmest = Segmenter._calmest
-    monkeypatch.setattr(Segmenter, "_calmest", lambda self: cuts.append(calmest(self)) or cuts[-1])
+    split_point = Segmenter._split_point
+    monkeypatch.setattr(Segmenter, "_split_point", lambda self: cuts.append(split_point(self)) or cuts[-1])
     return cuts
 
 

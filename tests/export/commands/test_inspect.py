@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from edge_runtime.bundle.bundle import MANIFEST
 from export.cli import app
 from export.commands.inspect import show
-from export.inspect_bundle import Contents
+from export.inspect_bundle import BundleReport
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
 
@@ -27,7 +27,7 @@ def run(*arguments: object) -> Result:
     return CliRunner(env={**os.environ, "COLUMNS": "160"}).invoke(app, ["inspect", *map(str, arguments)])
 
 
-def shown(found: Contents) -> str:
+def shown(found: BundleReport) -> str:
     console = Console(file=io.StringIO(), width=200)
     show(found, console)
     return console.file.getvalue()
@@ -92,7 +92,7 @@ def test_figures_of_several_runs_and_of_the_conversion_are_shown() -> None:
         "metrics": {"speech": {"n": 40, "wa": {"mean": 0.61}, "ua": {"mean": 0.52}}},
         "verification": {"converted": {"voice": {"n": 40, "same_label": 0.975}}, "shortfall": ["voice: WA falls"]},
     }
-    text = shown(Contents(Path("x"), manifest=manifest, problems=["x"]))
+    text = shown(BundleReport(Path("x"), manifest=manifest, problems=["x"]))
     for said in ("n 40, WA 0.61, UA 0.52", "same label 0.975 of 40", "voice: WA falls", "there are problems"):
         assert said in text
 
@@ -118,7 +118,7 @@ NESTED = st.sampled_from(
     )
 )
 def test_whatever_the_manifest_holds_it_is_shown(manifest: dict[str, Any]) -> None:
-    assert "there are problems" in shown(Contents(Path("x"), manifest=manifest, problems=["something"]))
+    assert "there are problems" in shown(BundleReport(Path("x"), manifest=manifest, problems=["something"]))
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a", "--yaml"]])

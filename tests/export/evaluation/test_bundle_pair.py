@@ -14,7 +14,7 @@ from edge_runtime import IEmoNet
 from edge_runtime.errors import AudioError
 from edge_runtime.prediction import Scores
 from export.evaluation.bundle_pair import side_by_side
-from export.evaluation.recordings import Sample
+from export.evaluation.data import Sample
 
 NOTHING = "there is no recording that both could hear, nor words that both could read"
 
@@ -71,7 +71,7 @@ def made(tmp_path: Path) -> Any:
 
 
 def sample(name: str, label: str | None = None, words: str | None = None) -> Sample:
-    return Sample(name, Path(name), words, label)
+    return Sample(Path(name), words, label, name)
 
 
 def test_what_differs_is_measured(made: Any) -> None:
@@ -112,7 +112,7 @@ def test_an_answer_that_is_missing_is_wrong(made: Any) -> None:
 
 def test_what_cannot_be_used_is_told_and_the_rest_compared(made: Any) -> None:
     a, b = made("a", {"1": (0.9, "x")}), made("b", {"1": (0.9, "x")})
-    found = side_by_side((a, b), [sample("damaged"), Sample("tweet", None, "x"), sample("1")], repeats=1)
+    found = side_by_side((a, b), [sample("damaged"), Sample(None, "x", name="tweet"), sample("1")], repeats=1)
     assert found.skipped == {"damaged": "damaged: damaged", "tweet": NOTHING}
     assert found.heard == 1
 
@@ -149,7 +149,7 @@ def test_where_one_reads_words_alone_both_are_asked_about_words(made: Any) -> No
 def test_words_without_a_recording_are_read_where_both_can(made: Any) -> None:
     slots = ("vad", "speech_emotion", "text_emotion", "fusion")
     a, b = made("a", {"1": (0.9, "x")}, slots=slots), made("b", {"1": (0.9, "x")}, slots=slots, reads="sad")
-    found = side_by_side((a, b), [sample("1"), Sample("tweet", None, "oh no", "sad")], repeats=1)
+    found = side_by_side((a, b), [sample("1"), Sample(None, "oh no", "sad", "tweet")], repeats=1)
     assert (found.heard, found.read, found.skipped) == (1, 1, {})
     assert found.agreement["fused"] == {"n": 2, "same_label": 0.5, "mean_difference": 0.5, "largest_difference": 1.0}
     assert found.accuracy["b"]["wa"] == 1.0
@@ -168,8 +168,8 @@ def test_without_samples_there_are_sizes(made: Any) -> None:
 
 
 def test_a_real_bundle_agrees_with_itself(model: IEmoNet, jfk: Path) -> None:
-    found = side_by_side((model, model), [Sample("jfk", jfk, None, "neutral")], repeats=1)
-    for branch in ("fused", "voice", "words"):
+    found = side_by_side((model, model), [Sample(jfk, None, "neutral")], repeats=1)
+    for branch in ("fused", "speech", "text"):
         assert found.agreement[branch]["same_label"] == 1.0
         assert found.agreement[branch]["largest_difference"] == 0
     assert found.transcripts == {"n": 1, "same": 1, "wer": 0.0}

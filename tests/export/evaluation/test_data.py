@@ -2,13 +2,14 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from edge_runtime.errors import AudioError
+from edge_runtime.errors import AudioError, AudioNotFoundError
 from export.evaluation import data
 from trainer.corpora.registry import LoadOptions
 from trainer.errors import CorpusError, ExportError
@@ -29,37 +30,30 @@ def corpus(tmp_path):
     return tmp_path / "calls.csv"
 
 
-@pytest.fixture(autouse=True)
-def few_samples() -> None:
-    """All of them, unlike elsewhere."""
-
-
-def test_built_in_ones_are_heard_and_read():
-    found = data.built_in()
+def test_built_in_samples_have_sound_or_text(all_samples):
+    found = all_samples
     assert len(found.waveforms) == 1 + len(data.PAUSES_S)
     assert sum(map(len, found.waveforms)) == 11 * RATE
     assert found.sentences == list(data.SENTENCES)
-    assert all(s.label is None for s in found.items)
+    assert all(s.label is None for s in found.samples)
 
 
 def test_a_corpus_gives_its_dev_part_which_chooses_nothing_that_the_test_part_measures(corpus):
     found = data.of_corpus(corpus, ("joy", "gloom"), limit=9, seed=0)
     assert sorted(found.sentences) == [f"words {i}" for i in range(4, 8)]
     assert found.source.startswith("4 of ") and found.source.endswith(", dev")
-    assert {s.label for s in found.items} == {"joy", "gloom"}
+    assert {s.label for s in found.samples} == {"joy", "gloom"}
     assert all(len(w) == RATE // 10 for w in found.waveforms)
 
 
 def test_the_choice_is_by_seed(corpus):
-    one, same, other = (
-        [s.words for s in data.of_corpus(corpus, ("joy", "gloom"), limit=2, seed=seed).items] for seed in (0, 0, 3)
-    )
+    one, same, other = (data.of_corpus(corpus, ("joy", "gloom"), limit=2, seed=seed).sentences for seed in (0, 0, 3))
     assert one == same != other
 
 
 def test_labels_are_renamed_and_those_of_others_left_out(corpus):
     found = data.of_corpus(corpus, ("happy",), limit=9, seed=0, renamed={"joy": "happy", "anger": "angry"})
-    assert [s.label for s in found.items] == ["happy", "happy"]
+    assert [s.label for s in found.samples] == ["happy", "happy"]
 
 
 def test_labels_that_do_not_fit_are_named(corpus):
@@ -83,7 +77,7 @@ def test_a_run_is_tried_on_what_it_was_trained_on_as_it_was_read(corpus, tmp_pat
     found = data.of_run(tmp_path / "run", ("happy", "sad"), limit=9, seed=0)
     assert sorted(found.sentences) == [f"words {i}" for i in range(4, 8)]
     assert found.source.endswith(", which was trained on")
-    assert {s.label for s in found.items} == {"happy", "sad"}
+    assert {s.label for s in found.samples} == {"happy", "sad"}
 
 
 @pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"source": {"path": 3}}'])
@@ -99,12 +93,54 @@ def test_recordings_that_the_run_left_out_are_left_out_and_others_missed(corpus,
     with pytest.raises(AudioError, match=r"5\.wav"):
         data.of_run(tmp_path / "run", ("joy", "gloom"), limit=9, seed=0)
     noted(tmp_path / "lenient", corpus, skip_bad=True)
-    assert len(data.of_run(tmp_path / "lenient", ("joy", "gloom"), limit=9, seed=0).items) == 3
+    assert len(data.of_run(tmp_path / "lenient", ("joy", "gloom"), limit=9, seed=0).samples) == 3
 
 
 def test_what_has_no_words_gets_the_built_in_sentences():
     spoken = data.Sample(np.zeros(RATE, np.float32), None, "joy")
-    found = data.with_sentences(data.Samples("calls", [spoken]))
-    assert found.sentences == list(data.SENTENCES) and found.items[0] is spoken
-    read = data.Samples("calls", [data.Sample(None, "hello", "joy")])
+    found = data.with_sentences(data.EvaluationSet("calls", [spoken]))
+    assert found.sentences == list(data.SENTENCES) and found.samples[0] is spoken
+    read = data.EvaluationSet("calls", [data.Sample(None, "hello", "joy")])
     assert data.with_sentences(read) is read
+
+
+@pytest.fixture
+def calls(tmp_path, jfk):
+    """A manifest of twenty utterances, the first without a recording, and a sound file beside it."""
+    shutil.copy(jfk, tmp_path / "jfk.wav")
+    rows = [
+        f"{i},{'' if i == 0 else 'jfk.wav'},{'well' if i < 10 else ''},{'glad' if i % 2 else 'grim'}" for i in range(20)
+    ]
+    (tmp_path / "calls.csv").write_text("id,audio,transcript,label\n" + "\n".join(rows) + "\n")
+    return tmp_path / "calls.csv"
+
+
+def test_without_places_the_example_is_taken_if_it_is_there(monkeypatch, tmp_path):
+    (sample,) = data.gather([], limit=1, seed=0)
+    assert (sample.audio, sample.label) == (data.EXAMPLE, None)
+    monkeypatch.setattr(data, "EXAMPLE", tmp_path / "gone.wav")
+    assert data.gather([], limit=1, seed=0) == []
+
+
+def test_files_and_corpora_are_read_in_the_order_given(calls):
+    clip = calls.with_name("jfk.wav")
+    found = data.gather([clip, calls], limit=100, seed=0)
+    assert [s.audio for s in found[:3]] == [clip, None, clip]
+    assert [s.label for s in found[:3]] == [None, "grim", "glad"]
+    assert [found[1].transcript, found[-1].transcript] == ["well", None]
+    assert len(found) == 21
+
+
+def test_a_draw_is_of_the_seed(calls):
+    draws = [[s.name for s in data.gather([calls], limit=8, seed=seed)] for seed in (0, 0, 1)]
+    assert len(draws[0]) == 8
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_what_is_not_there_is_said(tmp_path, jfk):
+    with pytest.raises(AudioNotFoundError, match=r"nowhere\.wav: no such file"):
+        data.gather([jfk, tmp_path / "nowhere.wav"], limit=1, seed=0)
+    with pytest.raises(CorpusError, match="looks like none of"):
+        data.gather([tmp_path], limit=1, seed=0)
+    with pytest.raises(CorpusError, match="given twice"):
+        data.gather([jfk, jfk], limit=1, seed=0)

@@ -23,26 +23,26 @@ def detector(bundle_folder):
 
 
 @pytest.mark.parametrize("windows", [1, 2, 31, 469])
-def test_windows_side_by_side_give_the_same_probabilities_and_state(detector, windows):
+def test_batch_vad_convolutions_give_the_same_probabilities_and_state(detector, windows):
     random = np.random.default_rng(windows)
     x = (0.1 * random.standard_normal((windows, 576))).astype(np.float32)
     h, c = (random.standard_normal((1, 1, 128)).astype(np.float32) for _ in range(2))
     before = run(detector, input=x, h=h, c=c)
-    silero_vad.windows_side_by_side(detector)
+    silero_vad.batch_vad_convolutions(detector)
     onnx.checker.check_model(detector)
     for one, other in zip(before, run(detector, input=x, h=h, c=c), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
 def test_nothing_is_left_that_no_node_reads(detector):
-    silero_vad.windows_side_by_side(detector)
+    silero_vad.batch_vad_convolutions(detector)
     read = {name for node in detector.graph.node for name in node.input} | {o.name for o in detector.graph.output}
     assert all(i.name in read for i in detector.graph.initializer)
     assert all(set(node.output) & read for node in detector.graph.node if node.op_type == "Constant")
 
 
 def test_each_window_is_still_heard_alone(detector):
-    silero_vad.windows_side_by_side(detector)
+    silero_vad.batch_vad_convolutions(detector)
     convolutions = [n for n in detector.graph.node if n.op_type == "Conv" and n.name.startswith(("/stft/", "/encoder"))]
     assert len(convolutions) == 5
     for node in convolutions:
@@ -51,17 +51,17 @@ def test_each_window_is_still_heard_alone(detector):
 
 
 def test_a_rewritten_detector_and_another_graph_are_left_alone(detector):
-    silero_vad.windows_side_by_side(detector)
-    assert not silero_vad.windows_side_by_side(detector)
+    silero_vad.batch_vad_convolutions(detector)
+    assert not silero_vad.batch_vad_convolutions(detector)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     other = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "other", [x], [y]))
-    assert not silero_vad.windows_side_by_side(other)
+    assert not silero_vad.batch_vad_convolutions(other)
 
 
 def test_of_a_bundle_the_detector_alone_is_rewritten(tmp_path, detector):
     for slot in ("vad", "fusion"):
         onnx.save(detector, str(tmp_path / f"{slot}.onnx"))
-        silero_vad.faster(tmp_path / f"{slot}.onnx", slot)
+        silero_vad.optimize(tmp_path / f"{slot}.onnx", slot)
     assert (tmp_path / "fusion.onnx").read_bytes() == detector.SerializeToString()
-    assert not silero_vad.windows_side_by_side(onnx.load(str(tmp_path / "vad.onnx")))
+    assert not silero_vad.batch_vad_convolutions(onnx.load(str(tmp_path / "vad.onnx")))

@@ -97,6 +97,6 @@ def test_a_file_that_answers_otherwise_is_found_out(tmp_path):
     other = Graph(Dropped(), (torch.randn(2, 8),), ["x"], ["y"], AXES)
     other.module.eval()
     with pytest.raises(ExportError, match="output y differs"):
-        check(other, (torch.randn(3, 5),), tmp_path / "g.onnx")
+        check(other, [(torch.randn(3, 5),)], tmp_path / "g.onnx")
     same = Graph(Doubled(), (torch.randn(2, 8),), ["x"], ["y"], AXES)
-    assert check(same, (torch.randn(3, 5),), tmp_path / "g.onnx") == 0.0
+    assert check(same, [(torch.randn(3, 5),)], tmp_path / "g.onnx") == 0.0

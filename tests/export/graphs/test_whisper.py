@@ -1,12 +1,15 @@
-"""Whisper's graphs on onnxruntime against the modules they were traced from."""
+"""Any Whisper: its graphs on onnxruntime against the modules they were traced from, and how it is decoded."""
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from transformers import GenerationConfig
 
+from export.graphs import whisper
 from export.graphs.torch_export import write
-from export.graphs.whisper import decoder_graph, encoder_graph, memory_names
+from export.graphs.whisper import decoder_graph, encoder_graph, key_value_names
+from trainer.errors import CheckpointError, ExportError
 from trainer.pretrained.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
 
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-3}
@@ -52,7 +55,7 @@ def test_the_encoders_axes_are_named(encoder):
     assert (waveform.name, waveform.shape) == ("waveform", ["batch", "samples"])
     assert shapes["hidden_states"] == ["batch", 4, "states", 16]
     assert shapes["cross_bias"] == ["positions"]
-    for name in memory_names("cross", 2):
+    for name in key_value_names("cross", 2):
         assert shapes[name] == ["batch", 2, "positions", 8]
 
 
@@ -79,3 +82,51 @@ def test_the_decoders_inputs_match_the_encoders_outputs(encoder, decoder):
     present = [o.name.replace("present", "past") for o in session.get_outputs()][1:]
     assert {k: v for k, v in given.items() if k != "hidden_states"}.items() <= taken.items()
     assert set(taken) == {"tokens", *given, *present} - {"hidden_states"}
+
+
+def generation(**more) -> GenerationConfig:
+    config = GenerationConfig(eos_token_id=50, decoder_start_token_id=51, max_length=448, suppress_tokens=[1], **more)
+    config.no_timestamps_token_id = 52
+    config.begin_suppress_tokens = [3, 50]
+    return config
+
+
+@pytest.fixture
+def multilingual() -> GenerationConfig:
+    config = generation()
+    config.lang_to_id = {"<|en|>": 60, "<|de|>": 61}
+    config.task_to_id = {"translate": 70, "transcribe": 71}
+    return config
+
+
+def test_an_english_one_begins_with_two_ids():
+    found = whisper.decoding(generation())
+    assert found == {
+        "prompt": [51, 52],
+        "end": 50,
+        "suppress": [1],
+        "begin_suppress": [3, 50],
+        "max_tokens": 224,
+        "language": "en",
+    }
+    assert whisper.decoding(generation(), language="en") == found
+
+
+def test_a_multilingual_one_is_told_what_it_hears_and_what_to_do(multilingual):
+    assert whisper.decoding(multilingual, language="de")["prompt"] == [51, 61, 71, 52]
+
+
+@pytest.mark.parametrize(("language", "match"), [(None, "it is multilingual"), ("xx", "does not know 'xx'")])
+def test_its_languages_are_named_where_one_is_missing(multilingual, language, match):
+    with pytest.raises(ExportError, match=rf"{match}.*--language \(de, en\)"):
+        whisper.decoding(multilingual, language=language)
+
+
+def test_an_english_one_cannot_hear_german():
+    with pytest.raises(ExportError, match="needs a multilingual one"):
+        whisper.decoding(generation(), language="de")
+
+
+def test_what_is_none_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="need a Whisper"):
+        whisper.load(str(tmp_path))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.quantization.config import Recipe, machine_at_hand
+from export.quantization.config import QuantizationConfig, detect_target
 from trainer.errors import ExportError
 
 
@@ -22,13 +22,13 @@ def test_seven_bits_never_saturate(values):
     assert sum_of_pairs(activations, weights) == int(activations @ weights)
 
 
-def test_eight_bits_do():
+def test_eight_bits_saturate():
     activations, weights = np.array([255, 255]), np.array([127, 127])
     assert sum_of_pairs(activations, weights) == 2**15 - 1 < int(activations @ weights)
 
 
 @pytest.mark.parametrize(
-    ("flags", "machine"),
+    ("flags", "target"),
     [
         ("fpu avx2 avx512f avx512_vnni", "avx512_vnni"),
         ("fpu avx2 avx_vnni", "avx512_vnni"),
@@ -36,36 +36,37 @@ def test_eight_bits_do():
         ("fpu sse4_2", "avx2"),
     ],
 )
-def test_the_processor_is_told_by_its_flags(tmp_path, flags, machine):
+def test_the_target_follows_from_the_flags_of_the_processor(tmp_path, flags, target):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
-    assert machine_at_hand(tmp_path / "cpuinfo", "x86_64") == machine
+    assert detect_target(tmp_path / "cpuinfo", "x86_64") == target
 
 
-def test_what_cannot_be_told_is_taken_to_be_the_safe_one(tmp_path):
-    assert machine_at_hand(tmp_path / "none", "AMD64") == "avx2"
-    assert machine_at_hand(tmp_path / "none", "aarch64") == machine_at_hand(tmp_path / "none", "arm64") == "arm64"
+def test_an_unknown_processor_gets_the_safe_target(tmp_path):
+    assert detect_target(tmp_path / "none", "AMD64") == "avx2"
+    assert detect_target(tmp_path / "none", "aarch64") == detect_target(tmp_path / "none", "arm64") == "arm64"
 
 
 def test_the_default_is_safe_everywhere():
-    assert Recipe().reduced
-    assert not Recipe(machine="avx512_vnni").reduced
+    assert QuantizationConfig().reduce_range
+    assert not QuantizationConfig(target="avx512_vnni").reduce_range
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"precision": "int2"}, "fp32, int8, fp16, int4"),
-        ({"machine": "sparc"}, "avx2, avx512_vnni, arm64"),
+        ({"precision": "int2"}, "fp32, int8, fp16"),
+        ({"target": "sparc"}, "avx2, avx512_vnni, arm64"),
         ({"precision": "fp16", "static": True}, "only int8"),
+        ({"precision": "int4"}, "int4 was removed.*use int8"),
     ],
 )
-def test_what_is_not_known_is_refused(settings, said):
+def test_unknown_settings_are_refused(settings, said):
     with pytest.raises(ExportError, match=said):
-        Recipe(**settings)
+        QuantizationConfig(**settings)
 
 
 def test_a_scope_stands_for_all_nodes_in_it():
-    recipe = Recipe(exclude=("/layer.1",))
-    assert recipe.keeps("/layer.1") and recipe.keeps("/layer.1/query/MatMul")
-    assert not recipe.keeps("/layer.10/query/MatMul")
-    assert recipe.keeps("/features/MatMul")
+    config = QuantizationConfig(exclude=("/layer.1",))
+    assert config.excludes("/layer.1") and config.excludes("/layer.1/query/MatMul")
+    assert not config.excludes("/layer.10/query/MatMul")
+    assert config.excludes("/features/MatMul")

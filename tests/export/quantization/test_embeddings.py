@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from export.graphs.torch_export import Graph
 from export.graphs.torch_export import write as write_graph
-from export.quantization.config import Recipe
-from export.quantization.embeddings import share_tables
-from export.quantization.layers import LEAST_TABLE
-from export.quantization.quantize import convert
+from export.quantization.config import QuantizationConfig
+from export.quantization.embeddings import share_tied_embeddings
+from export.quantization.quantizable_layers import MIN_EMBEDDING_VALUES
+from export.quantization.quantize import quantize
 
 WORDS, WIDTH = 2000, 64
 
@@ -53,7 +53,7 @@ def exported(request, tmp_path):
 @pytest.fixture
 def quantised(exported):
     path = exported.with_name("small.onnx")
-    convert(exported, path, Recipe("int8"))
+    quantize(exported, path, QuantizationConfig("int8"))
     return path
 
 
@@ -85,7 +85,7 @@ def test_looking_up_is_exact_to_a_step_of_each_row(tmp_path, run):
         table.weight.mul_(torch.logspace(-4, 2, WORDS)[:, None])  # rows of very different size
         table.weight[7] = 0
     write(table, tmp_path / "exact.onnx")
-    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
+    quantize(tmp_path / "exact.onnx", tmp_path / "small.onnx", QuantizationConfig("int8"))
     (found,) = run(tmp_path / "small.onnx", torch.arange(WORDS)[None])
     exact = table.weight.detach().numpy()
     step = np.abs(exact).max(1, keepdims=True) / 127
@@ -94,9 +94,9 @@ def test_looking_up_is_exact_to_a_step_of_each_row(tmp_path, run):
 
 
 def test_a_small_table_is_left_alone(tmp_path):
-    words = LEAST_TABLE // WIDTH - 1
+    words = MIN_EMBEDDING_VALUES // WIDTH - 1
     write(Speller(tied=False, words=words), tmp_path / "exact.onnx")
-    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
+    quantize(tmp_path / "exact.onnx", tmp_path / "small.onnx", QuantizationConfig("int8"))
     kinds = [i.data_type for i in onnx.load(str(tmp_path / "small.onnx")).graph.initializer if words in i.dims]
     assert kinds == [onnx.TensorProto.FLOAT]
 
@@ -115,7 +115,7 @@ class Twice(nn.Module):
 def test_a_table_looked_up_twice_is_held_once(tmp_path, run):
     torch.manual_seed(0)
     write(Twice(), tmp_path / "exact.onnx")
-    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
+    quantize(tmp_path / "exact.onnx", tmp_path / "small.onnx", QuantizationConfig("int8"))
     assert len(tables(tmp_path / "small.onnx")) == 1
     ids = torch.randint(0, WORDS, (2, 6))
     assert cosine(run(tmp_path / "exact.onnx", ids)[0], run(tmp_path / "small.onnx", ids)[0]) > 0.99
@@ -124,7 +124,7 @@ def test_a_table_looked_up_twice_is_held_once(tmp_path, run):
 def test_a_lookup_may_feed_a_product_directly(tmp_path, run):
     torch.manual_seed(0)
     write(nn.Sequential(nn.Embedding(WORDS, WIDTH), nn.Linear(WIDTH, 8)), tmp_path / "exact.onnx")
-    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
+    quantize(tmp_path / "exact.onnx", tmp_path / "small.onnx", QuantizationConfig("int8"))
     ids = torch.randint(0, WORDS, (2, 6))
     assert cosine(run(tmp_path / "exact.onnx", ids)[0], run(tmp_path / "small.onnx", ids)[0]) > 0.99
 
@@ -139,7 +139,7 @@ def test_convolutions_stay_as_they_are(tmp_path, run):
             return self.convolution(ids.float().unsqueeze(1)).sum(1)
 
     write(Convolved(), tmp_path / "exact.onnx")
-    convert(tmp_path / "exact.onnx", tmp_path / "small.onnx", Recipe("int8"))
+    quantize(tmp_path / "exact.onnx", tmp_path / "small.onnx", QuantizationConfig("int8"))
     ids = torch.randint(0, 9, (2, 6))
     for exact, small in zip(run(tmp_path / "exact.onnx", ids), run(tmp_path / "small.onnx", ids), strict=True):
         np.testing.assert_allclose(small, exact, atol=1e-6)
@@ -151,7 +151,7 @@ def test_sharing_tables_keeps_the_answers_and_halves_the_file(tmp_path, run):
     write(Speller(tied=True), path)
     before, size = run(path, ids), path.stat().st_size
     assert len(tables(path)) == 2
-    share_tables(path)
+    share_tied_embeddings(path)
     assert len(tables(path)) == 1
     assert path.stat().st_size < 0.6 * size
     for one, other in zip(run(path, ids), before, strict=True):
@@ -161,5 +161,5 @@ def test_sharing_tables_keeps_the_answers_and_halves_the_file(tmp_path, run):
 def test_sharing_where_nothing_is_tied_changes_nothing(tmp_path):
     write(Speller(tied=False), tmp_path / "g.onnx")
     before = onnx.load(str(tmp_path / "g.onnx"))
-    share_tables(tmp_path / "g.onnx")
+    share_tied_embeddings(tmp_path / "g.onnx")
     assert onnx.load(str(tmp_path / "g.onnx")) == before

@@ -1,5 +1,7 @@
 """Conversions of a graph: close to fp32, smaller, the same bytes each time, and clear about what cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -7,30 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from export.graphs.torch_export import Graph, write
-from export.quantization import layers
-from export.quantization.config import Recipe, machine_at_hand
-from export.quantization.quantize import convert
+from export.quantization import quantizable_layers
+from export.quantization.config import QuantizationConfig, detect_target
+from export.quantization.quantize import quantize
 from trainer.errors import ExportError
 
 WIDTH = 128
-RECIPES = {
-    "int8": Recipe("int8"),
-    "eight bits": Recipe("int8", "avx512_vnni"),
-    "static": Recipe("int8", static=True),
-    "fp16": Recipe("fp16"),
-    "int4": Recipe("int4"),
-    "fp32": Recipe("fp32"),
+CONFIGS = {
+    "int8": QuantizationConfig("int8"),
+    "eight bits": QuantizationConfig("int8", "avx512_vnni"),
+    "static": QuantizationConfig("int8", static=True),
+    "fp16": QuantizationConfig("fp16"),
+    "fp32": QuantizationConfig("fp32"),
 }
 MOST_FAR = {
     "int8": 0.02,  # seven bits: on every processor
     # Without VNNI two products of bytes are summed in 16 bits and saturate, as docs/precisions.md says: 0.13 was seen.
-    "eight bits": 0.2 if machine_at_hand() == "avx2" else 0.02,
+    "eight bits": 0.2 if detect_target() == "avx2" else 0.02,
     "static": 0.02,
     "fp16": 0.001,
-    "int4": 0.2,
     "fp32": 1e-6,
 }
-MOST = {"int8": 0.3, "eight bits": 0.3, "static": 0.3, "fp16": 0.55, "int4": 0.25, "fp32": 1.01}
+MOST = {"int8": 0.3, "eight bits": 0.3, "static": 0.3, "fp16": 0.55, "fp32": 1.01}
 
 
 class Words(nn.Module):
@@ -69,29 +69,35 @@ def difference(run, one, other, ids) -> float:
     return float(np.abs(exact - found).max() / np.abs(exact).max())
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_it_is_smaller_close_and_the_same_each_time(name, words, feeds, tmp_path, run):
     one, other = tmp_path / "one.onnx", tmp_path / "other.onnx"
-    report = convert(words, one, RECIPES[name], feeds)
-    convert(words, other, RECIPES[name], feeds)
+    quantize(words, one, CONFIGS[name], feeds)
+    quantize(words, other, CONFIGS[name], feeds)
     assert one.read_bytes() == other.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one.onnx", "other.onnx"]
-    assert report.bytes_after == one.stat().st_size < MOST[name] * report.bytes_before
+    assert one.stat().st_size < MOST[name] * words.stat().st_size
     assert difference(run, words, one, feeds[0]["ids"]) < MOST_FAR[name]
     signature = onnx.load(str(one)).graph
     assert [v.type.tensor_type.elem_type for v in signature.output] == [onnx.TensorProto.FLOAT]
 
 
-@pytest.mark.parametrize("name", ["int8", "static", "fp16", "int4"])
-def test_what_is_excluded_stays_exact(name, words, feeds, tmp_path, run):
-    everything = convert(words, tmp_path / "all.onnx", RECIPES[name], feeds)
-    names = everything.converted
-    some = Recipe(RECIPES[name].precision, static=RECIPES[name].static, exclude=("/layer.0", names[-1]))
-    report = convert(words, tmp_path / "some.onnx", some, feeds)
-    assert set(report.kept) == {n for n in names if n.startswith("/layer.0/")} | {names[-1]}
-    assert set(report.converted) | set(report.kept) == set(names)
-    nothing = Recipe(some.precision, static=some.static, exclude=names)
-    convert(words, tmp_path / "none.onnx", nothing, feeds)
+def in_fp32(path) -> set[str]:
+    """Return the names of the layers whose weights the graph at ``path`` holds in fp32."""
+    model = onnx.load(str(path))
+    return {*quantizable_layers.matmuls(model), *(n.name for n in quantizable_layers.embedding_gathers(model))}
+
+
+@pytest.mark.parametrize("name", ["int8", "static", "fp16"])
+def test_excluded_layers_stay_in_fp32(name, words, feeds, tmp_path, run):
+    prepared = quantizable_layers.prepare(words)
+    names = quantizable_layers.matmuls(prepared) + [n.name for n in quantizable_layers.embedding_gathers(prepared)]
+    quantize(words, tmp_path / "all.onnx", CONFIGS[name], feeds)
+    some = replace(CONFIGS[name], exclude=("/layer.0", names[-1]))
+    quantize(words, tmp_path / "some.onnx", some, feeds)
+    assert in_fp32(tmp_path / "all.onnx") == set()
+    assert in_fp32(tmp_path / "some.onnx") == {n for n in names if n.startswith("/layer.0/")} | {names[-1]}
+    quantize(words, tmp_path / "none.onnx", replace(some, exclude=tuple(names)), feeds)
     if name != "fp16":  # whose other operations are converted all the same
         assert difference(run, words, tmp_path / "none.onnx", feeds[0]["ids"]) < 1e-5
     assert (tmp_path / "all.onnx").stat().st_size < (tmp_path / "some.onnx").stat().st_size
@@ -117,9 +123,8 @@ def test_a_recurrent_graph_is_quantised_but_for_its_features(tmp_path, run):
     axes = {"waveform": {0: "batch", 1: "samples"}, "logits": {0: "batch"}}
     exact, small = tmp_path / "exact.onnx", tmp_path / "small.onnx"
     write(Graph(Recurrent(), (torch.randn(1, 800),), ["waveform"], ["logits"], axes), exact)
-    report = convert(exact, small, Recipe("int8"))
-    assert any(n.startswith("/features/") for n in report.kept)
-    assert len(report.converted) == 3
+    quantize(exact, small, QuantizationConfig("int8"))
+    assert {n.name for n in onnx.load(str(small)).graph.node if n.op_type == "Conv"} == {"/features/Conv"}
     kinds = {n.op_type for n in onnx.load(str(small)).graph.node}
     assert {"ConvInteger", "DynamicQuantizeLSTM", "MatMulInteger", "Conv"} <= kinds
     waveform = torch.randn(2, 1600)
@@ -130,19 +135,19 @@ def test_a_recurrent_graph_is_quantised_but_for_its_features(tmp_path, run):
 
 def test_static_needs_inputs(words, tmp_path):
     with pytest.raises(ExportError, match="calibrate"):
-        convert(words, tmp_path / "out.onnx", Recipe(static=True))
+        quantize(words, tmp_path / "out.onnx", QuantizationConfig(static=True))
     assert not list(tmp_path.iterdir())
 
 
 def test_inputs_that_do_not_fit_are_refused_and_leave_nothing(words, tmp_path):
     with pytest.raises(ExportError, match="cannot be converted"):
-        convert(words, tmp_path / "out.onnx", Recipe(static=True), [{"nonsense": np.zeros(3)}])
+        quantize(words, tmp_path / "out.onnx", QuantizationConfig(static=True), [{"nonsense": np.zeros(3)}])
     assert not list(tmp_path.iterdir())
 
 
 def test_a_name_that_stands_for_nothing_is_refused(words, tmp_path):
     with pytest.raises(ExportError, match=r"layer\.7"):
-        convert(words, tmp_path / "out.onnx", Recipe(exclude=("/layer.7",)))
+        quantize(words, tmp_path / "out.onnx", QuantizationConfig(exclude=("/layer.7",)))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no graph at all"])
@@ -151,11 +156,11 @@ def test_what_is_no_graph_is_refused(tmp_path, content):
     if content is not None:
         source.write_bytes(content)
     with pytest.raises(ExportError, match=r"in\.onnx"):
-        convert(source, tmp_path / "out.onnx", Recipe())
+        quantize(source, tmp_path / "out.onnx", QuantizationConfig())
     assert not (tmp_path / "out.onnx").exists()
 
 
 def test_a_graph_that_is_too_large_is_refused(words, tmp_path, monkeypatch):
-    monkeypatch.setattr(layers, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(quantizable_layers, "LARGEST_BYTES", 1000)
     with pytest.raises(ExportError, match="2 GB"):
-        convert(words, tmp_path / "out.onnx", Recipe())
+        quantize(words, tmp_path / "out.onnx", QuantizationConfig())

@@ -1,10 +1,18 @@
-"""What an export says when it is done: files, and what was lost on the way."""
+"""What a command that wrote a bundle prints: its files, and what was lost on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from edge_runtime.formats.printable import visible
+
+
+def print_report(manifest: Mapping[str, Any], folder: Path) -> None:
+    """Print the report on the bundle in ``folder``."""
+    for line in lines(manifest, folder):
+        print(visible(line))
 
 
 def lines(manifest: Mapping[str, Any], folder: Path) -> Iterator[str]:
@@ -19,22 +27,22 @@ def lines(manifest: Mapping[str, Any], folder: Path) -> Iterator[str]:
         yield f"exact graphs differ from torch by {max(exact.values()):.0e} at most, relative to their size"
     converted = found["converted"]
     yield f"converted against exact, on {converted['samples']}:"
-    for view, figures in converted.items():
+    for output, figures in converted.items():
         if isinstance(figures, Mapping) and "same_label" in figures:
             points = [
                 f"{name.upper()} {-figures[name]['points_lost']:+.2f} points"
                 for name in ("wa", "ua")
                 if name in figures
             ]
-            yield f"  {view:<6} {figures['same_label']:.1%} the same label of {figures['n']}; " + (
+            yield f"  {output:<6} {figures['same_label']:.1%} the same label of {figures['n']}; " + (
                 ", ".join(points) or "too few labels to measure accuracy (--evaluate names a corpus)"
             )
     if "transcripts" in converted:
         yield f"  {converted['transcripts']['word_error_rate_against_exact']:.1%} of the words are written otherwise"
     if "fusion" in manifest["slots"] and "fusion" not in manifest["provenance"]:
         yield (
-            "fusion was not trained on these branches: it multiplies what both say. Train one on speech that has both "
-            "voice and words (`trainer fit`) to do better"
+            "fusion was not trained on these branches: it multiplies the probabilities of both. Train one on speech "
+            "that has transcripts (`trainer fit`) to do better"
         )
     for slot, kept in found["kept_exact"].items():
         yield (

@@ -13,10 +13,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.graphs.edit import drop_unread, put
-from export.quantization.config import Recipe
-from export.quantization.embeddings import tied_tables
-from export.quantization.layers import lookups
+from export.graphs.edit import drop_unused_constants, replace_node
+from export.quantization.config import QuantizationConfig
+from export.quantization.embeddings import tied_embeddings
+from export.quantization.quantizable_layers import embedding_gathers
 
 BLOCK = 64
 """So many weights share a scale. Of 1355 tokens that Whisper tiny.en wrote, 64 ranked the right one sixth at worst."""
@@ -28,40 +28,40 @@ IN_EIGHT_BITS = 4
 CONTRIB = "com.microsoft"
 
 
-def screen_vocabulary(model: onnx.ModelProto, recipe: Recipe) -> None:
+def two_stage_lm_head(model: onnx.ModelProto, config: QuantizationConfig) -> None:
     """Rewrite an output (batch, tokens) that is a product with the transpose of an embedding table, where there is one.
 
     Args:
         model: a graph in fp32; changed in place.
-        recipe: names products and lookups that stay exact; a vocabulary of which one does is left alone.
+        config: names the nodes that are excluded; a vocabulary that one of them reads is left alone.
     """
     graph = model.graph
     lines = {value.name for value in graph.output if len(value.type.tensor_type.shape.dim) == 2}
     held = {i.name: i for i in graph.initializer}
-    for table, twin in tied_tables(model).items():
-        looked_up = [n for n in lookups(model) if n.input[0] == table]
+    for table, twin in tied_embeddings(model).items():
+        looked_up = [n for n in embedding_gathers(model) if n.input[0] == table]
         used = [n for n in graph.node if twin in n.input]
         weights = numpy_helper.to_array(held[table])
         if (
             [n.op_type for n in used] != ["MatMul"]
             or used[0].output[0] not in lines
-            or any(recipe.keeps(n.name) for n in (*used, *looked_up))
+            or any(config.excludes(n.name) for n in (*used, *looked_up))
             or weights.shape[1] % BLOCK
             or len(weights) <= CANDIDATES
         ):
             continue
         vocabulary = _Vocabulary(table, weights)
-        put(graph, used[0], _named(used[0], vocabulary.score(used[0].input[0], used[0].output[0])))
+        replace_node(graph, used[0], _named(used[0], vocabulary.score(used[0].input[0], used[0].output[0])))
         for lookup in looked_up:
-            put(graph, lookup, _named(lookup, vocabulary.rows(lookup.input[1], lookup.output[0])))
+            replace_node(graph, lookup, _named(lookup, vocabulary.rows(lookup.input[1], lookup.output[0])))
         graph.initializer.extend(vocabulary.tensors())
         if not any(o.domain == CONTRIB for o in model.opset_import):
             model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
-    drop_unread(graph)
+    drop_unused_constants(graph)
 
 
-def halves(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-    """Cut weights (rows, columns) in two.
+def split_nibbles(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    """Cut each weight (rows, columns) of eight bits into its upper and its lower four.
 
     Returns:
         The upper and the lower four bits (rows, blocks, ``BLOCK`` / 2), two weights a byte, the first in its lower
@@ -87,7 +87,7 @@ class _Vocabulary:
 
     def __init__(self, name: str, weights: NDArray[np.float32]) -> None:
         self._name, (self._tokens, self._width) = name, weights.shape
-        upper, lower, scale = halves(weights)
+        upper, lower, scale = split_nibbles(weights)
         self._arrays: dict[str, NDArray[np.generic]] = {
             "upper": upper,
             "lower": lower,

@@ -1,4 +1,4 @@
-"""The parts of a graph that a lower precision can take: prepared for it, and told by name."""
+"""The layers of a graph that can be quantized: the graph prepared for that, and the names of its layers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from trainer.errors import ExportError
 
 LARGEST_BYTES = 2 << 30
-LEAST_TABLE = 100_000
-"""Embedding tables of fewer values are left alone: nothing to win."""
+MIN_EMBEDDING_VALUES = 100_000
+"""Embeddings of fewer values are left alone: nothing is gained."""
 BLOCK = re.compile(r"^(.*?\.\d+)(?:/|$)")
 """A name up to the first numbered scope: one of the encoder's blocks."""
 
@@ -51,7 +51,7 @@ def is_recurrent(model: onnx.ModelProto) -> bool:
     return any(node.op_type == "LSTM" for node in model.graph.node)
 
 
-def products(model: onnx.ModelProto) -> list[str]:
+def matmuls(model: onnx.ModelProto) -> list[str]:
     """Return the names of the nodes that multiply by weights, in order.
 
     Convolutions count in graphs with LSTMs alone: Whisper's cost word errors in int8, and win no time.
@@ -61,12 +61,12 @@ def products(model: onnx.ModelProto) -> list[str]:
     return [n.name for n in model.graph.node if n.op_type in kinds and n.input[1] in weights]
 
 
-def lookups(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """Return the nodes that look rows up in large tables."""
+def embedding_gathers(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the nodes that look rows up in large embeddings."""
     tables = {
         i.name
         for i in model.graph.initializer
-        if i.data_type == TensorProto.FLOAT and len(i.dims) == 2 and i.dims[0] * i.dims[1] >= LEAST_TABLE
+        if i.data_type == TensorProto.FLOAT and len(i.dims) == 2 and i.dims[0] * i.dims[1] >= MIN_EMBEDDING_VALUES
     }
     return [n for n in model.graph.node if n.op_type == "Gather" and n.input[0] in tables]
 

@@ -1,4 +1,4 @@
-"""A vocabulary in two halves: as exact as eight bits where it counts, and no larger."""
+"""A vocabulary in two split_nibbles: as exact as eight bits where it counts, and no larger."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from export.graphs.torch_export import Graph
 from export.graphs.torch_export import write as write_graph
-from export.quantization.config import Recipe
-from export.quantization.layers import prepare
-from export.quantization.quantize import convert
-from export.quantization.vocabulary import BLOCK, CANDIDATES, LARGEST, halves
+from export.quantization.config import QuantizationConfig
+from export.quantization.lm_head import BLOCK, CANDIDATES, LARGEST, split_nibbles
+from export.quantization.quantizable_layers import prepare
+from export.quantization.quantize import quantize
 
 TOKENS, WIDTH = 3000, 2 * BLOCK
 
@@ -49,7 +49,7 @@ def exported(path, module=None, **options):
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vocabulary")
     exact = exported(folder / "exact.onnx")
-    convert(exact, folder / "small.onnx", Recipe("int8"))
+    quantize(exact, folder / "small.onnx", QuantizationConfig("int8"))
     return exact, folder / "small.onnx"
 
 
@@ -65,7 +65,7 @@ def unpacked(packed: np.ndarray) -> np.ndarray:
 @given(st.integers(0, 2**32 - 1), st.floats(1e-6, 1e6), st.integers(1, 5), st.integers(1, 3))
 def test_the_halves_together_are_eight_bits_of_every_weight(seed, size, rows, blocks):
     weights = (size * np.random.default_rng(seed).standard_normal((rows, blocks * BLOCK))).astype(np.float32)
-    upper, lower, scale = halves(weights)
+    upper, lower, scale = split_nibbles(weights)
     assert upper.shape == lower.shape == (rows, blocks, BLOCK // 2)
     together = (unpacked(upper) - 8 + (unpacked(lower) - 8) / 16) * scale[..., None]
     cut = weights.reshape(rows, blocks, BLOCK)
@@ -76,7 +76,7 @@ def test_the_halves_together_are_eight_bits_of_every_weight(seed, size, rows, bl
 
 
 def test_nothing_but_zeros_stays_so():
-    upper, lower, scale = halves(np.zeros((2, BLOCK), np.float32))
+    upper, lower, scale = split_nibbles(np.zeros((2, BLOCK), np.float32))
     assert not ((unpacked(upper) - 8 + (unpacked(lower) - 8) / 16) * scale[..., None]).any()
 
 
@@ -115,7 +115,7 @@ def test_it_reads_half_of_the_bits_for_every_token(files):
 def test_what_must_stay_exact_is_not_cut(tmp_path, kind):
     exact = exported(tmp_path / "exact.onnx")
     name = next(n.name for n in prepare(exact).graph.node if n.op_type == kind)
-    convert(exact, tmp_path / "small.onnx", Recipe("int8", exclude=(name,)))
+    quantize(exact, tmp_path / "small.onnx", QuantizationConfig("int8", exclude=(name,)))
     assert "MatMulNBits" not in operators(tmp_path / "small.onnx")
 
 
@@ -124,7 +124,7 @@ def test_what_must_stay_exact_is_not_cut(tmp_path, kind):
 )
 def test_what_does_not_divide_and_what_is_small_keeps_one_step(tmp_path, run, options):
     exact = exported(tmp_path / "exact.onnx", **options)
-    convert(exact, tmp_path / "small.onnx", Recipe("int8"))
+    quantize(exact, tmp_path / "small.onnx", QuantizationConfig("int8"))
     assert "MatMulNBits" not in operators(tmp_path / "small.onnx")
     assert run(tmp_path / "small.onnx", torch.ones(1, 1, dtype=torch.int64))[0].shape == (1, options["tokens"])
 
@@ -135,5 +135,5 @@ def test_scores_that_go_on_to_something_else_keep_one_step(tmp_path):
             logits, embedded = super().forward(tokens)
             return logits.softmax(-1), embedded
 
-    convert(exported(tmp_path / "exact.onnx", Further()), tmp_path / "small.onnx", Recipe("int8"))
+    quantize(exported(tmp_path / "exact.onnx", Further()), tmp_path / "small.onnx", QuantizationConfig("int8"))
     assert "MatMulNBits" not in operators(tmp_path / "small.onnx")

@@ -1,15 +1,16 @@
 """Layers that int8 ruins are found, and nothing else is kept exact for them."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
 from export.graphs.torch_export import Graph, write
-from export.quantization.config import Recipe
-from export.quantization.error import Agreement, Loss
-from export.quantization.layers import blocks
-from export.quantization.mixed_precision import convert_within
+from export.quantization.config import QuantizationConfig
+from export.quantization.error import GraphError, QuantizationError
+from export.quantization.excluded_layers import search
+from export.quantization.quantizable_layers import blocks, matmuls
 from trainer.errors import ExportError
 
 WIDTH, RUINED = 64, 2
@@ -49,60 +50,61 @@ def feeds():
     return [{"x": np.random.default_rng(0).standard_normal((200, WIDTH), dtype=np.float32)}]
 
 
-def test_the_one_ruined_product_is_found(tmp_path, feeds):
+def test_the_one_ruined_product_is_excluded(tmp_path, feeds):
     exact = made(tmp_path, outliers=True)
-    found = convert_within(exact, tmp_path / "out.onnx", Recipe(), judge := Agreement(exact, feeds), 3.0)
+    metric = GraphError(exact, feeds)
+    found = search(exact, tmp_path / "out.onnx", QuantizationConfig(), metric, 3.0)
     assert found.before.points > 3.0 >= found.after.points
-    assert found.met
-    assert found.kept == (f"/layer.{RUINED}.1",)
-    assert judge(tmp_path / "out.onnx") == found.after
-    assert found.report.kept == (f"/layer.{RUINED}.1/Gemm_MatMul",)
+    assert found.excluded == (f"/layer.{RUINED}.1",)
+    assert metric(tmp_path / "out.onnx") == found.after
+    assert matmuls(onnx.load(tmp_path / "out.onnx")) == [f"/layer.{RUINED}.1/Gemm_MatMul"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["exact.onnx", "out.onnx"]
 
 
-def test_nothing_is_kept_where_all_is_well(tmp_path, feeds):
+def test_nothing_is_excluded_where_everything_quantized_is_within_the_limit(tmp_path, feeds):
     exact = made(tmp_path, outliers=False)
-    found = convert_within(exact, tmp_path / "out.onnx", Recipe(), Agreement(exact, feeds), 5.0)
-    assert (found.kept, found.met, found.tried) == ((), True, 1)
+    metric = GraphError(exact, feeds)
+    calls = []
+    found = search(exact, tmp_path / "out.onnx", QuantizationConfig(), lambda p: calls.append(p) or metric(p), 5.0)
+    assert (found.excluded, len(calls)) == ((), 1)
+    assert found.before == found.after
 
 
-def test_a_limit_that_cannot_be_met_is_said_to_be_missed(tmp_path, feeds):
+def test_where_the_limit_cannot_be_met_the_best_graph_is_written(tmp_path, feeds):
     exact = made(tmp_path, outliers=False)
-    found = convert_within(exact, tmp_path / "out.onnx", Recipe(), lambda _: Loss(9.0, 0.5), 1.0)
-    assert not found.met
+    found = search(exact, tmp_path / "out.onnx", QuantizationConfig(), lambda _: QuantizationError(9.0, 0.5), 1.0)
     assert found.after.points == 9.0
     assert (tmp_path / "out.onnx").is_file()
 
 
-def test_no_more_is_kept_than_allowed(tmp_path, feeds):
-    exact = made(tmp_path, outliers=True)
-    found = convert_within(exact, tmp_path / "out.onnx", Recipe(), Agreement(exact, feeds), -1.0, most=1)
-    assert len(found.kept) == 1
-    assert found.after < found.before
-    assert not found.met
+def test_each_trial_is_logged(tmp_path, feeds, caplog):
+    exact = made(tmp_path, outliers=False)
+    with caplog.at_level("INFO", logger="export"):
+        search(exact, tmp_path / "out.onnx", QuantizationConfig(), GraphError(exact, feeds), 5.0)
+    assert [record.getMessage() for record in caplog.records] == ["exact: nothing"]
 
 
-def test_accuracy_counts_where_the_truth_is_known(tmp_path, feeds):
+def test_accuracy_counts_where_the_labels_are_known(tmp_path, feeds):
     exact = made(tmp_path, outliers=True)
-    judge = Agreement(exact, feeds)
-    truth = judge.exact.argmax(1)
-    noisy = judge.exact + np.where(np.arange(200)[:, None] < 20, 1e3 * np.eye(4)[(truth + 1) % 4], 0)
-    assert judge.loss(noisy).points == pytest.approx(10.0)
-    assert Agreement(exact, feeds, truth=truth).loss(noisy).points > 9.9
+    metric = GraphError(exact, feeds)
+    truth = metric.exact.argmax(1)
+    noisy = metric.exact + np.where(np.arange(200)[:, None] < 20, 1e3 * np.eye(4)[(truth + 1) % 4], 0)
+    assert metric.error(noisy).points == pytest.approx(10.0)
+    assert GraphError(exact, feeds, truth=truth).error(noisy).points > 9.9
     wrong = (truth + 1) % 4  # what it changes to is right: nothing is lost
-    assert Agreement(exact, feeds, truth=wrong).loss(noisy).points == 0.0
-    assert judge.loss(noisy * np.nan).points == 100.0
+    assert GraphError(exact, feeds, truth=wrong).error(noisy).points == 0.0
+    assert metric.error(noisy * np.nan).points == 100.0
 
 
 def test_nothing_to_measure_on_is_refused(tmp_path, feeds):
     exact = made(tmp_path, outliers=False)
     with pytest.raises(ExportError, match="nothing to measure"):
-        Agreement(exact, [])
+        GraphError(exact, [])
     with pytest.raises(ExportError, match="3 labels for 200 rows"):
-        Agreement(exact, feeds, truth=[1, 2, 3])
+        GraphError(exact, feeds, truth=[1, 2, 3])
 
 
-def test_nodes_are_told_by_block():
+def test_nodes_are_grouped_by_block():
     names = ["/encoder/layer.0/q/MatMul", "/encoder/layer.0/k/MatMul", "/encoder/layer.10/q/MatMul", "/out/MatMul"]
     assert {block: len(nodes) for block, nodes in blocks(names).items()} == {
         "/encoder/layer.0": 2,

@@ -125,7 +125,7 @@ def test_pipelines_of_the_benchmarks_inherit_the_setting() -> None:
 
 def test_no_module_imports_onnxruntime_before_its_telemetry_is_off(repository: Path) -> None:
     """``export`` turns it off as a package; workers run in environments of their own, which inherit the setting."""
-    place = repository / "edge_runtime" / "onnx_runtime.py"
+    place = repository / "edge_runtime" / "inference" / "onnx_runtime.py"
     packages = ("edge_runtime", "trainer", "export", "benchmarks", "examples")
     files = [file for name in packages for file in (repository / name).rglob("*.py") if "build" not in file.parts]
     assert place in files

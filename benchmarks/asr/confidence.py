@@ -114,5 +114,5 @@ def _threshold(english: Sequence[Sequence[Transcript]]) -> float:
 
 
 def command(data: Data = Path("data"), clips: Clips = 160, seed: Seed = 0) -> None:
-    """Share of utterances whose transcript gets the note "doubtful", in English and in other languages."""
+    """Share of doubtful transcripts, by language."""
     print(results_file.write("asr-confidence", measure(data, clips=clips, seed=seed), seed=seed))

@@ -174,5 +174,5 @@ def _simulated(
 
 
 def command(data: Data = Path("data"), weights: Weights = Path("weights"), seed: Seed = 0) -> None:
-    """Kinds of errors that our recogniser makes, and whether simulated errors come at their rate."""
+    """Recognition errors by kind, and simulated ones."""
     print(results_file.write("error-statistics", measure(data, weights, BUNDLE, seed=seed), seed=seed))

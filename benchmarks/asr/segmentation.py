@@ -108,5 +108,5 @@ def _streamed(session: Session, recording: Float) -> tuple[Bool, int]:
 
 
 def command(data: Data = Path("data"), clips: Clips = 150, seed: Seed = 0) -> None:
-    """Speech found in a stream, and in each clip alone: loud, quiet, noisy, speakers of different loudness."""
+    """Speech found in a stream, and in each clip alone."""
     print(results_file.write("segmentation", measure(data, clips=clips, seed=seed), seed=seed))

@@ -113,6 +113,6 @@ def command(
     sentences: Annotated[int, typer.Option(help="Sentences of MELD dev, read by espeak-ng.")] = 120,
     seed: Seed = 0,
 ) -> None:
-    """Word error rate and agreement with torch: full window and stitched, fp32 and int8."""
+    """Word error rate and agreement with torch."""
     result = measure(data, weights, EXAMPLE, clips=clips, sentences=sentences, seed=seed)
     print(results_file.write("wer", result, seed=seed))

@@ -200,7 +200,7 @@ def command(
     seed: Seed = 0,
     name: Annotated[str, typer.Option(help="Of the results' file.")] = "baselines",
 ) -> None:
-    """Beside other pipelines: time, cold start, memory, size and word error rate, in one run."""
+    """Beside other pipelines: time, memory, size and WER."""
     unknown = set(names or ()) - set(BASELINES)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: use names of {', '.join(BASELINES)}")

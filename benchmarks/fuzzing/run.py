@@ -126,7 +126,10 @@ def command(
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = processors(),
 ) -> None:
-    """Try hostile audio, bundles, graphs and tokenizers; exit code 1 if one crashed, hung or ate memory."""
+    """Try hostile audio, bundles, graphs and tokenizers.
+
+    The exit code is 1 if one crashed, hung or took memory without bounds.
+    """
     result = measure(inputs, first=first, seed=seed, workers=workers)
     if first == 0:
         print(results_file.write("fuzz", result, seed=seed))

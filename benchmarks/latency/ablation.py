@@ -173,7 +173,7 @@ def _medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
 def command(
     data: Data = Path("data"), weights: Weights = Path("weights"), repeats: Repeats = REPEATS, seed: Seed = 0
 ) -> None:
-    """What closes the gaps that `roofline` shows: before and after, in one run."""
+    """Changes that close gaps to the roofline, on and off."""
     recordings, source = clips.english(data, EXAMPLE)
     with tempfile.TemporaryDirectory() as folder:
         result = measure(recordings, weights, Path(folder), repeats=repeats, seed=seed)

@@ -140,7 +140,7 @@ def command(
     calls: Annotated[int, typer.Option(help="Calls for each length and setting, after a warm-up.")] = 200,
     seed: Seed = 0,
 ) -> None:
-    """Times of every slot for utterances of 1 to 15 s, on one and two threads, on CPU and (if any) CUDA."""
+    """Time of every slot, for utterances of 1 to 15 s."""
     recordings, source = clips.english(data, EXAMPLE)
     result = measure(recordings, calls=calls, seed=seed)
     if not any(name.startswith("cuda") for name in result["ways"]):

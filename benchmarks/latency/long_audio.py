@@ -102,6 +102,6 @@ def command(
     minutes: Annotated[float, typer.Option(help="Length of the recordings.")] = 60.0,
     seed: Seed = 0,
 ) -> None:
-    """An hour of speech: time, memory beside a clip of 10 s, and utterances that give the same alone."""
+    """An hour of speech: time, and memory beside a clip."""
     result = measure(data, BUNDLE, minutes=minutes, seed=seed)
     print(results_file.write("long-audio", result | {"minutes": minutes}, seed=seed))

@@ -191,7 +191,7 @@ def command(
     repeats: Repeats = REPEATS,
     seed: Seed = 0,
 ) -> None:
-    """Operations and bytes of each graph, the least time that this processor needs, and the share of it reached."""
+    """Least time that each graph needs here, and its share."""
     recordings, source = clips.english(data, EXAMPLE)
     result = measure(recordings, repeats=repeats, seed=seed)
     print(results_file.write("roofline", {"recordings": source, **result}, seed=seed))

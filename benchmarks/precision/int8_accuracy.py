@@ -75,7 +75,7 @@ def command(
     clips: Clips = 400,
     seed: Seed = 0,
 ) -> None:
-    """Labels and accuracy of int8 against fp32, branch by branch."""
+    """Accuracy of the int8 bundle against fp32, by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
         build(Sources(weights, checkpoints), fp32, name="fp32", recipe=Recipe("fp32"))

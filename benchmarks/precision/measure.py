@@ -170,7 +170,7 @@ def command(
     rounds: Repeats = 15,
     seed: Seed = 0,
 ) -> None:
-    """MB, latency and agreement of every network in every precision; rows are added to those measured before."""
+    """MB, latency, agreement: every network and precision."""
     trained = {name: Path(folder) for name, _, folder in (pair.partition("=") for pair in text or ())}
     sources = Sources(weights, data, trained, speech, is09, inputs, seed)
     for name in names or NETWORKS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.common.results_file import Result
 from benchmarks.report import baselines_page
-from benchmarks.report.markdown import machine, table
+from benchmarks.report.markdown import formatted, machine, table
 
 HEAD = """# Benchmarks
 
@@ -54,6 +54,42 @@ recordings, pauses and all.
 
 ![accuracy under every corruption](robustness.svg)"""
 
+COST = {
+    "fixed, ms": "{fixed_ms:.1f}",
+    "ms a second": "{ms_per_second:.1f}",
+    "knee, s": "{knee_s:.1f}",
+    "ms a further second": "{slopes}",
+}
+THROUGHPUT = {
+    "seconds of audio a second": "{audio_s_per_s:.0f}",
+    "real-time factor": "{rtf:.3f}",
+    "files a second": "{files_per_s:.1f}",
+}
+LEAST_TIME = {
+    "calls": "{calls}",
+    "int8, 10^6": "{int8_mega_operations:.0f}",
+    "fp32, 10^6": "{fp32_mega_operations:.0f}",
+    "MB": "{weights_mb_read:.0f}",
+    "ms": "{ms:.1f}",
+    "least ms": "{least_ms:.1f}",
+    "share": "{share:.0%}",
+    "gap, ms": "{gap_ms:.1f}",
+}
+BEFORE_AFTER = {
+    "before, ms": "{before:.1f}",
+    "after, ms": "{after:.1f}",
+    "times faster": "{times_faster[median]:.2f}",
+    "quartiles": "{times_faster[quartiles][0]:.2f} to {times_faster[quartiles][1]:.2f}",
+    "processor time, ms": "{processor_ms[before]:.1f}, {processor_ms[after]:.1f}",
+}
+RECOGNISERS = {
+    "WER RAVDESS": "{wer_ravdess:.1%}",
+    "WER synthesiser": "{wer_synthesiser:.1%}",
+    "WER jfk.wav": "{wer_jfk:.1%}",
+    "same text": "{same_text_as_torch} of {clips}",
+    "a clip": "{ms:.0f} ms",
+}
+
 
 def page(results: Mapping[str, Result], _manifest: Result) -> str:
     """Return the page.
@@ -80,26 +116,20 @@ def _latency(latency: Result) -> list[str]:
             for slot in slots
         ]
         found.append(f"{name}:\n\n" + table(("", *(f"{s} s" for s in lengths)), rows))
-    cost = [
-        (name, f"{c['fixed_ms']:.1f}", f"{c['ms_per_second']:.1f}", f"{c['knee_s']:.1f}",
-         ", ".join(f"{span}: {ms:.1f}" for span, ms in c["slopes"].items()))
+    costs = {
+        name: {**c, "slopes": ", ".join(f"{span}: {ms:.1f}" for span, ms in c["slopes"].items())}
         for name, c in latency["cost"].items()
-    ]  # fmt: skip
+    }
     found.append(
         "The cost of a clip against its length: the cost of every clip, the cost of each second, the length at which "
         "both are alike (the knee: shorter clips hardly get cheaper), and the cost of a second from one length to the "
-        "next (alike where cost is linear):\n\n"
-        + table(("", "fixed, ms", "ms a second", "knee, s", "ms a further second"), cost)
+        "next (alike where cost is linear):\n\n" + formatted(costs, COST)
     )
     through = latency["throughput"]
-    rows = [
-        (name, f"{rate['audio_s_per_s']:.0f}", f"{1 / rate['audio_s_per_s']:.3f}", f"{rate['files_per_s']:.1f}")
-        for name, rate in through["ways"].items()
-    ]
+    rates = {name: {**rate, "rtf": 1 / rate["audio_s_per_s"]} for name, rate in through["ways"].items()}
     found.append(
         f"Many files ({through['files']}, {through['audio_s']:.0f} s in all; medians of {through['rounds']} rounds, "
-        "the settings in turn):\n\n"
-        + table(("", "seconds of audio a second", "real-time factor", "files a second"), rows)
+        "the settings in turn):\n\n" + formatted(rates, THROUGHPUT)
     )
     return found
 
@@ -116,29 +146,14 @@ def _roofline(roofline: Result) -> list[str]:
         f"and fp32 {rates['fp32_gops']:.0f} 10^9 operations a second; {rates['read_gb_s']:.0f} GB read a second.",
     ]
     for seconds, slots in roofline["utterances"].items():
-        rows = [
-            (slot.replace("_", " "), str(s["calls"]), f"{s['int8_mega_operations']:.0f}",
-             f"{s['fp32_mega_operations']:.0f}",
-             f"{s['weights_mb_read']:.0f}", f"{s['ms']:.1f}", f"{s['least_ms']:.1f}", f"{s['share']:.0%}",
-             f"{s['gap_ms']:.1f}")
-            for slot, s in slots.items()
-        ]  # fmt: skip
-        head = ("", "calls", "int8, 10^6", "fp32, 10^6", "MB", "ms", "least ms", "share", "gap, ms")
-        found.append(f"An utterance of {seconds} s:\n\n" + table(head, rows))
+        found.append(f"An utterance of {seconds} s:\n\n" + formatted(slots, LEAST_TIME))
     return found
 
 
 def _ablation(ablation: Result) -> list[str]:
     found = [ABLATION]
     for change, result in ablation["changes"].items():
-        rows = [
-            (name.replace("_", " "), f"{ms['before']:.1f}", f"{ms['after']:.1f}", f"{ms['times_faster']['median']:.2f}",
-             "{:.2f} to {:.2f}".format(*ms["times_faster"]["quartiles"]),
-             f"{ms['processor_ms']['before']:.1f}, {ms['processor_ms']['after']:.1f}")
-            for name, ms in result["ms"].items()
-        ]  # fmt: skip
-        head = ("", "before, ms", "after, ms", "times faster", "quartiles", "processor time, ms")
-        text = f"{change[0].upper()}{change[1:]}; {machine(ablation)}:\n\n" + table(head, rows)
+        text = f"{change[0].upper()}{change[1:]}; {machine(ablation)}:\n\n" + formatted(result["ms"], BEFORE_AFTER)
         if "clips_with_the_same_spoken_part" in result:
             text += (
                 f"\n\nThe same spoken part in {result['clips_with_the_same_spoken_part']} of {result['clips']} clips; "
@@ -169,21 +184,13 @@ def _robustness(result: Result) -> list[str]:
 
 
 def _wer(wer: Result) -> list[str]:
-    rows = [
-        (
-            name,
-            f"{100 * way['wer_ravdess']:.1f} %",
-            f"{100 * way['wer_synthesiser']:.1f} %",
-            f"{100 * way['wer_jfk']:.1f} %",
-            f"{way['same_text_as_torch']} of {wer['clips']}",
-            f"{1000 * way['seconds_a_clip']:.0f} ms",
-        )
-        for name, way in wer["ways"].items()
-    ]
+    rows = {
+        name: {**way, "clips": wer["clips"], "ms": 1000 * way["seconds_a_clip"]} for name, way in wer["ways"].items()
+    }
     return [
         f"## The recogniser against torch\n\n{machine(wer)}, one thread, same waveforms: {wer['sentences']}. The "
         "recogniser alone is measured here, without the search for speech before it; the whole pipeline beside others, "
         "on other recordings, is in the [README](../README.md). The times are of one graph after the other: read them "
         "as rough ratios. Torch has no guard against loops, which some of the read sentences send it into; ours end "
-        "them.\n\n" + table(("", "WER RAVDESS", "WER synthesiser", "WER jfk.wav", "same text", "a clip"), rows)
+        "them.\n\n" + formatted(rows, RECOGNISERS)
     ]

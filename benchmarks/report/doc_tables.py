@@ -7,44 +7,39 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks.common.results_file import Result
-from benchmarks.report.markdown import table
+from benchmarks.report.markdown import formatted, table
 
 
 def long_audio(result: Result) -> str:
     """Return the table of an hour of speech."""
-    rows: list[tuple[str, Callable[[Result], str]]] = [
-        ("length", lambda r: f"{r['seconds'] / 60:.0f} min"),
-        ("utterances (of 3 to 15 s)", lambda r: f"{r['utterances']} ({r['of_3_to_15_s']})"),
-        ("share of time in them", lambda r: f"{r['share_in_utterances']:.0%}"),
-        ("words recognised", lambda r: f"{r['words']}"),
-        ("real-time factor, by processor time", lambda r: f"{r['rtf_processor']:.3f}"),
-        ("real-time factor, by the clock", lambda r: f"{r['rtf_wall']:.3f}"),
-        ("peak memory", lambda r: f"{r['peak_memory_mb']:.0f} MB"),
-        ("more than a clip of 10 s", lambda r: f"{r['memory_over_clip_mb']:+.0f} MB"),
-        ("same scores and words alone", lambda r: f"{r['the_same_alone']} of {r['classified_alone']}"),
-    ]
-    both = [result["conversation"], result["monologue"]]
+    rows = {
+        "length": "{minutes:.0f} min",
+        "utterances (of 3 to 15 s)": "{utterances} ({of_3_to_15_s})",
+        "share of time in them": "{share_in_utterances:.0%}",
+        "words recognised": "{words}",
+        "real-time factor, by processor time": "{rtf_processor:.3f}",
+        "real-time factor, by the clock": "{rtf_wall:.3f}",
+        "peak memory": "{peak_memory_mb:.0f} MB",
+        "more than a clip of 10 s": "{memory_over_clip_mb:+.0f} MB",
+        "same scores and words alone": "{the_same_alone} of {classified_alone}",
+    }
+    both = [{**r, "minutes": r["seconds"] / 60} for r in (result["conversation"], result["monologue"])]
     head = f"One thread of {result['machine']['processor']['name']}, {result['date']}:\n\n"
     return head + table(
         ("", "RAVDESS clips and pauses", "jfk.wav again and again"),
-        [(name, *(show(r) for r in both)) for name, show in rows],
+        [(name, *(form.format(**r) for r in both)) for name, form in rows.items()],
     )
 
 
 def segmentation(result: Result) -> str:
     """Return the table of the voices that were found in a stream."""
-    rows = [
-        (
-            name,
-            str(r["found_alone"]),
-            str(r["found_in_the_stream"]),
-            f"{r['share_of_spoken_time']:.1%}",
-            f"{r['seconds_heard_in_pauses']:.0f} of {r['seconds_of_pauses']:.0f} s",
-        )
-        for name, r in result["conditions"].items()
-    ]
-    head = ("", "found alone", "found in the stream", "of the time spoken", "taken for speech in pauses")
-    return f"Of {result['clips']} RAVDESS clips, {result['date']}:\n\n" + table(head, rows)
+    columns = {
+        "found alone": "{found_alone}",
+        "found in the stream": "{found_in_the_stream}",
+        "of the time spoken": "{share_of_spoken_time:.1%}",
+        "taken for speech in pauses": "{seconds_heard_in_pauses:.0f} of {seconds_of_pauses:.0f} s",
+    }
+    return f"Of {result['clips']} RAVDESS clips, {result['date']}:\n\n" + formatted(result["conditions"], columns)
 
 
 def asr_confidence(result: Result) -> str:

@@ -42,6 +42,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def formatted(rows: Mapping[str, Result], columns: Mapping[str, str]) -> str:
+    """Return a table with a line for each row: its name, then its values.
+
+    Args:
+        rows: values by the name of the row; underscores in a name become spaces.
+        columns: how ``str.format`` writes the values of a row, by the head of the column.
+    """
+    return table(
+        ("", *columns),
+        [(name.replace("_", " "), *(form.format(**row) for form in columns.values())) for name, row in rows.items()],
+    )
+
+
 def machine(result: Result) -> str:
     """Return the machine and the day of a measurement."""
     processor = result["machine"]["processor"]

@@ -44,5 +44,5 @@ def render(results: Mapping[str, Result], bundle: Path, docs: Path, readme: Path
 
 
 def command() -> None:
-    """Write the figures into README.md and docs, from the results and the bundle's manifest."""
+    """Write the figures into README.md and docs."""
     render(results_file.read_all(), BUNDLE, ROOT / "docs", ROOT / "README.md")

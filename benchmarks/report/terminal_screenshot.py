@@ -37,7 +37,7 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
 
 
 def command(data: Data = Path("data")) -> None:
-    """Draw docs/classify.svg: the example clip, and a RAVDESS sentence said sadly."""
+    """Draw the terminal in docs/classify.svg."""
     sad = data / "ravdess" / "Actor_08" / "03-01-04-02-02-01-08.flac"
     target = ROOT / "docs" / "classify.svg"
     draw(BUNDLE, [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)

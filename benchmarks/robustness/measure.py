@@ -190,6 +190,6 @@ def command(
     sentences: Annotated[int, typer.Option(help="Sentences of MELD dev, read by espeak-ng.")] = 120,
     seed: Seed = 0,
 ) -> None:
-    """Accuracy of speech, text and both under noise, babble, gain, clipping, speed, telephone and codecs."""
+    """Accuracy under noise, babble, telephone and codecs."""
     result = measure(data, cache, voices=voices, sentences=sentences, seed=seed)
     print(results_file.write("robustness", result, seed=seed))

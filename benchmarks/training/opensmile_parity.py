@@ -152,5 +152,5 @@ def _rounded(values: NDArray[np.floating[Any]]) -> list[float]:
 
 
 def command(data: Data = Path("data"), clips: Clips = 120, seed: Seed = 0) -> None:
-    """Our IS09 features beside openSMILE's, which is installed by `pip install -e .[oracle]`."""
+    """Our IS09 features beside openSMILE's."""
     print(results_file.write("opensmile-parity", measure(data, clips=clips, seed=seed), seed=seed))

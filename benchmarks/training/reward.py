@@ -68,7 +68,7 @@ def command(
     seeds: Annotated[int, typer.Option(min=2, help="Repeats; each with other effects, people and tries.")] = 20,
     dialogues: Annotated[int, typer.Option(min=SHOWN, help="That an agent learns from.")] = 300,
 ) -> None:
-    """Regret of an agent that learns from each of three forms of reward; also draws docs/rewards.png."""
+    """Regret of an agent under three forms of reward."""
     result, curves = measure(seeds=seeds, dialogues=dialogues)
     print(results_file.write("reward", result))
     plot(curves, PLOT)

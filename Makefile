@@ -25,9 +25,9 @@ test: .venv/ready
 	.venv/bin/pytest -m slow
 
 bench: .venv/ready
-	for what in process recognition latency limit gaps robustness quantisation peers; do \
-		.venv/bin/python -m benchmarks $$what || exit 1; done
-	.venv/bin/python -m benchmarks peers --name peers-again
+	for name in baselines wer latency roofline ablation robustness int8-accuracy; do \
+		.venv/bin/python -m benchmarks $$name || exit 1; done
+	.venv/bin/python -m benchmarks baselines --name baselines-again
 	.venv/bin/python -m benchmarks render
 
 .venv/ready: requirements-dev.txt pyproject.toml edge_runtime/pyproject.toml

@@ -7,42 +7,50 @@ from importlib import import_module
 
 import typer
 
-MODULES = {
-    "accuracy": "benchmarks.training.accuracy",
-    "doubt": "benchmarks.asr.doubt",
-    "export-table": "benchmarks.precision.measure",
-    "fuzz": "benchmarks.fuzzing.run",
-    "gaps": "benchmarks.latency.ablation",
-    "is09": "benchmarks.training.opensmile_parity",
-    "latency": "benchmarks.latency.by_slot",
-    "limit": "benchmarks.latency.roofline",
-    "long": "benchmarks.latency.long_audio",
-    "paths": "benchmarks.training.smoke_tables",
-    "peers": "benchmarks.baselines.compare",
-    "picture": "benchmarks.report.terminal_screenshot",
-    "process": "benchmarks.latency.footprint",
-    "quantisation": "benchmarks.precision.weights",
-    "recognition": "benchmarks.asr.wer",
-    "recognition-errors": "benchmarks.asr.error_statistics",
-    "render": "benchmarks.report.render",
-    "reward": "benchmarks.training.reward",
-    "robustness": "benchmarks.robustness.measure",
-    "segments": "benchmarks.asr.segmentation",
+COMMANDS = {
+    "Speed and memory": {
+        "baselines": "benchmarks.baselines.compare",
+        "latency": "benchmarks.latency.by_slot",
+        "long-audio": "benchmarks.latency.long_audio",
+        "roofline": "benchmarks.latency.roofline",
+        "ablation": "benchmarks.latency.ablation",
+    },
+    "Accuracy": {
+        "accuracy": "benchmarks.training.accuracy",
+        "robustness": "benchmarks.robustness.measure",
+        "precision": "benchmarks.precision.measure",
+        "int8-accuracy": "benchmarks.precision.int8_accuracy",
+        "opensmile-parity": "benchmarks.training.opensmile_parity",
+        "smoke-tables": "benchmarks.training.smoke_tables",
+        "reward": "benchmarks.training.reward",
+    },
+    "Speech recognition": {
+        "wer": "benchmarks.asr.wer",
+        "error-statistics": "benchmarks.asr.error_statistics",
+        "asr-confidence": "benchmarks.asr.confidence",
+        "segmentation": "benchmarks.asr.segmentation",
+    },
+    "Safety": {"fuzz": "benchmarks.fuzzing.run"},
+    "Documentation": {
+        "render": "benchmarks.report.render",
+        "terminal-screenshot": "benchmarks.report.terminal_screenshot",
+    },
 }
-"""Each command and the module whose function ``command`` it is."""
+"""Each group of commands: by name, the module whose function ``command`` is the command."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
 def root() -> None:
-    """Measure, and keep what was found as JSON; README and docs are written from there."""
+    """Measure, and keep the results as JSON; README and docs are written from there."""
 
 
-for name, place in MODULES.items():
-    try:
-        module = import_module(place)
-    except ModuleNotFoundError as error:  # of an extra, which the other commands can do without
-        print(f"benchmarks: no command {name}: {error}", file=sys.stderr)
-        continue
-    app.command(name=name)(module.command)
+for group, modules in COMMANDS.items():
+    for name, place in modules.items():
+        try:
+            module = import_module(place)
+        except ModuleNotFoundError as error:  # of an extra, which the other commands can do without
+            print(f"benchmarks: no command {name}: {error}", file=sys.stderr)
+            continue
+        app.command(name=name, rich_help_panel=group)(module.command)

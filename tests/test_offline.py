@@ -96,7 +96,7 @@ def test_home_that_cannot_be_written_gives_no_warning(run: Run, jfk: Path, argum
 
 
 @pytest.mark.parametrize(
-    "module", ["edge_runtime.pipeline", "export.quantization.quantizable_layers", "benchmarks.precision.fusions"]
+    "module", ["edge_runtime.pipeline", "export.quantization.quantizable_layers", "benchmarks.precision.measure"]
 )
 def test_telemetry_is_off_before_onnxruntime_is_imported(run: Run, repository: Path, module: str) -> None:
     code = f"""
@@ -119,17 +119,18 @@ def test_setting_of_the_user_stays(run: Run) -> None:
     assert run(code, **{SWITCH: "0"}).stdout == "0\n"
 
 
-def test_peers_of_the_benchmarks_inherit_the_setting() -> None:
+def test_pipelines_of_the_benchmarks_inherit_the_setting() -> None:
     assert quiet()[SWITCH] == os.environ[SWITCH]
 
 
 def test_no_module_imports_onnxruntime_before_its_telemetry_is_off(repository: Path) -> None:
     """``export`` turns it off as a package; workers run in environments of their own, which inherit the setting."""
-    place = repository / "edge_runtime" / "onnx_runtime.py"
+    place = repository / "edge_runtime" / "inference" / "onnx_runtime.py"
     packages = ("edge_runtime", "trainer", "export", "benchmarks", "examples")
     files = [file for name in packages for file in (repository / name).rglob("*.py") if "build" not in file.parts]
     assert place in files
-    safe = {place, *(repository / "export").rglob("*.py"), *(repository / "benchmarks" / "workers").rglob("*.py")}
+    apart = [repository / "export", repository / "benchmarks" / "baselines"]
+    safe = {place, *(file for folder in apart for file in folder.rglob("*.py"))}
     assert [str(file) for file in files if file not in safe and _too_early(file)] == []
     (first, *_) = _imports(repository / "export" / "__init__.py")
     assert first == "edge_runtime"

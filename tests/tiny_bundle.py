@@ -18,7 +18,7 @@ from edge_runtime.bundle.bundle import MANIFEST, SCHEMA, TEMPERATURES, TOKENIZER
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 WORDS = ["[UNK]", "[START]", "[END]", "ask", "not", "what", "you", "can", "do", "country"]
-DTYPES = {TensorProto.FLOAT: "tensor(float)", TensorProto.INT64: "tensor(int64)"}
+DTYPES = {int(TensorProto.FLOAT): "tensor(float)", int(TensorProto.INT64): "tensor(int64)"}
 GRAPHS = {
     "vad": """(float[windows,576] input, float[1,1,128] h, float[1,1,128] c)
         => (float[windows] speech_probs, float[1,1,128] hn, float[1,1,128] cn) {

@@ -1,4 +1,4 @@
-"""Which errors our own speech recognition makes, and whether the simulated ones come out at the rate asked for.
+"""Errors of our own speech recognition by kind, and whether simulated errors come out at the rate asked for.
 
 No corpus here has dialogue with both recordings and words. So espeak-ng reads MELD's sentences: synthetic
 speech is a stand-in, harder on the recogniser in places and easier in others than people are. RAVDESS clips
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from benchmarks.common import results_file
+from benchmarks.common.clips import SYNTHETIC_VOICES, audio_files, draw, synthetic
 from benchmarks.common.paths import BUNDLE, Data, Seed, Weights
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
@@ -32,9 +32,6 @@ from trainer.text.recognition_errors import RecognitionErrors
 from trainer.text.transcripts import Recogniser
 from trainer.text.wer import normalize, word_error_rate
 
-VOICES = ("en-us", "en-gb", "en-us+f3", "en-us+m3")
-PACE = ("-s", "140", "-g", "2")
-"""Words a minute, and a little silence between them: with these the recogniser gets most words."""
 READ_SNR_DB = (math.inf, 25.0)
 SPOKEN_SNR_DB = (10.0, 5.0)
 PINK = 1.0
@@ -51,7 +48,7 @@ class Confusion:
 
     before: str
     said: str
-    heard: str
+    recognised: str
 
 
 def measure(
@@ -71,24 +68,21 @@ def measure(
     recogniser = Recogniser(Bundle.read(bundle))
     dictionary = pronunciation.read(weights / "cmudict")
     train, dev = ([u.transcript or "" for u in meld.load(data / "meld", split)] for split in ("train", "dev"))
-    said = [train[i] for i in sorted(random.choice(len(train), sentences, replace=False))]
-    voices = [speak(s, VOICES[i % len(VOICES)]) for i, s in enumerate(track(said, "reading", transient=True))]
-    people = ravdess.load(data / "ravdess")
-    people = [people[i] for i in sorted(random.choice(len(people), clips, replace=False))]
-    read_aloud = _hear(said, voices, READ_SNR_DB, recogniser, random)
-    spoken = _hear(
+    said = draw(train, sentences, random)
+    people = draw(ravdess.load(data / "ravdess"), clips, random)
+    read_aloud = _recognise(said, synthetic(said), READ_SNR_DB, recogniser, random)
+    spoken = _recognise(
         [u.transcript or "" for u in people],
-        [load_audio(u.audio) for u in people if u.audio],
+        [load_audio(f) for f in audio_files(people)],
         SPOKEN_SNR_DB,
         recogniser,
         random,
     )
-    tweets = [u.transcript or "" for u in semeval.load(data / "semeval2017-4a" / "train")]
-    tweets = [tweets[i] for i in sorted(random.choice(len(tweets), TWEETS, replace=False))]
+    tweets = draw([u.transcript or "" for u in semeval.load(data / "semeval2017-4a" / "train")], TWEETS, random)
     return {
         "recogniser": bundle.name,
         "synthetic_speech": {
-            "what": f"{sentences} sentences of MELD train read by {_espeak()}, voices {', '.join(VOICES)}",
+            "what": f"{sentences} sentences of MELD train read by {_espeak()}, voices {', '.join(SYNTHETIC_VOICES)}",
             **read_aloud[0],
         },
         "people": {"what": f"{clips} clips of RAVDESS (two sentences) with pink noise", **spoken[0]},
@@ -106,16 +100,7 @@ def _espeak() -> str:
     return done.stdout.partition("  Data")[0].strip()
 
 
-def speak(sentence: str, voice: str) -> Float:
-    """Return ``sentence`` read aloud by espeak-ng's ``voice``."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "read.wav"
-        command = ["espeak-ng", "-v", voice, *PACE, "-w", str(path), "--stdin"]
-        subprocess.run(command, input=sentence.encode(), check=True)  # noqa: S603 - the sentence is its input only
-        return load_audio(path)
-
-
-def _hear(
+def _recognise(
     said: Sequence[str],
     waveforms: Sequence[Float],
     levels: Sequence[float],
@@ -127,14 +112,14 @@ def _hear(
     rows: dict[str, Any] = {}
     everything: tuple[list[str], list[str]] = [], []
     for level in levels:
-        heard = []
+        recognised = []
         for waveform in track(waveforms, "recognising", transient=True):
             noisy = waveform if math.isinf(level) else add_noise(waveform, random, level, PINK)
-            heard.append(normalize(recogniser(noisy, SAMPLE_RATE)))
+            recognised.append(normalize(recogniser(noisy, SAMPLE_RATE)))
         everything[0].extend(references)
-        everything[1].extend(heard)
+        everything[1].extend(recognised)
         name = "as it is" if math.isinf(level) else f"{level:g} dB above pink noise"
-        rows[name] = _shares(jiwer.process_words(references, heard))
+        rows[name] = _shares(jiwer.process_words(references, recognised))
     aligned = jiwer.process_words(*everything)
     return rows | {"all": _shares(aligned)}, _confused(aligned)
 
@@ -148,7 +133,7 @@ def _shares(aligned: jiwer.WordOutput) -> dict[str, float]:
 
 def _confused(aligned: jiwer.WordOutput) -> list[Confusion]:
     found = []
-    for said, heard, chunks in zip(aligned.references, aligned.hypotheses, aligned.alignments, strict=True):
+    for said, recognised, chunks in zip(aligned.references, aligned.hypotheses, aligned.alignments, strict=True):
         for chunk in chunks:
             if chunk.type == "substitute":
                 for i, j in zip(
@@ -156,13 +141,13 @@ def _confused(aligned: jiwer.WordOutput) -> list[Confusion]:
                     range(chunk.hyp_start_idx, chunk.hyp_end_idx),
                     strict=True,
                 ):
-                    found.append(Confusion(said[i - 1] if i else "", said[i], heard[j]))
+                    found.append(Confusion(said[i - 1] if i else "", said[i], recognised[j]))
     return found
 
 
 def _confusions(confusions: Sequence[Confusion], errors: RecognitionErrors) -> dict[str, Any]:
     """Return which sharpness makes what the recogniser confused likeliest under the simulator."""
-    within = [c for c in confusions if c.heard in errors.substitutes(c.said, c.before)[0]]
+    within = [c for c in confusions if c.recognised in errors.substitutes(c.said, c.before)[0]]
     likely = {s: float(np.mean([_log_likelihood(c, errors, s) for c in within])) for s in SHARPNESSES}
     best = max(likely, key=likely.__getitem__)
     return {
@@ -175,7 +160,7 @@ def _confusions(confusions: Sequence[Confusion], errors: RecognitionErrors) -> d
 
 def _log_likelihood(confusion: Confusion, errors: RecognitionErrors, sharpness: float) -> float:
     words, probabilities = errors.substitutes(confusion.said, confusion.before, sharpness)
-    return math.log(max(float(probabilities[list(words).index(confusion.heard)]), 1e-300))
+    return math.log(max(float(probabilities[list(words).index(confusion.recognised)]), 1e-300))
 
 
 def _simulated(
@@ -189,5 +174,5 @@ def _simulated(
 
 
 def command(data: Data = Path("data"), weights: Weights = Path("weights"), seed: Seed = 0) -> None:
-    """What kinds of errors our recogniser makes, and whether simulated ones hit their rate."""
-    print(results_file.write("recognition_errors", measure(data, weights, BUNDLE, seed=seed), seed=seed))
+    """Recognition errors by kind, and simulated ones."""
+    print(results_file.write("error-statistics", measure(data, weights, BUNDLE, seed=seed), seed=seed))

@@ -1,17 +1,18 @@
-"""Whether a stream, which knows no recording's level, finds the voices that are found in each clip alone."""
+"""Whether a stream, which knows no recording's level, finds the speech that is found in each clip alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from benchmarks.common import results_file
+from benchmarks.common.clips import audio_files
+from benchmarks.common.paths import BUNDLE, Clips, Data, Seed
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.segmenter import Segmenter
 from edge_runtime.inference.session import Session
@@ -19,7 +20,6 @@ from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from trainer.audio import load_audio
 from trainer.corpora import ravdess
 
-BUNDLE = Path(__file__).parents[2] / "models" / "en-tiny-int8"
 PAUSES_S = (0.2, 8.0)
 
 Float = NDArray[np.float32]
@@ -61,7 +61,7 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
     """
     session = Session(BUNDLE / "vad.onnx")
     random = np.random.default_rng(seed)
-    files = [u.audio for u in ravdess.load(data / "ravdess") if u.audio]
+    files = audio_files(ravdess.load(data / "ravdess"))
     waveforms = [load_audio(files[i]) for i in random.choice(len(files), clips, replace=False)]
     return {"clips": clips, "conditions": {n: _compare(session, waveforms, c, seed) for n, c in CONDITIONS.items()}}
 
@@ -107,10 +107,6 @@ def _streamed(session: Session, recording: Float) -> tuple[Bool, int]:
     return spoken, len(utterances)
 
 
-def command(
-    data: Annotated[Path, typer.Option(help="Folder that holds ravdess/.")] = Path("data"),
-    clips: Annotated[int, typer.Option(help="How many recordings follow each other.")] = 150,
-    seed: Annotated[int, typer.Option(help="Of their choice, order, loudness and pauses.")] = 0,
-) -> None:
-    """Voices found in a stream, and in each clip alone: loud, quiet, noisy, speakers of different loudness."""
-    print(results_file.write("segments", measure(data, clips=clips, seed=seed), seed=seed))
+def command(data: Data = Path("data"), clips: Clips = 150, seed: Seed = 0) -> None:
+    """Speech found in a stream, and in each clip alone."""
+    print(results_file.write("segmentation", measure(data, clips=clips, seed=seed), seed=seed))

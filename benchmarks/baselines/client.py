@@ -1,4 +1,4 @@
-"""A peer's process, from outside: start it, ask it, end it."""
+"""A pipeline's process, from outside: start it, ask it, end it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.baselines.environments import WORKERS, quiet
+from benchmarks.baselines.environments import PIPELINES, quiet
 from benchmarks.common.paths import ROOT
 
 
-class Worker:
-    """One peer in a process of its own, which answers requests; see ``benchmarks/baselines/server.py``."""
+class Client:
+    """One pipeline in a process of its own, which answers requests; see ``benchmarks/baselines/server.py``."""
 
     def __init__(self, name: str, python: Path, weights: Path, *, threads: int) -> None:
         """Start the process."""
@@ -23,7 +23,7 @@ class Worker:
         self.name = name
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603
-            [str(python), str(WORKERS / "serve.py"), name, str(weights), str(threads)],
+            [str(python), str(PIPELINES.with_name("server.py")), name, str(weights), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -51,7 +51,7 @@ class Worker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Client:
         """Return itself."""
         return self
 
@@ -68,6 +68,6 @@ class Worker:
 
 def cold_start_s(name: str, python: Path, weights: Path, clip: Path, *, threads: int) -> float:
     """Return seconds from the start of the process to its first result."""
-    with Worker(name, python, weights, threads=threads) as worker:
-        worker.ask(clip=str(clip))
-        return time.perf_counter() - worker.begin
+    with Client(name, python, weights, threads=threads) as client:
+        client.ask(clip=str(clip))
+        return time.perf_counter() - client.begin

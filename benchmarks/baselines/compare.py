@@ -1,4 +1,4 @@
-"""Side by side: what a user would otherwise write, on the same clips and threads, in turn, pair by pair."""
+"""Side by side: edge-iemonet and other pipelines, on the same clips and threads, in turn, pair by pair."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.asr.wer import error_rate, plain
-from benchmarks.baselines.client import Worker, cold_start_s
+from benchmarks.baselines.client import Client, cold_start_s
 from benchmarks.baselines.environments import environment, run, weights
 from benchmarks.common import clips, results_file
+from benchmarks.common.footprint import BUNDLES, megabytes, packages
 from benchmarks.common.paths import EXAMPLE, Cache, Checkpoints, Data, Seed
 from benchmarks.common.timing import paired, percentiles, rounds
-from benchmarks.latency.footprint import megabytes, packages
 from trainer.corpora import ravdess
+from trainer.text.wer import normalize, word_error_rate
 
 OURS = "edge_iemonet"
 SECONDS = (1.0, 4.0, 8.0, 15.0)
@@ -30,12 +30,12 @@ WARM_UP = 3
 
 
 @dataclass(frozen=True)
-class Peer:
+class Baseline:
     """A pipeline to compare with.
 
     Attributes:
-        title: what it is called in tables.
-        whole: whether it tells emotions; False of what only transcribes, whose time is compared with ours for that.
+        title: its name in tables.
+        whole: whether it tells emotions; False of one that only transcribes, whose time is compared with ours for that.
         weights: the folders that it loads, for its size.
     """
 
@@ -44,20 +44,20 @@ class Peer:
     weights: tuple[str, ...]
 
 
-PEERS: Mapping[str, Peer] = {
-    OURS: Peer("edge-iemonet", True, ()),
-    "transformers_torch": Peer("transformers on torch", True, ("whisper-tiny.en", "checkpoints")),
-    "faster_whisper_torch": Peer(
+BASELINES: Mapping[str, Baseline] = {
+    OURS: Baseline("edge-iemonet", True, ()),
+    "transformers_torch": Baseline("transformers on torch", True, ("whisper-tiny.en", "checkpoints")),
+    "faster_whisper_torch": Baseline(
         "faster-whisper int8, emotion on torch", True, ("faster-whisper", "whisper-tiny.en", "checkpoints")
     ),
-    "optimum_onnx": Peer("optimum-onnx, emotion on torch", True, ("optimum", "whisper-tiny.en", "checkpoints")),
-    "onnx_asr_int8": Peer("onnx-asr int8, transcript alone", False, ("onnx-asr",)),
+    "optimum_onnx": Baseline("optimum-onnx, emotion on torch", True, ("optimum", "whisper-tiny.en", "checkpoints")),
+    "onnx_asr_int8": Baseline("onnx-asr int8, transcript alone", False, ("onnx-asr",)),
 }
 
 
 @dataclass(frozen=True)
 class Installed:
-    """Where each peer's Python is, and the weights of all."""
+    """The Python of each pipeline, and the weights of all."""
 
     pythons: Mapping[str, Path]
     weights: Path
@@ -72,28 +72,28 @@ def install(names: Sequence[str], pretrained: Path, checkpoints: Path, folder: P
     return Installed(pythons, weights(pretrained, checkpoints, exporter, folder))
 
 
-def measure(installed: Installed, heard: Mapping[str, Sequence[Path]], said: Sequence[tuple[Path, str]], *,
+def measure(installed: Installed, clips_by_length: Mapping[str, Sequence[Path]], said: Sequence[tuple[Path, str]], *,
             calls: int, starts: int, threads: int = THREADS) -> dict[str, Any]:  # fmt: skip
-    """Return times, cold starts, memory, sizes and transcripts' errors of every peer, and their ratios to ours.
+    """Return times, cold starts, memory, sizes and transcripts' errors of every pipeline, and their ratios to ours.
 
     Args:
         installed: see ``install``.
-        heard: clips by length.
+        clips_by_length: files by their length in seconds.
         said: whole recordings and their words, for the error rate.
         calls: for each length.
-        starts: fresh processes of each peer, from start to first result.
+        starts: fresh processes of each pipeline, from start to first result.
         threads: processor threads of each.
     """
     names = list(installed.pythons)
     with ExitStack() as stack:
-        workers = {
-            name: stack.enter_context(Worker(name, python, installed.weights, threads=threads))
+        clients = {
+            name: stack.enter_context(Client(name, python, installed.weights, threads=threads))
             for name, python in installed.pythons.items()
         }
-        times, asr = _times(workers, heard, calls)
-        transcripts = _transcripts(workers, said)
-        memory = {name: worker.ask()["peak_memory_mb"] for name, worker in workers.items()}
-    first = next(iter(next(iter(heard.values()))))
+        times, asr = _times(clients, clips_by_length, calls)
+        transcripts = _transcripts(clients, said)
+        memory = {name: client.ask()["peak_memory_mb"] for name, client in clients.items()}
+    first = next(iter(next(iter(clips_by_length.values()))))
     cold: dict[str, list[float]] = {name: [] for name in names}
     for _, name in _tracked(list(rounds(names, starts)), "cold starts"):
         cold[name].append(cold_start_s(name, installed.pythons[name], installed.weights, first, threads=threads))
@@ -101,10 +101,10 @@ def measure(installed: Installed, heard: Mapping[str, Sequence[Path]], said: Seq
     return {
         "threads": threads,
         "calls": calls,
-        "peers": {
+        "baselines": {
             name: {
-                "title": PEERS[name].title,
-                "whole": PEERS[name].whole,
+                "title": BASELINES[name].title,
+                "whole": BASELINES[name].whole,
                 "ms": {length: _summary(ms) for length, ms in times[name].items()},
                 "times_ours": _ratios(times, asr, name),
                 "cold_start_s": {
@@ -114,7 +114,7 @@ def measure(installed: Installed, heard: Mapping[str, Sequence[Path]], said: Seq
                 "cold_start_times_ours": paired(cold[OURS], cold[name]),
                 "peak_memory_mb": memory[name],
                 "installed_mb": _size(name, installed),
-                "wer": round(error_rate(references, transcripts[name]), 4),
+                "wer": round(word_error_rate(references, transcripts[name]), 4),
                 "same_words_as_torch": _same(transcripts, name),
             }
             for name in names
@@ -124,17 +124,17 @@ def measure(installed: Installed, heard: Mapping[str, Sequence[Path]], said: Seq
 
 
 def _times(
-    workers: Mapping[str, Worker], heard: Mapping[str, Sequence[Path]], calls: int
+    clients: Mapping[str, Client], clips_by_length: Mapping[str, Sequence[Path]], calls: int
 ) -> tuple[dict[str, dict[str, list[float]]], dict[str, list[float]]]:
-    """Return milliseconds by peer and length, and of ours those spent on the transcript, by length."""
-    times: dict[str, dict[str, list[float]]] = {name: {} for name in workers}
+    """Return milliseconds by pipeline and length, and of ours those spent on the transcript, by length."""
+    times: dict[str, dict[str, list[float]]] = {name: {} for name in clients}
     asr: dict[str, list[float]] = {}
-    for length, paths in heard.items():
-        for worker in workers.values():
+    for length, paths in clips_by_length.items():
+        for client in clients.values():
             for path in paths[:WARM_UP]:
-                worker.ask(clip=str(path))
-        for number, name in _tracked(list(rounds(list(workers), calls)), f"{length} s"):
-            answer = workers[name].ask(clip=str(paths[number % len(paths)]))
+                client.ask(clip=str(path))
+        for number, name in _tracked(list(rounds(list(clients), calls)), f"{length} s"):
+            answer = clients[name].ask(clip=str(paths[number % len(paths)]))
             times[name].setdefault(length, []).append(answer["ms"])
             if name == OURS:
                 asr.setdefault(length, []).append(answer["asr_ms"])
@@ -144,18 +144,18 @@ def _times(
 def _ratios(
     times: Mapping[str, Mapping[str, Sequence[float]]], asr: Mapping[str, Sequence[float]], name: str
 ) -> dict[str, Any]:
-    """Return how many times longer a peer takes, by length; what only transcribes is held against that part of ours."""
+    """Return how many times longer than ours a pipeline takes, by length; than our ASR, if it only transcribes."""
     return {
-        length: paired(times[OURS][length] if PEERS[name].whole else asr[length], ms)
+        length: paired(times[OURS][length] if BASELINES[name].whole else asr[length], ms)
         for length, ms in times[name].items()
     }
 
 
-def _transcripts(workers: Mapping[str, Worker], said: Sequence[tuple[Path, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {name: [] for name in workers}
+def _transcripts(clients: Mapping[str, Client], said: Sequence[tuple[Path, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {name: [] for name in clients}
     for path, _ in _tracked(said, "transcripts"):
-        for name, worker in workers.items():
-            found[name].append(worker.ask(clip=str(path))["transcript"])
+        for name, client in clients.items():
+            found[name].append(client.ask(clip=str(path))["transcript"])
     return found
 
 
@@ -163,7 +163,7 @@ def _same(transcripts: Mapping[str, Sequence[str]], name: str) -> int | None:
     exact = transcripts.get("transformers_torch")
     if exact is None:
         return None
-    return sum(plain(a) == plain(b) for a, b in zip(transcripts[name], exact, strict=True))
+    return sum(normalize(a) == normalize(b) for a, b in zip(transcripts[name], exact, strict=True))
 
 
 def _size(name: str, installed: Installed) -> dict[str, float]:
@@ -172,8 +172,8 @@ def _size(name: str, installed: Installed) -> dict[str, float]:
     folder = Path(run([str(installed.pythons[name]), "-Ic", where]).strip())
     return {
         "packages": megabytes(packages(folder)),
-        "weights": megabytes([folder / "edge_iemonet_bundles"] if name == OURS
-                             else [installed.weights / w for w in PEERS[name].weights]),
+        "weights": megabytes([folder / BUNDLES] if name == OURS
+                             else [installed.weights / w for w in BASELINES[name].weights]),
     }  # fmt: skip
 
 
@@ -186,26 +186,33 @@ def _tracked(items: Sequence[Any], what: str) -> Any:
 
 
 def command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"Of: {', '.join(BASELINES)} [default: all]; ours is always among them."),
+    ] = None,
     data: Data = Path("data"),
     pretrained: Annotated[Path, typer.Option("--weights", help="Folder that `trainer fetch` wrote.")] = Path("weights"),
     checkpoints: Checkpoints = Path("checkpoints"),
     cache: Cache = Path("cache"),
-    calls: Annotated[int, typer.Option(help="Calls for each length and peer.")] = 25,
+    calls: Annotated[int, typer.Option(help="Calls for each length and pipeline.")] = 25,
     recordings: Annotated[int, typer.Option(help="Recordings for the word error rate.")] = 60,
-    starts: Annotated[int, typer.Option(help="Fresh processes of each peer.")] = 7,
+    starts: Annotated[int, typer.Option(help="Fresh processes of each pipeline.")] = 7,
     seed: Seed = 0,
-    name: Annotated[str, typer.Option(help="Of the results' file.")] = "peers",
+    name: Annotated[str, typer.Option(help="Of the results' file.")] = "baselines",
 ) -> None:
-    """Against what a user would otherwise write: time, cold start, memory, size and words, in one run."""
-    folder = (cache / "peers").resolve()
-    installed = install(list(PEERS), pretrained, checkpoints, folder)
-    utterances = [u for u in ravdess.load(data / "ravdess") if u.audio]
-    paths = [u.audio.resolve() for u in utterances if u.audio]
-    heard = {
+    """Beside other pipelines: time, memory, size and WER."""
+    unknown = set(names or ()) - set(BASELINES)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: use names of {', '.join(BASELINES)}")
+    folder = (cache / "baselines").resolve()
+    installed = install([n for n in BASELINES if not names or n in {OURS, *names}], pretrained, checkpoints, folder)
+    utterances = ravdess.load(data / "ravdess")
+    paths = [path.resolve() for path in clips.audio_files(utterances)]
+    clips_by_length = {
         f"{s:g}": clips.write(clips.cut(paths, s, calls, seed=seed, first=EXAMPLE), folder / "clips", f"{s:g}s")
         for s in SECONDS
     }
-    chosen = np.random.default_rng(seed).choice(len(utterances), recordings, replace=False)
-    said = [(paths[i], utterances[i].transcript or "") for i in sorted(chosen)]
-    result = measure(installed, heard, said, calls=calls, starts=starts)
+    chosen = clips.draw(utterances, recordings, np.random.default_rng(seed))
+    said = [(u.audio.resolve(), u.transcript or "") for u in chosen if u.audio]
+    result = measure(installed, clips_by_length, said, calls=calls, starts=starts)
     print(results_file.write(name, result, seed=seed))

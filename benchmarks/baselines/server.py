@@ -1,4 +1,4 @@
-"""The process of one peer: load its pipeline, then answer requests, one JSON object a line.
+"""The process of one pipeline: load it, then answer requests, one JSON object a line.
 
     python benchmarks/baselines/server.py NAME FOLDER THREADS
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,8 @@ def main() -> None:
     os.dup2(2, 1)
     # Last on the path: what the environment has installed comes first.
     sys.path.append(str(Path(__file__).resolve().parents[2]))
+    from benchmarks.common.footprint import peak_memory_mb  # noqa: PLC0415 - found on the path now
+
     pipeline = importlib.import_module(f"benchmarks.baselines.pipelines.{name}").Pipeline(folder, threads)
     for line in sys.stdin:
         request = json.loads(line)
@@ -34,16 +35,6 @@ def main() -> None:
         else:
             answer = {"peak_memory_mb": peak_memory_mb()}
         print(json.dumps(answer), file=answers, flush=True)
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory that this process ever held."""
-    # On Linux ru_maxrss starts from the parent that forked us; VmHWM is our own.
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    own = [line.split()[1] for line in lines if line.startswith("VmHWM")]
-    peak_kb = int(own[0]) if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak_kb / 1024, 1)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,73 @@
-"""Speech of exactly the wanted length, cut from recordings: the same for everything that is compared."""
+"""Recordings drawn from corpora, synthetic speech, and clips of exactly a wanted length: one way for all commands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge_runtime.audio.recording import SAMPLE_RATE, Recording
+from edge_runtime.audio.recording import SAMPLE_RATE
+from trainer.audio import load_audio
 from trainer.corpora import ravdess
+from trainer.corpora.utterance import Utterance
 
+Item = TypeVar("Item")
 Float = NDArray[np.float32]
 QUIET = 0.02
-"""Share of the peak under which the ends of a recording are cut off: a second of clip shall be a second of speech."""
+"""Share of the peak below which the ends of a recording are cut off, so that a second of clip is a second of speech."""
 PAUSE_S = 0.1
+SYNTHETIC_VOICES = ("en-us", "en-gb", "en-us+f3", "en-us+m3")
+PACE = ("-s", "140", "-g", "2")
+"""Words a minute, and a short silence between words: the recogniser gets most words right with these."""
 
 
-def read(path: Path) -> Float:
-    """Return a recording as the runtime reads it: mono, 16 kHz, float32."""
-    return np.concatenate(list(Recording(path).blocks()))
+def draw(items: Sequence[Item], count: int, random: np.random.Generator) -> list[Item]:
+    """Return ``count`` different ``items`` (all of them where there are fewer), in the order that they had."""
+    return [items[i] for i in sorted(random.choice(len(items), min(count, len(items)), replace=False))]
+
+
+def audio_files(utterances: Iterable[Utterance]) -> list[Path]:
+    """Return the recordings of those ``utterances`` that have one."""
+    return [u.audio for u in utterances if u.audio]
+
+
+def english(data: Path, example: Path) -> tuple[list[Path], str]:
+    """Return English recordings and their name: RAVDESS, or the example clip where ``data`` has no RAVDESS."""
+    if (data / "ravdess").is_dir():
+        return audio_files(ravdess.load(data / "ravdess")), "RAVDESS"
+    return [example], example.name
+
+
+def synthetic(sentences: Sequence[str]) -> list[Float]:
+    """Return ``sentences`` as espeak-ng reads them, its voices in turn."""
+    return [_speak(text, SYNTHETIC_VOICES[i % len(SYNTHETIC_VOICES)]) for i, text in enumerate(sentences)]
 
 
 def cut(recordings: Sequence[Path], seconds: float, count: int, *, seed: int, first: Path | None = None) -> list[Float]:
     """Return ``count`` clips of exactly ``seconds``, each of random recordings one after the other.
 
     Args:
-        recordings: what to cut from; silence at their ends is left out.
+        recordings: the sources; silence at their ends is left out.
         seconds: length of each clip.
-        count: how many.
+        count: number of clips.
         seed: of the choice.
-        first: what every clip begins with, if that is shorter: RAVDESS has but two sentences, and said over and
-            over for 15 s they send Whisper into loops that no talk would.
+        first: the beginning of every clip that is longer than this file. RAVDESS has two sentences only, and 15 s of
+            the same sentence again and again send Whisper into loops.
     """
     random = np.random.default_rng(seed)
-    opening: list[Float] = [] if first is None else [_spoken(read(first)), _pause()]
+    opening: list[Float] = [] if first is None else [_spoken(load_audio(first)), _pause()]
     length = round(seconds * SAMPLE_RATE)
     clips = []
     for _ in range(count):
         parts = [*opening] if sum(map(len, opening)) < length else []
         while sum(map(len, parts)) < length:
-            parts += [_spoken(read(recordings[int(random.integers(len(recordings)))])), _pause()]
+            parts += [_spoken(load_audio(recordings[int(random.integers(len(recordings)))])), _pause()]
         clips.append(np.concatenate(parts)[:length])
     return clips
 
@@ -55,11 +81,12 @@ def write(clips: Sequence[Float], folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def english(data: Path, example: Path) -> tuple[list[Path], str]:
-    """Return English recordings, and what they are: RAVDESS, or where it is not at hand the example clip."""
-    if (data / "ravdess").is_dir():
-        return [u.audio for u in ravdess.load(data / "ravdess") if u.audio], "RAVDESS"
-    return [example], example.name
+def _speak(sentence: str, voice: str) -> Float:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "read.wav"
+        command = ["espeak-ng", "-v", voice, *PACE, "-w", str(path), "--stdin"]
+        subprocess.run(command, input=sentence.encode(), check=True)  # noqa: S603 - the sentence is its input only
+        return load_audio(path)
 
 
 def _spoken(clip: Float) -> Float:

@@ -1,4 +1,4 @@
-"""Measured times → what is said of them: percentiles, ratios pair by pair, and the order in which they are taken."""
+"""Calls timed in turn, and statistics of the times: percentiles, ratios pair by pair, cost against length."""
 
 from __future__ import annotations
 
@@ -41,8 +41,27 @@ def paired(mine: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
     return {"median": round(float(middle), 2), "quartiles": [round(float(low), 2), round(float(high), 2)]}
 
 
+def in_turn(
+    calls: Mapping[Name, Callable[[], object]], count: int
+) -> tuple[dict[Name, list[float]], dict[Name, list[float]]]:
+    """Return ``count`` times of each call after a warm-up, taken in turn (see ``rounds``).
+
+    Returns:
+        Milliseconds by the clock, and milliseconds of processor time, both by name.
+    """
+    wall: dict[Name, list[float]] = {name: [] for name in calls}
+    processor: dict[Name, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _, name in rounds(list(calls), count):
+        begin = time.process_time()
+        wall[name].append(milliseconds(calls[name]))
+        processor[name].append(1000 * (time.process_time() - begin))
+    return wall, processor
+
+
 def milliseconds(call: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return the duration of one call."""
     begin = time.perf_counter()
     call()
     return 1000 * (time.perf_counter() - begin)

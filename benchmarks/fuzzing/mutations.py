@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -20,6 +21,9 @@ VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 1.5, 10**400, -(10**400), 1e308, float("nan"), float("inf"), 1 << 63, "", "x",
     "n" * 10_000, [], [[]], {}, {"a": 1}, [0] * 1_000, [None], "tensor(string)", "logits", ["batch", 4], [1 << 40], 4.0,
 )  # fmt: skip
+
+REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+"""Each byte with its bits in the other order."""
 
 
 def damaged(data: bytes, random: Random, other: bytes = b"") -> bytes:
@@ -94,8 +98,21 @@ def lying_ogg(data: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-def other_json(document: Any, random: Random) -> Any:
-    """Change one to three places of ``document``, which is altered, and return it."""
+def damaged_json(data: bytes, random: Random) -> bytes:
+    """Return the JSON in ``data`` with one to three other values, now and then with damage to its text as well."""
+    text = json.dumps(_altered(json.loads(data), random))
+    match random.randrange(12):
+        case 0:
+            nested = "[" * random.choice((10, 100_000))
+            return text.replace(random.choice(("1.5", "16000", "[1]", "9")), nested, 1).encode()
+        case 1:
+            return text.replace(random.choice(("1.5", "16000", "9")), "1" * random.choice((10, 5_000)), 1).encode()
+        case 2:
+            return damaged(text.encode(), random)
+    return text.encode()
+
+
+def _altered(document: Any, random: Random) -> Any:
     for _ in range(random.choice((1, 1, 2, 3))):
         places = list(_places(document))
         if not places:
@@ -116,21 +133,6 @@ def other_json(document: Any, random: Random) -> Any:
     return document
 
 
-def json_bytes(document: Any, random: Random) -> bytes:
-    """Return ``document`` as text, which may be damaged: nested without end, numbers without end, or in its bytes."""
-    text = json.dumps(document)
-    match random.randrange(12):
-        case 0:
-            return text.replace(
-                random.choice(("1.5", "16000", "[1]", "9")), "[" * random.choice((10, 100_000)), 1
-            ).encode()
-        case 1:
-            return text.replace(random.choice(("1.5", "16000", "9")), "1" * random.choice((10, 5_000)), 1).encode()
-        case 2:
-            return damaged(text.encode(), random)
-    return text.encode()
-
-
 def _places(value: Any) -> Any:
     for key in _keys(value):
         yield value, key
@@ -141,21 +143,7 @@ def _keys(value: Any) -> Any:
     return list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
 
 
-def _table() -> list[int]:
-    table = []
-    for value in range(256):
-        checksum = value << 24
-        for _ in range(8):
-            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum & 0x80000000 else 0)) & 0xFFFFFFFF
-        table.append(checksum)
-    return table
-
-
-TABLE = _table()
-
-
 def _ogg_checksum(page: bytes) -> int:
-    checksum = 0
-    for byte in page:
-        checksum = (checksum << 8 & 0xFFFFFFFF) ^ TABLE[checksum >> 24 ^ byte]
-    return checksum
+    """Return ogg's checksum: that of zlib, but for the order of bits and for the first and last inversion."""
+    checksum = zlib.crc32(page.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{checksum:032b}"[::-1], 2)

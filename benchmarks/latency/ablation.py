@@ -1,25 +1,23 @@
-"""Before and after: the gaps that ``limit`` showed, and what closes them, in turn in one run."""
+"""Before and after: each change that closes a gap which ``roofline`` showed, with and without it in turn in one run."""
 
 from __future__ import annotations
 
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import onnx
-import typer
 from tokenizers import Tokenizer
 from transformers import WhisperForConditionalGeneration
 
 from benchmarks.common import clips, results_file
-from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Seed, Weights
-from benchmarks.common.timing import milliseconds, paired, rounds
+from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Repeats, Seed, Weights
+from benchmarks.common.timing import in_turn, paired
 from benchmarks.latency.roofline import feeds_of
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
@@ -43,10 +41,10 @@ STOP = "session.force_spinning_stop"
 
 def measure(recordings: Sequence[Path], weights: Path, scratch: Path, *, repeats: int = REPEATS,
             compared: int = COMPARED, seed: int) -> dict[str, Any]:  # fmt: skip
-    """Return times before and after each change, and what the change does to the answers.
+    """Return times before and after each change, and the effect of the change on the answers.
 
     Args:
-        recordings: what clips are cut from.
+        recordings: the clips are cut from these.
         weights: folder that holds ``silero-vad`` and ``whisper-tiny.en``.
         scratch: for the rewritten graphs.
         repeats: calls of each.
@@ -56,7 +54,7 @@ def measure(recordings: Sequence[Path], weights: Path, scratch: Path, *, repeats
     return {
         "voice activity: windows side by side": _detector(recordings, weights, scratch, repeats, compared, seed),
         "transcript decoder: half of the vocabulary's bits first": _decoder(
-            recordings, decoders(weights, scratch), repeats, compared, seed
+            recordings, export_decoders(weights, scratch), repeats, compared, seed
         ),
         "two threads: waiting by spinning within a call, not by sleeping": _spinning(recordings, repeats, seed),
     }
@@ -76,9 +74,11 @@ def _detector(
         times[f"{seconds:g} s"] = _pair(
             partial(speech_probabilities, before, clip), partial(speech_probabilities, after, clip), repeats
         )
-    heard = clips.cut(recordings, 4.0, compared, seed=seed + 1)
-    differences = [float(np.abs(speech_probabilities(before, x) - speech_probabilities(after, x)).max()) for x in heard]
-    same = sum(bool((speech_mask(before, x) == speech_mask(after, x)).all()) for x in heard)
+    compared_on = clips.cut(recordings, 4.0, compared, seed=seed + 1)
+    differences = [
+        float(np.abs(speech_probabilities(before, x) - speech_probabilities(after, x)).max()) for x in compared_on
+    ]
+    same = sum(bool((speech_mask(before, x) == speech_mask(after, x)).all()) for x in compared_on)
     return {
         "threads": 1,
         "ms": times,
@@ -88,7 +88,7 @@ def _detector(
     }
 
 
-def decoders(weights: Path, scratch: Path) -> tuple[Path, Path, Path]:
+def export_decoders(weights: Path, scratch: Path) -> tuple[Path, Path, Path]:
     """Return the exact decoder, the int8 one that reads all of its vocabulary for each token, and the one that screens.
 
     Args:
@@ -119,18 +119,18 @@ def _decoder(
     assert bundle.decoding is not None
     encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
     tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-    said = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
+    decoders = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
     as_exact = {"before": 0, "after": 0}
     for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
         _, cross = encode(x)
-        wanted, *found = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in said)
+        wanted, *found = (decode(cross, duration_s=len(x) / SAMPLE_RATE) for decode in decoders)
         for name, text in zip(as_exact, found, strict=True):
             as_exact[name] += text == wanted
     return {"threads": 1, "ms": times, "clips": compared, "clips_with_the_exact_transcript": as_exact}
 
 
 def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, Any]:
-    """Return times of the large graphs on two threads; it needs two processors that nobody else keeps busy."""
+    """Return times of the large graphs on two threads; two processors that nobody else keeps busy are needed."""
     found = {}
     (clip,) = clips.cut(recordings, 4.0, 1, seed=seed)
     for slot, (graph, feeds) in feeds_of(clip, threads=1).items():
@@ -157,31 +157,24 @@ def _all(run: Callable[[Arrays], object], feeds: Sequence[Arrays]) -> None:
 
 def _pair(before: Callable[[], object], after: Callable[[], object], repeats: int) -> dict[str, Any]:
     """Return median milliseconds of both, their processor time, and how many times faster the second is."""
-    calls = {"before": before, "after": after}
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    busy: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _, name in rounds(list(calls), repeats):
-        begin = time.process_time()
-        samples[name].append(milliseconds(calls[name]))
-        busy[name].append(1000 * (time.process_time() - begin))
+    wall, processor = in_turn({"before": before, "after": after}, repeats)
     return {
-        **{name: round(statistics.median(ms), 2) for name, ms in samples.items()},
-        "times_faster": paired(samples["after"], samples["before"]),
-        "processor_ms": {name: round(statistics.median(ms), 2) for name, ms in busy.items()},
-        "samples": {name: [round(v, 2) for v in ms] for name, ms in samples.items()},
+        **_medians(wall),
+        "times_faster": paired(wall["after"], wall["before"]),
+        "processor_ms": _medians(processor),
+        "samples": {name: [round(v, 2) for v in ms] for name, ms in wall.items()},
     }
 
 
+def _medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: round(statistics.median(ms), 2) for name, ms in samples.items()}
+
+
 def command(
-    data: Data = Path("data"),
-    weights: Weights = Path("weights"),
-    repeats: Annotated[int, typer.Option(help="Calls of each.")] = REPEATS,
-    seed: Seed = 0,
+    data: Data = Path("data"), weights: Weights = Path("weights"), repeats: Repeats = REPEATS, seed: Seed = 0
 ) -> None:
-    """What closes the gaps that `limit` shows: before and after, in one run."""
-    recordings, what = clips.english(data, EXAMPLE)
+    """Changes that close gaps to the roofline, on and off."""
+    recordings, source = clips.english(data, EXAMPLE)
     with tempfile.TemporaryDirectory() as folder:
         result = measure(recordings, weights, Path(folder), repeats=repeats, seed=seed)
-    print(results_file.write("gaps", {"recordings": what, "changes": result}, seed=seed))
+    print(results_file.write("ablation", {"recordings": source, "changes": result}, seed=seed))

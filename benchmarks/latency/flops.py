@@ -1,4 +1,4 @@
-"""What a graph has to do at given lengths: operations of its products, and the bytes of weights that they read."""
+"""Operations of a graph's products at given lengths, and the bytes of weights that the products read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from edge_runtime.inference.onnx_runtime import ort
+from edge_runtime.inference.session import CPU
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Shape = tuple[int, ...]
@@ -64,7 +65,7 @@ def _computed(model: onnx.ModelProto, feed: Arrays) -> dict[str, Shape]:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = ort.InferenceSession(everything.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(everything.SerializeToString(), options, providers=[CPU])
     outputs = [o.name for o in session.get_outputs()]
     return {
         name: np.shape(value) for name, value in zip(outputs, session.run(outputs, dict(feed)), strict=True)

@@ -1,9 +1,8 @@
-"""An hour of speech: how long it takes, how much memory beside a short clip, and whether its utterances stand alone."""
+"""An hour of speech: time, memory beside a short clip, and whether its utterances give the same results alone."""
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,57 +17,19 @@ import soundfile
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.common import results_file
+from benchmarks.common import clips, results_file
+from benchmarks.common.paths import BUNDLE, EXAMPLE, ROOT, Data, Seed
 from edge_runtime.audio.recording import SAMPLE_RATE
 from trainer.audio import load_audio
 from trainer.corpora import ravdess
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "jfk.wav"
 CLIP_S = 10.0
 CLIP_RUNS = 5
 ALONE = 40
 """So many utterances of the hour are classified again, alone."""
+PROBE = "benchmarks.latency.long_audio_probe"
 PAUSES_S = (0.2, 3.0)
 NOISE = 1e-4
-# Nothing but the runtime is imported in there, so that the memory is the runtime's.
-PROBE = """
-import json, pathlib, resource, sys, time
-import numpy as np
-from edge_runtime import IEmoNet
-from edge_runtime.audio.recording import Recording
-bundle, file, alone = sys.argv[1], sys.argv[2], int(sys.argv[3])
-model = IEmoNet.load(bundle, device="cpu", threads=1)
-wall, processor = time.perf_counter(), time.process_time()
-timeline = model.timeline(file)
-segments = list(timeline)
-wall, processor = time.perf_counter() - wall, time.process_time() - processor
-status = pathlib.Path("/proc/self/status")
-lines = status.read_text().splitlines() if status.exists() else []
-own = [line.split()[1] for line in lines if line.startswith("VmHWM")]
-peak_kb = int(own[0]) if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-lengths = [s.end_s - s.start_s for s in segments]
-found = {
-    "seconds": round(timeline.duration_s, 1),
-    "utterances": len(segments),
-    "of_3_to_15_s": sum(3 <= n <= 15 for n in lengths),
-    "longest_s": round(max(lengths), 3),
-    "share_in_utterances": round(sum(lengths) / timeline.duration_s, 3),
-    "words": sum(len((s.transcript or "").split()) for s in segments),
-    "processor_s": round(processor, 2),
-    "wall_s": round(wall, 2),
-    "peak_memory_mb": round(peak_kb / 1024, 1),
-}
-if alone:
-    chosen = [segments[i] for i in np.linspace(0, len(segments) - 1, min(alone, len(segments))).astype(int)]
-    samples = np.concatenate(list(Recording(file).blocks()))
-    again = [model(samples[round(s.start_s * 16000) : round(s.end_s * 16000)], 16000).segments for s in chosen]
-    found["classified_alone"] = len(chosen)
-    here = [[(s.fused, s.speech, s.text, s.transcript)] for s in chosen]
-    there = [[(s.fused, s.speech, s.text, s.transcript) for s in segments] for segments in again]
-    found["the_same_alone"] = sum(a == b for a, b in zip(here, there))
-print(json.dumps(found))
-"""
 
 Float = NDArray[np.float32]
 
@@ -88,7 +49,7 @@ def measure(data: Path, bundle: Path, *, minutes: float, seed: int) -> dict[str,
         by processor time and by the clock; and megabytes over the clip's.
     """
     random = np.random.default_rng(seed)
-    files = [u.audio for u in ravdess.load(data / "ravdess") if u.audio]
+    files = clips.audio_files(ravdess.load(data / "ravdess"))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         conversation, monologue, clip = (folder / f"{name}.wav" for name in ("conversation", "monologue", "clip"))
@@ -127,8 +88,8 @@ def _write(path: Path, parts: Iterator[Float], seconds: float) -> None:
 
 def _probe(bundle: Path, file: Path, *, alone: int = 0) -> dict[str, Any]:
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", PROBE, str(bundle), str(file), str(alone)],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", PROBE, str(bundle), str(file), str(alone)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     if done.returncode:
         sys.exit(f"benchmarks: the runtime failed:\n{done.stderr}")
@@ -137,10 +98,10 @@ def _probe(bundle: Path, file: Path, *, alone: int = 0) -> dict[str, Any]:
 
 
 def command(
-    data: Annotated[Path, typer.Option(help="Folder that holds ravdess/.")] = Path("data"),
+    data: Data = Path("data"),
     minutes: Annotated[float, typer.Option(help="Length of the recordings.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Of the order of the clips.")] = 0,
+    seed: Seed = 0,
 ) -> None:
-    """An hour of speech: time, memory beside a clip of 10 s, and utterances that give the same alone."""
-    result = measure(data, ROOT / "models" / "en-tiny-int8", minutes=minutes, seed=seed)
-    print(results_file.write("long", result | {"minutes": minutes}, seed=seed))
+    """An hour of speech: time, and memory beside a clip."""
+    result = measure(data, BUNDLE, minutes=minutes, seed=seed)
+    print(results_file.write("long-audio", result | {"minutes": minutes}, seed=seed))

@@ -1,28 +1,26 @@
-"""What the processor could do at best with the graphs' own products, and what share of that each slot reaches."""
+"""The roofline: the least time that the graphs' own products could take here, and each slot's share of that."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import onnx
-import typer
 from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer
 
 from benchmarks.common import clips, results_file
-from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Seed
+from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Repeats, Seed
 from benchmarks.common.timing import milliseconds
 from benchmarks.latency.flops import Product, products
+from edge_runtime import IEmoNet
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.onnx_runtime import ort
-from edge_runtime.inference.session import Arrays, Session
-from edge_runtime.inference.vad import speech_mask
+from edge_runtime.inference.session import CPU, Arrays, Session
 
 SECONDS = (4.0, 15.0)
 REPEATS = 15
@@ -30,8 +28,8 @@ FAR = (1024, 16_000)
 """A matrix of 64 MB in fp32."""
 
 
-class Tap(Session):
-    """A session that remembers what it was run on."""
+class RecordingSession(Session):
+    """A session that keeps the inputs of every run."""
 
     def __init__(self, graph: Path, *, threads: int) -> None:
         """Open ``graph`` on the CPU."""
@@ -39,9 +37,26 @@ class Tap(Session):
         self.feeds: list[Arrays] = []
 
     def __call__(self, **inputs: np.ndarray[Any, Any]) -> Arrays:
-        """Run the graph, and remember the inputs."""
+        """Run the graph, and keep the inputs."""
         self.feeds.append(inputs)
         return super().__call__(**inputs)
+
+
+@dataclass(frozen=True)
+class RecordingBundle(Bundle):
+    """A bundle whose graphs keep the inputs of every run.
+
+    Attributes:
+        feeds: of each graph that was opened.
+    """
+
+    feeds: dict[str, list[Arrays]] = field(default_factory=dict)
+
+    def open(self, slot: str, *, device: str, threads: int, provider_options: Any = None) -> Session:
+        """Open the graph of ``slot`` on the CPU."""
+        session = RecordingSession(self.slots[slot].path, threads=threads)
+        self.feeds[slot] = session.feeds
+        return session
 
 
 def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, repeats: int = REPEATS, threads: int = 1,
@@ -72,23 +87,17 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
 
 
 def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, list[Arrays]]]:
-    """Return every slot's graph and what it is run on for one utterance, call by call."""
-    bundle = Bundle.read(BUNDLE)
-    taps = {slot: Tap(entry.path, threads=threads) for slot, entry in bundle.slots.items()}
-    tokenizers = {name: Tokenizer.from_file(str(path)) for name, path in bundle.tokenizers.items()}
-    assert bundle.decoding is not None
-    spoken = speech_mask(taps["vad"], waveform)
-    hidden, cross = SpeechEncoder(taps["speech_encoder"])(waveform)
-    voice = taps["speech_emotion"](hidden_states=hidden, spoken=spoken[None].astype(np.float32))
-    decode = TranscriptDecoder(taps["transcript_decoder"], tokenizers["transcript"], bundle.decoding)
-    words = tokenizers["text"].encode(decode(cross, duration_s=len(waveform) / SAMPLE_RATE))
-    text = taps["text_emotion"](
-        input_ids=np.array([words.ids], np.int64), attention_mask=np.array([words.attention_mask], np.int64)
-    )
-    taps["fusion"](
-        speech_embedding=voice["embedding"], text_embedding=text["embedding"], present=np.ones((1, 2), np.float32)
-    )
-    return {slot: (bundle.slots[slot].path, tap.feeds) for slot, tap in taps.items()}
+    """Return every slot's graph and the inputs of each of its runs while the runtime classifies ``waveform``.
+
+    Args:
+        waveform: (samples,) at 16 kHz, at most one utterance, in which somebody speaks.
+        threads: processor threads of each graph.
+    """
+    bundle = RecordingBundle.read(BUNDLE)
+    assert isinstance(bundle, RecordingBundle)
+    with IEmoNet(bundle, device="cpu", threads=threads) as model:
+        model(waveform, SAMPLE_RATE)
+    return {slot: (entry.path, bundle.feeds[slot]) for slot, entry in bundle.slots.items()}
 
 
 def _share(
@@ -168,7 +177,7 @@ def _matmul_ms(kind: str, rows: int, inner: int, columns: int, repeats: int, thr
     onnx.checker.check_model(model)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=[CPU])
     session.run(None, {"a": left})
     return min(milliseconds(lambda: session.run(None, {"a": left})) for _ in range(repeats))
 
@@ -179,10 +188,10 @@ def _mega(values: Iterable[int]) -> float:
 
 def command(
     data: Data = Path("data"),
-    repeats: Annotated[int, typer.Option(help="Runs of each graph and product.")] = REPEATS,
+    repeats: Repeats = REPEATS,
     seed: Seed = 0,
 ) -> None:
-    """Operations and bytes of each graph, the best this processor could do, and the share of that reached."""
-    recordings, what = clips.english(data, EXAMPLE)
+    """Least time that each graph needs here, and its share."""
+    recordings, source = clips.english(data, EXAMPLE)
     result = measure(recordings, repeats=repeats, seed=seed)
-    print(results_file.write("limit", {"recordings": what, **result}, seed=seed))
+    print(results_file.write("roofline", {"recordings": source, **result}, seed=seed))

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from transformers import AutoModel, BertConfig, PretrainedConfig, WhisperForConditionalGeneration, XLNetConfig
 
+from benchmarks.common.clips import audio_files, draw
+from benchmarks.common.paths import EXAMPLE
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import speech_mask
@@ -39,7 +41,7 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class Subject:
+class MeasuredNetwork:
     """One network of the table.
 
     Attributes:
@@ -62,7 +64,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Place:
+class Sources:
     """Where weights, data and trained checkpoints are, and how many inputs are compared."""
 
     weights: Path
@@ -84,13 +86,13 @@ ENCODERS: dict[str, Callable[[], PretrainedConfig]] = {
 PRETRAINED = {"MPNet-base": "mpnet-base", "MiniLM": "minilm-l6"}
 
 
-def text(name: str, place: Place) -> Subject:
-    """Return a words branch: a trained checkpoint where ``place`` has one, else with random weights."""
-    rng = np.random.default_rng(place.seed)
-    if name in place.text:
-        network, tokenizer, config = components.load_text(place.text[name])
-        found, weights = _sentences(place, config["labels"])
-        picked = [found[i] for i in rng.choice(len(found), min(place.inputs, len(found)), replace=False)]
+def text(name: str, sources: Sources) -> MeasuredNetwork:
+    """Return a text branch: a trained checkpoint where ``sources`` has one, else with random weights."""
+    rng = np.random.default_rng(sources.seed)
+    if name in sources.text:
+        network, tokenizer, config = components.load_text(sources.text[name])
+        found, weights = _sentences(sources, config["labels"])
+        picked = draw(found, sources.inputs, rng)
         longest = config["settings"]["max_tokens"]
         judged = [
             _ids(tokenizer(normalize_tweet(u.transcript or ""), truncation=True, max_length=longest)["input_ids"])
@@ -98,84 +100,84 @@ def text(name: str, place: Place) -> Subject:
         ]
         truth = [config["labels"].index(u.label) for u in picked]
     else:
-        torch.manual_seed(place.seed)
+        torch.manual_seed(sources.seed)
         if name in PRETRAINED:
-            encoder, weights = load_encoder(place.weights / PRETRAINED[name]), "pretrained, random classifier"
+            encoder, weights = load_encoder(sources.weights / PRETRAINED[name]), "pretrained, random classifier"
         else:
             config = ENCODERS[name]()
             encoder, weights = AutoModel.from_config(config, **encoder_options(config)), RANDOM
         network, truth = TextEmotion(encoder, len(LABELS)).eval(), None
-        judged = [_ids(rng.integers(1000, 20_000, rng.integers(5, 49))) for _ in range(min(place.inputs, 64))]
+        judged = [_ids(rng.integers(1000, 20_000, rng.integers(5, 49))) for _ in range(min(sources.inputs, 64))]
     timed = {f"{n} tokens": _ids(rng.integers(1000, 20_000, n)) for n in TOKENS}
-    return Subject(text_graph(network), network.eval(), weights, timed, judged, truth, "logits")
+    return MeasuredNetwork(text_graph(network), network.eval(), weights, timed, judged, truth, "logits")
 
 
-def is09(place: Place) -> Subject:
+def is09(sources: Sources) -> MeasuredNetwork:
     """Return the paper's speech network behind its features."""
-    if place.is09:
-        network, config = speech_checkpoint.restore(place.is09)
+    if sources.is09:
+        network, config = speech_checkpoint.restore(sources.is09)
         assert isinstance(network, AttentionBiLSTM)
         labels, weights = list(config["labels"]), "trained"
     else:
-        torch.manual_seed(place.seed)
+        torch.manual_seed(sources.seed)
         network, labels, weights = AttentionBiLSTM(len(LABELS)), list(LABELS), RANDOM
-    waves, truth = _recordings(place, labels)
+    waves, truth = _recordings(sources, labels)
     graph = waveform_graph(network)
-    timed = {f"{s} s": {"waveform": _seconds(place, s)} for s in SECONDS}
-    return Subject(
-        graph, graph.module, weights, timed, [{"waveform": w} for w in waves], truth if place.is09 else None, "logits"
+    timed = {f"{s} s": {"waveform": _seconds(s)} for s in SECONDS}
+    return MeasuredNetwork(
+        graph, graph.module, weights, timed, [{"waveform": w} for w in waves], truth if sources.is09 else None, "logits"
     )
 
 
-def head(place: Place) -> Subject:
+def head(sources: Sources) -> MeasuredNetwork:
     """Return the branch that reads Whisper's states, on those of recordings; it was trained on some of them."""
-    model = _whisper(place)
+    model = _whisper(sources)
     layers, width = model.config.encoder_layers, model.config.d_model
-    if place.speech:
-        network, config = speech_checkpoint.restore(place.speech)
+    if sources.speech:
+        network, config = speech_checkpoint.restore(sources.speech)
         labels, weights = list(config["labels"]), "trained; RAVDESS is among what it learned from"
     else:
-        torch.manual_seed(place.seed)
+        torch.manual_seed(sources.seed)
         network, labels, weights = SpeechEmotion(len(LABELS), width=width), list(LABELS), RANDOM
     assert isinstance(network, SpeechEmotion)
-    graph, ears = states_graph(network, layers), encoder_graph(model).module
-    vad = Session(place.weights / "silero-vad" / "vad.onnx")
+    graph, encode = states_graph(network, layers), encoder_graph(model).module
+    vad = Session(sources.weights / "silero-vad" / "vad.onnx")
 
     def states(wave: np.ndarray[Any, Any]) -> Feed:
         with torch.no_grad():
-            found = ears(torch.from_numpy(wave))[0].numpy()
+            found = encode(torch.from_numpy(wave))[0].numpy()
         spoken = speech_mask(vad, wave[0])
         return {"hidden_states": found, "spoken": (spoken if spoken.any() else ~spoken).astype(np.float32)[None]}
 
-    waves, truth = _recordings(place, labels)
-    timed = {f"{s} s": states(_seconds(place, s)) for s in SECONDS}
+    waves, truth = _recordings(sources, labels)
+    timed = {f"{s} s": states(_seconds(s)) for s in SECONDS}
     judged = [states(wave) for wave in waves]
-    return Subject(graph, graph.module, weights, timed, judged, truth if place.speech else None, "logits")
+    return MeasuredNetwork(graph, graph.module, weights, timed, judged, truth if sources.speech else None, "logits")
 
 
-def encoder(place: Place) -> Subject:
+def encoder(sources: Sources) -> MeasuredNetwork:
     """Return Whisper tiny's encoder; each state counts as one answer."""
-    graph = encoder_graph(_whisper(place))
-    timed = {f"{s} s": {"waveform": _seconds(place, s)} for s in SECONDS}
-    waves, _ = _recordings(place, list(LABELS), at_most=20)
+    graph = encoder_graph(_whisper(sources))
+    timed = {f"{s} s": {"waveform": _seconds(s)} for s in SECONDS}
+    waves, _ = _recordings(sources, list(LABELS), at_most=20)
     judged = [{"waveform": w} for w in waves]
-    return Subject(graph, graph.module, "whisper-tiny.en", timed, judged, None, "hidden_states")
+    return MeasuredNetwork(graph, graph.module, "whisper-tiny.en", timed, judged, None, "hidden_states")
 
 
-def decoder(place: Place) -> Subject:
+def decoder(sources: Sources) -> MeasuredNetwork:
     """Return Whisper tiny's decoder; compared on the next token at each step of what fp32 writes of recordings."""
-    model = _whisper(place)
-    graph, ears = decoder_graph(model), encoder_graph(model)
-    waves, _ = _recordings(place, list(LABELS), at_most=20)
-    judged = [step for wave in waves for step in _steps(graph, ears, wave)]
+    model = _whisper(sources)
+    graph, encoder = decoder_graph(model), encoder_graph(model)
+    waves, _ = _recordings(sources, list(LABELS), at_most=20)
+    judged = [step for wave in waves for step in _steps(graph, encoder, wave)]
     timed = {
-        f"{s} s": _steps(graph, ears, _seconds(place, s), PAST + 1)[-1] for s in SECONDS
+        f"{s} s": _steps(graph, encoder, _seconds(s), PAST + 1)[-1] for s in SECONDS
     }  # fmt: skip
-    return Subject(graph, graph.module, "whisper-tiny.en", timed, judged, None, "logits")
+    return MeasuredNetwork(graph, graph.module, "whisper-tiny.en", timed, judged, None, "logits")
 
 
-SUBJECTS: dict[str, Callable[[Place], Subject]] = {
-    **{name: (lambda place, name=name: text(name, place)) for name in (*ENCODERS, *PRETRAINED)},  # type: ignore[misc]
+NETWORKS: dict[str, Callable[[Sources], MeasuredNetwork]] = {
+    **{name: (lambda sources, name=name: text(name, sources)) for name in (*ENCODERS, *PRETRAINED)},  # type: ignore[misc]
     "IS09-BiLSTM": is09,
     "encoder-state head": head,
     "Whisper tiny encoder": encoder,
@@ -183,17 +185,17 @@ SUBJECTS: dict[str, Callable[[Place], Subject]] = {
 }
 
 
-def _sentences(place: Place, labels: Sequence[str]) -> tuple[list[Utterance], str]:
+def _sentences(sources: Sources, labels: Sequence[str]) -> tuple[list[Utterance], str]:
     """Return sentences with these labels that were not trained on, and what the weights are."""
     if set(labels) <= set(semeval.SENTIMENTS):
-        found, weights = semeval.load(place.data / "semeval2017-4a", "test"), "fine-tuned on SemEval 2017, its test"
+        found, weights = semeval.load(sources.data / "semeval2017-4a", "test"), "fine-tuned on SemEval 2017, its test"
     else:
-        found, weights = meld.load(place.data / "meld", "dev"), "fine-tuned on MELD, its dev"
+        found, weights = meld.load(sources.data / "meld", "dev"), "fine-tuned on MELD, its dev"
     return [u for u in found if u.label in labels], weights
 
 
-def _whisper(place: Place) -> WhisperForConditionalGeneration:
-    return WhisperForConditionalGeneration.from_pretrained(place.weights / "whisper-tiny.en").eval()
+def _whisper(sources: Sources) -> WhisperForConditionalGeneration:
+    return WhisperForConditionalGeneration.from_pretrained(sources.weights / "whisper-tiny.en").eval()
 
 
 def _ids(ids: Any) -> Feed:
@@ -201,24 +203,22 @@ def _ids(ids: Any) -> Feed:
     return {"input_ids": row, "attention_mask": np.ones_like(row)}
 
 
-def _seconds(place: Place, seconds: int) -> np.ndarray[Any, Any]:
+def _seconds(seconds: int) -> np.ndarray[Any, Any]:
     """Return so much of the speech in ``jfk.wav``, repeated where it ends."""
-    wave = load_audio(place.data / "jfk.wav")
-    return np.resize(wave, seconds * SAMPLE_RATE)[None].astype(np.float32)
+    return np.resize(load_audio(EXAMPLE), seconds * SAMPLE_RATE)[None].astype(np.float32)
 
 
-def _recordings(place: Place, labels: Sequence[str], at_most: int = 200) -> tuple[list[Any], list[int]]:
+def _recordings(sources: Sources, labels: Sequence[str], at_most: int = 200) -> tuple[list[Any], list[int]]:
     """Return RAVDESS recordings (1, samples) and their labels."""
-    found = [u for u in ravdess.load(place.data / "ravdess") if u.label in labels and u.audio]
-    rng = np.random.default_rng(place.seed)
-    picked = [found[i] for i in rng.choice(len(found), min(place.inputs, at_most, len(found)), replace=False)]
-    return [load_audio(u.audio)[None] for u in picked if u.audio], [labels.index(u.label) for u in picked]
+    found = [u for u in ravdess.load(sources.data / "ravdess") if u.label in labels]
+    picked = draw(found, min(sources.inputs, at_most), np.random.default_rng(sources.seed))
+    return [load_audio(file)[None] for file in audio_files(picked)], [labels.index(u.label) for u in picked]
 
 
 @torch.no_grad()
-def _steps(graph: Graph, ears: Graph, wave: np.ndarray[Any, Any], most: int = 12) -> list[Feed]:
+def _steps(graph: Graph, encoder: Graph, wave: np.ndarray[Any, Any], most: int = 12) -> list[Feed]:
     """Return the decoder's inputs at each of the first steps, the prompt's and those of one token each."""
-    _, bias, *cross = ears.module(torch.from_numpy(wave))
+    _, bias, *cross = encoder.module(torch.from_numpy(wave))
     count = len(cross)
     past = [c[:, :, :0] for c in cross]
     tokens = graph.example[0][:, :1]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
+from benchmarks.common.results_file import Result
 from edge_runtime.system.writing import writing
 
 mpl.use("svg")
@@ -15,7 +15,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-Result = Mapping[str, Any]
 GREY = "#7d8590"
 """Contrast of 4 to 1 against white and against black."""
 COLOURS = ("#1f9e6e", "#d9772b", "#8a63d2", "#2f81f7", "#d1495b", "#b08900", "#0e9aa7", "#8c8c8c")
@@ -42,23 +41,23 @@ LABEL_APART = 1.25
 """On a logarithmic axis, labels nearer than this factor overlap."""
 SLOTS = ("read", "vad", "speech_encoder", "speech_emotion", "transcript_decoder", "text_emotion", "fusion")
 CURVES = {
-    "voice": "voice",
-    "words": "words",
-    "both": "both, agreeing",
-    "both_with_its_own_sentence": "both, own sentence",
+    "voice": "speech",
+    "words": "text",
+    "both": "fused, agreeing",
+    "both_with_its_own_sentence": "fused, own sentence",
 }
 
 
-def peers(result: Result, target: Path) -> None:
-    """Draw the time that a clip takes against its length, a line for each peer that tells emotions."""
+def baselines(result: Result, target: Path) -> None:
+    """Draw the time that a clip takes against its length, a line for each pipeline that tells emotions."""
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 3.2))
-        whole = [peer for peer in result["peers"].values() if peer["whole"]]
+        whole = [pipeline for pipeline in result["baselines"].values() if pipeline["whole"]]
         ends: list[tuple[float, str]] = []
-        for peer, colour in zip(whole, COLOURS, strict=False):
-            lengths = [float(length) for length in peer["ms"]]
-            ms = [part["p50"] for part in peer["ms"].values()]
-            axes.plot(lengths, ms, marker="o", color=colour, label=peer["title"])
+        for pipeline, colour in zip(whole, COLOURS, strict=False):
+            lengths = [float(length) for length in pipeline["ms"]]
+            ms = [part["p50"] for part in pipeline["ms"].values()]
+            axes.plot(lengths, ms, marker="o", color=colour, label=pipeline["title"])
             ends.append((ms[-1], colour))
         axes.set(yscale="log", xlabel="seconds of speech", ylabel="ms a clip (log)")
         axes.set_xlim(0, 17.5)
@@ -71,7 +70,7 @@ def peers(result: Result, target: Path) -> None:
 
 
 def latency(result: Result, target: Path) -> None:
-    """Draw what each slot takes of a clip, stacked, against the clip's length, on one thread."""
+    """Draw the time of each slot, stacked, against the clip's length, on one thread."""
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 3.2))
         lengths = result["ways"]["cpu, 1 thread"]
@@ -87,7 +86,7 @@ def latency(result: Result, target: Path) -> None:
 
 
 def robustness(result: Result, target: Path) -> None:
-    """Draw a panel for each kind of condition: UA of voice, words and both; dotted, the same on unaltered sound."""
+    """Draw a panel for each kind of corruption: UA of speech, text and fused; dotted, the same on unaltered sound."""
     kinds = list(result["axes"])
     columns = 3
     lines = -(-len(kinds) // columns)

@@ -1,21 +1,17 @@
-"""docs/precisions.md, from export.json alone."""
+"""docs/precisions.md, from the result of ``precision`` alone."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-from benchmarks.precision.measure import TORCH
-from edge_runtime.system.writing import write_text
+from benchmarks.common.results_file import Result
+from benchmarks.report.markdown import machine, table
 
 INTRODUCTION = """# What each precision gains and costs
 
-Written by `python -m benchmarks render` from `benchmarks/results/export.json`, which
-`python -m benchmarks export-table`
-measures: {processor} ({features}), {date}. Every variant is run once a round, one after the other, so that noise meets
-them alike; "x torch" is the median over the rounds of torch's time through the variant's own, at the same threads, one
+Written by `python -m benchmarks render` from `benchmarks/results/precision.json`, which `python -m benchmarks
+precision` measures: {machine}. Every variant is run once a round, in turn, so that noise meets all of them
+alike; "x torch" is the median over the rounds of torch's time through the variant's own, at the same threads, one
 utterance, nothing padded. The machine was shared: read the ratios, not the milliseconds.
 
 "same label" counts answers whose best label is that of fp32 (of Whisper's encoder: the largest of each state's values;
@@ -32,32 +28,26 @@ random weights has nearly the same answer to everything: its agreement tells of 
 | fp16 | for CUDA, which could not be run here: compared on the CPU, not timed |"""
 
 
-def render(results: Path, page: Path) -> None:
-    """Write ``page``; nothing where nothing was measured."""
-    path = results / "export.json"
-    if not path.is_file():
-        return
-    found = json.loads(path.read_text(encoding="utf-8"))
-    processor = found["machine"]["processor"]
-    head = INTRODUCTION.format(
-        processor=processor["name"], features=", ".join(processor["features"]), date=found["date"]
-    )
-    parts = [head, *(_network(name, row) for name, row in found["networks"].items())]
-    write_text(page, "\n\n".join(parts) + "\n")
+def page(results: Mapping[str, Result], _manifest: Result) -> str:
+    """Return the page."""
+    found = results["precision"]
+    networks = (_network(name, row) for name, row in found["networks"].items())
+    return "\n\n".join([INTRODUCTION.format(machine=machine(found)), *networks])
 
 
-def _network(name: str, row: Mapping[str, Any]) -> str:
+def _network(name: str, row: Result) -> str:
     columns = [(size, threads) for size, by in row["latency"].items() for threads in by]
     scored = any("wa" in graph for graph in row["graphs"].values())
-    lines = [_line(label, row, columns, scored=scored) for label in (TORCH, *row["graphs"])]
-    heads = [f"{size}, {threads} thread{'s' if threads != '1' else ''}" for size, threads in columns]
-    table = [("", "MB", *heads, "same label", "moved", *(("WA", "UA") if scored else ())), *lines]
+    times = [f"{size}, {threads} thread{'s' if threads != '1' else ''}" for size, threads in columns]
+    head = ("", "MB", *times, "same label", "moved", *(("WA", "UA") if scored else ()))
+    timed = row["latency"][columns[0][0]][columns[0][1]]
+    lines = [_line(label, row, columns, scored=scored) for label in dict.fromkeys([*timed, *row["graphs"]])]
     failed = [f"{label} could not be made: {why}." for label, why in row["failed"].items()]
     about = f"Weights: {row['weights']}. Compared on {row['judged_on']} inputs; timed over {row['rounds']} rounds."
-    return "\n\n".join([f"## {name}", " ".join([about, *failed]), _table(table)])
+    return "\n\n".join([f"## {name}", " ".join([about, *failed]), table(head, lines)])
 
 
-def _line(label: str, row: Mapping[str, Any], columns: Sequence[tuple[str, str]], *, scored: bool) -> tuple[str, ...]:
+def _line(label: str, row: Result, columns: Sequence[tuple[str, str]], *, scored: bool) -> tuple[str, ...]:
     graph = row["graphs"].get(label, {})
     times = []
     for size, threads in columns:
@@ -68,8 +58,3 @@ def _line(label: str, row: Mapping[str, Any], columns: Sequence[tuple[str, str]]
     if scored:
         cells += [f"{100 * graph[k]:.2f}" if graph else "" for k in ("wa", "ua")]
     return (label, *cells)
-
-
-def _table(lines: Sequence[tuple[str, ...]]) -> str:
-    head, *rest = lines
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, tuple("---" for _ in head), *rest))

@@ -1,65 +1,48 @@
-"""README's figures and the pages in docs, from the results' JSON and the bundle's manifest alone."""
+"""``python -m benchmarks render``: README's figures and the pages in docs."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import results_file
 from benchmarks.common.paths import BUNDLE, ROOT
-from benchmarks.report import (
-    baselines_page,
-    benchmarks_page,
-    long_recordings_page,
-    precisions_page,
-    process_page,
-    results_page,
-)
-from benchmarks.report.markdown import Result, machine
+from benchmarks.common.results_file import Result
+from benchmarks.report import baselines_page, benchmarks_page, plots, precisions_page, results_page
+from benchmarks.report.doc_tables import TABLES
+from benchmarks.report.markdown import fill
 from edge_runtime.system.writing import write_text
 
-BEGIN, END = "<!-- figures: python -m benchmarks render -->", "<!-- end of figures -->"
+PAGES = {"benchmarks.md": benchmarks_page.page, "precisions.md": precisions_page.page, "results.md": results_page.page}
+"""Pages in docs that are written whole."""
+PLOTS = {"baselines": plots.baselines, "latency": plots.latency, "robustness": plots.robustness}
 
 
-def read(results: Path) -> dict[str, Result]:
-    """Return every result by its file's name."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+def render(results: Mapping[str, Result], bundle: Path, docs: Path, readme: Path) -> None:
+    """Write every figure; a result that was not measured has no section.
 
-
-def render(results: Path, bundle: Path, readme: Path) -> None:
-    """Replace what stands between the two marks in ``readme``.
+    Args:
+        results: by the name of their files.
+        bundle: the bundle whose manifest states the accuracy of its networks.
+        docs: folder of the pages and plots; pages that are filled in must be there.
+        readme: the README, which is filled in.
 
     Raises:
-        ValueError: the marks are not there.
+        ValueError: a page lacks the marks between which its figures stand.
     """
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{readme}: expected the marks {BEGIN} and {END}")
-    metrics: dict[str, Any] = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["metrics"]
-    found = read(results)
-    if "peers" in found:
-        parts = [
-            "Beside what one would otherwise write: the same clips, one thread, in turn, medians; "
-            f"{machine(found['peers'])}.",
-            baselines_page.front(found["peers"]),
-            "![time of a clip against its length, by pipeline](docs/peers.svg)",
-        ]
-    else:
-        parts = [process_page.use(found["process"])]
-    parts.append(baselines_page.sentence(metrics))
-    write_text(readme, before + begin + "\n\n" + "\n\n".join(parts) + "\n\n" + end + after)
+    manifest: dict[str, Any] = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
+    for name, page in PAGES.items():
+        write_text(docs / name, page(results, manifest) + "\n")
+    for name, plot in PLOTS.items():
+        if name in results:
+            plot(results[name], docs / f"{name}.svg")
+    for name, tables in TABLES.items():
+        fill(docs / name, {result: table(results[result]) for result, table in tables.items()})
+    fill(readme, {"render": baselines_page.readme(results["baselines"], manifest)})
 
 
 def command() -> None:
-    """Write the figures into README.md and docs, from the results and the bundle's manifest."""
-    benchmarks_page.render(read(results_file.RESULTS), ROOT / "docs" / "benchmarks.md")
-    results_page.render(results_file.RESULTS, ROOT / "docs" / "results.md", BUNDLE)
-    long_recordings_page.render(
-        results_file.RESULTS, ROOT / "docs" / "long-recordings.md", long_recordings_page.LONG_RECORDINGS
-    )
-    long_recordings_page.render(results_file.RESULTS, ROOT / "docs" / "runtime.md", long_recordings_page.RUNTIME)
-    precisions_page.render(results_file.RESULTS, ROOT / "docs" / "precisions.md")
-    render(results_file.RESULTS, BUNDLE, ROOT / "README.md")
+    """Write the figures into README.md and docs."""
+    render(results_file.read_all(), BUNDLE, ROOT / "docs", ROOT / "README.md")

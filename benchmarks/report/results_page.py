@@ -1,27 +1,23 @@
-"""docs/results.md, from the accuracy results' JSON alone."""
+"""docs/results.md, from the results' JSON and the bundle's manifest alone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from benchmarks.report.bundle_page import in_the_bundle, int8
+from benchmarks.common.results_file import Result
 from benchmarks.report.markdown import table
-from edge_runtime.system.writing import write_text
 from trainer.paper.tables import TABLES
 
-Result = Mapping[str, Any]
-
-PUBLISHED = Path(__file__).with_name("published.json")
-VOICES = {
-    "ravdess-is09-svm": "IS09 over the whole recording + SVM",
-    "ravdess-is09-64": "the paper's network, attention 64",
-    "ravdess-is09-128": "the paper's network, attention 128",
-    "ravdess-encoder-states": "hidden states of the speech encoder, what the runtime ships",
+PUBLISHED: Result = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+SPEECH = {
+    "ravdess-is09-svm": ("IS09 over the whole recording + SVM",),
+    "ravdess-is09-64": ("the paper's network, attention 64",),
+    "ravdess-is09-128": ("the paper's network, attention 128",),
+    "ravdess-encoder-states": ("hidden states of the speech encoder, which the runtime ships",),
 }
-WORDS = {
+TEXT = {
     "meld-minilm": ("MiniLM-L6", "provided"),
     "meld-minilm-simulated": ("MiniLM-L6", "6 % simulated errors"),
     "meld-minilm-warm": ("MiniLM-L6, SemEval first", "provided"),
@@ -29,108 +25,135 @@ WORDS = {
     "meld-mpnet-simulated": ("MPNet-base", "6 % simulated errors"),
     "meld-mpnet-warm": ("MPNet-base, SemEval first", "provided"),
 }
-TWEETS = {"semeval-minilm": "MiniLM-L6", "semeval-mpnet": "MPNet-base"}
+TWEETS = {"semeval-minilm": ("MiniLM-L6",), "semeval-mpnet": ("MPNet-base",)}
+SCORES = ("wa", "ua", "f1")
+INTRODUCTION = """# What the trainer reached
+
+Every figure is of a committed configuration in `trainer/configs`, run by `python -m benchmarks accuracy NAME` and kept
+in `benchmarks/results`; this page is written from there by `python -m benchmarks render`. WA is accuracy, UA mean
+recall; ± is the deviation (over runs where there is one official test, else over folds, averaged over runs); intervals
+are 95 % bootstrap intervals over utterances; ECE is the calibration error after the temperature that was fitted on
+other data."""
 
 
-def render(results: Path, page: Path, bundle: Path | None = None) -> None:
-    """Write ``page`` from the files in ``results``; what was not measured has no line.
+def page(results: Mapping[str, Result], manifest: Result) -> str:
+    """Return the page.
 
     Args:
-        results: folder of JSON files.
-        page: the file to write.
-        bundle: one that the recipe made, whose manifest's metrics are shown too.
+        results: by name; a result that is missing has no line or section.
+        manifest: of the bundle whose metrics are shown; an empty one has no section.
     """
-    found = {
-        path.stem.removeprefix("accuracy-"): json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(results.glob("accuracy-*.json"))
+    sections = {
+        "int8-accuracy": _int8,
+        "opensmile-parity": _is09,
+        "error-statistics": _errors,
+        "smoke-tables": _smoke_tables,
     }
-    parts = [
-        "# What the trainer reached",
-        "Every figure is of a committed configuration in `trainer/configs`, run by `python -m benchmarks accuracy "
-        "NAME` and kept in `benchmarks/results`; this page is written from there by `python -m benchmarks render`. WA "
-        "is accuracy, UA mean recall; ± is the deviation (over runs where there is one official test, else over folds, "
-        "averaged over runs); intervals are 95 % bootstrap intervals over utterances; ECE is the calibration error "
-        "after the temperature that was fitted on other data.",
-        *([in_the_bundle(bundle)] if bundle is not None else []),
-        int8(results),
-        _tweets(found),
-        _voices(found),
-        _words(found),
+    int8, *others = (section(results[name]) if name in results else "" for name, section in sections.items())
+    parts = [INTRODUCTION, _bundle(manifest) if manifest else "", int8,
+             _tweets(results), _speech(results), _text(results), *others]  # fmt: skip
+    return "\n\n".join(part for part in parts if part)
+
+
+def _bundle(manifest: Result) -> str:
+    """Return the accuracy of the bundle's networks, from the manifest."""
+    speech, text, fusion = (manifest["metrics"][part] for part in ("speech", "text", "fusion"))
+    unknown, other = speech["speaker_exclusive"], speech["trained_on_the_other_corpus"]
+    agreeing = fusion["agreeing_pairs_of_unknown_speakers_and_dev_words"]
+    own = fusion["ravdess_with_its_own_sentences"]
+    rows = [
+        ("RAVDESS, unknown speakers", "speech", unknown["ravdess"]["clean"]),
+        ("RAVDESS, unknown speakers, neutral sentence", "fused", own["fused"]),
+        ("RAVDESS with noise, babble, room, telephone band, gain, speed", "speech", unknown["ravdess"]["altered"]),
+        ("EmoDB, unknown speakers", "speech", unknown["emodb"]["clean"]),
+        ("EmoDB, trained on RAVDESS alone", "speech", other["emodb"]["clean"]),
+        ("MELD dev", "text", text["dev"]),
+        ("unknown speakers with MELD dev sentences of the same label", "speech", agreeing["speech"]),
+        ("the same", "text", agreeing["text"]),
+        ("the same", "fused", agreeing["fused"]),
     ]
-    extra = [part for part in (_is09(results), _errors(results), _paths(results)) if part]
-    write_text(page, "\n\n".join([*(p for p in parts if p), *extra]) + "\n")
-
-
-def _published() -> Result:
-    found: Result = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    return found
-
-
-def _elsewhere() -> str:
-    lines = [
-        (
-            row["corpus"],
-            f"[{row['name']}]({row['source']})",
-            *(f"{row[k]:.3f}" if k in row else "" for k in ("wa", "ua")),
-        )
-        for row in _published()["voices"]
+    cells = [
+        (name, branch, str(r["n"]), f"{r['wa']:.3f}", f"{r['ua']:.3f}", "{:.3f} to {:.3f}".format(*r["ua_interval"]))
+        for name, branch, r in rows
     ]
     return (
-        "### What others reached, elsewhere\n\nNot to be compared with the tables above: other corpora, classes, "
-        "folds and speakers. They say how far networks of 300 million parameters and more "
-        "get; the figures are their authors'.\n\n" + table(("corpus and protocol", "", "WA", "UA"), lines)
+        f"## The committed bundle, {manifest['name']} {manifest['version']}\n\nOver neutral, happy, sad and angry, by "
+        "networks of six folds that know none of the speakers, before quantisation:\n\n"
+        + table(("measured on", "branch", "n", "WA", "UA", "95 %"), cells)
     )
 
 
-def _tweets(found: Mapping[str, Result]) -> str:
+def _int8(result: Result) -> str:
+    """Return the change from fp32 to int8."""
+    parts = {"speech": "speech_emotion", "text, MELD dev": "words_alone_meld_dev", "fused": "fusion"}
+    rows = [
+        (
+            name,
+            str(part["n"]),
+            f"{part['same_label']:.1%}",
+            *(f"{part[precision][k]:.3f}" for precision in ("fp32", "int8") for k in ("wa", "ua")),
+        )
+        for name, part in ((name, result[key]) for name, key in parts.items())
+    ]
+    head = ("", "n", "same label", "fp32 WA", "fp32 UA", "int8 WA", "int8 UA")
+    return (
+        "## int8 against fp32\n\nSpeech and pairs are among those that were trained on, so the difference counts "
+        f"there, not the level. {result['english_clips_with_the_same_transcript']} of {result['english_clips']} "
+        "English recordings have the very same transcript.\n\n" + table(head, rows)
+    )
+
+
+def _tweets(results: Mapping[str, Result]) -> str:
     lines: list[tuple[str, ...]] = [
         (row.name, "", f"{row.wa[0]:.3f}", "", "", "", "the paper") for row in TABLES["table1"].rows if row.wa
     ]
-    for name, title in TWEETS.items():
-        if name in found:
-            text = found[name]["branches"]["text"]
-            lines.append((title, str(text["runs"]), *_scores(text), "here"))
+    lines += [(*line[:-1], "here") for line in _lines(results, TWEETS, "text")]
     lines += [
         (row["name"], "", *(f"{row[k]:.3f}" if k in row else "" for k in ("wa", "recall", "f1")), "",
          f"[its card]({row['source']})")
-        for row in _published()["tweets"]
+        for row in PUBLISHED["tweets"]
     ]  # fmt: skip
-    lines_table = table(("", "runs", "WA", "macro recall", "macro F1", "ECE", ""), lines)
-    return f"""## SemEval 2017 Task 4A, official test (Table 1)
-
-{lines_table}
+    return (
+        "## SemEval 2017 Task 4A, official test (Table 1)\n\n"
+        + table(("", "runs", "WA", "macro recall", "macro F1", "ECE", ""), lines)
+        + """
 
 A tenth of the training tweets was kept apart. The test set was looked at once, with settings that stood before; class
 weights of the square root, though, follow a feasibility study, whose full weights had done less well on that same test.
 The paper's lines are BERT and XLNet, fine-tuned whole, five runs; MPNet-base is as large as BERT-base, and half of its
 blocks were left as they are. User names and web addresses were made alike, which the paper did not do. Those with a
 card are what others state for the same 12,284 tweets; encoders that were pretrained on tweets lead."""
+    )
 
 
-def _voices(found: Mapping[str, Result]) -> str:
-    lines = [
-        (title, str(voice["runs"]), *_scores(voice), _interval(voice))
-        for name, title in VOICES.items()
-        if name in found
-        for voice in [found[name]["branches"]["speech"]]
-    ]
+def _speech(results: Mapping[str, Result]) -> str:
+    lines = list(_lines(results, SPEECH, "speech"))
     if not lines:
         return ""
-    here = table(("", "runs", "WA", "UA", "macro F1", "ECE", "UA 95 %"), lines)
-    return "\n\n".join(["## Voice: RAVDESS, 20 actors, five parts, speakers unknown", here, _elsewhere()])
-
-
-def _words(found: Mapping[str, Result]) -> str:
-    lines = [
-        (title, transcripts, str(text["runs"]), *_scores(text), _interval(text))
-        for name, (title, transcripts) in WORDS.items()
-        if name in found
-        for text in [found[name]["branches"]["text"]]
+    elsewhere = [
+        (
+            row["corpus"],
+            f"[{row['name']}]({row['source']})",
+            *(f"{row[k]:.3f}" if k in row else "" for k in ("wa", "ua")),
+        )
+        for row in PUBLISHED["voices"]
     ]
+    return "\n\n".join([
+        "## Speech: RAVDESS, 20 actors, five parts, speakers unknown",
+        table(("", "runs", "WA", "UA", "macro F1", "ECE", "UA 95 %"), lines),
+        "### What others reached, elsewhere",
+        "Not to be compared with the tables above: other corpora, classes, folds and speakers. They say how far "
+        "networks of 300 million parameters and more get; the figures are their authors'.",
+        table(("corpus and protocol", "", "WA", "UA"), elsewhere),
+    ])  # fmt: skip
+
+
+def _text(results: Mapping[str, Result]) -> str:
+    lines = list(_lines(results, TEXT, "text"))
     if not lines:
         return ""
     return (
-        "## Words: MELD dev, four classes\n\n"
+        "## Text: MELD dev, four classes\n\n"
         + table(("", "transcripts", "runs", "WA", "UA", "macro F1", "ECE", "UA 95 %"), lines)
         + "\n\nTrained and tested on the same kind of transcripts, as in the paper, where BERT falls from 0.709 to "
         "0.685 on IEMOCAP. *SemEval first* starts from the encoder that SemEval's tweets trained (the paper's future "
@@ -138,75 +161,63 @@ def _words(found: Mapping[str, Result]) -> str:
     )
 
 
-def _is09(results: Path) -> str:
-    path = results / "is09.json"
-    if not path.is_file():
-        return ""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    contours = found["contours"]
+def _lines(
+    results: Mapping[str, Result], titles: Mapping[str, tuple[str, ...]], branch: str
+) -> Iterable[tuple[str, ...]]:
+    """Yield a line for each experiment that was run: its titles, runs, WA, UA, F1, ECE and the interval of UA."""
+    for name, title in titles.items():
+        if f"accuracy-{name}" in results:
+            found = results[f"accuracy-{name}"]["branches"][branch]
+            spread = found["runs"] > 1 or found["folds"] > 1
+            yield (
+                *title,
+                str(found["runs"]),
+                *(f"{found[k]['mean']:.3f}" + (f" ± {found[k]['std']:.3f}" if spread else "") for k in SCORES),
+                f"{found['calibration']['ece_after']:.3f}" if found.get("calibration") else "",
+                "{:.3f} to {:.3f}".format(*found["ua"]["interval"]),
+            )
+
+
+def _is09(result: Result) -> str:
+    contours = result["contours"]
     rows = [
         (name, f"{median:.4f}", f"{contours['worst'][name]:.4f}")
         for name, median in contours["median"].items()
         if not name.endswith("_delta")
     ]
     return (
-        f"## IS09 features beside openSMILE\n\nPearson's correlation of each contour over {found['clips']} recordings "
+        f"## IS09 features beside openSMILE\n\nPearson's correlation of each contour over {result['clips']} recordings "
         "of RAVDESS and EmoDB:\n\n" + table(("contour", "median", "worst recording"), rows)
     )
 
 
-def _errors(results: Path) -> str:
-    path = results / "recognition_errors.json"
-    if not path.is_file():
-        return ""
-    found = json.loads(path.read_text(encoding="utf-8"))
+def _errors(result: Result) -> str:
     rows = [
         (texts, *(f"{100 * realised:.1f} %" for realised in rates.values()))
-        for texts, rates in found["simulated"].items()
+        for texts, rates in result["simulated"].items()
     ]
-    targets = next(iter(found["simulated"].values()))
-    everything = found["synthetic_speech"]["all"]
+    targets = next(iter(result["simulated"].values()))
+    everything = result["synthetic_speech"]["all"]
     shares = ", ".join(f"{kind} {everything[kind]:.0%}" for kind in ("substitutions", "deletions", "insertions"))
     return (
         "## Simulated recognition errors\n\nWord error rate asked for (columns) and found by jiwer (lines):\n\n"
         + table(("", *(f"{100 * float(t):g} %" for t in targets)), rows)
-        + f"\n\nWhat our recogniser does to {found['synthetic_speech']['what']}, with and without noise: WER "
+        + f"\n\nErrors of our recogniser on {result['synthetic_speech']['what']}, with and without noise: WER "
         f"{100 * everything['wer']:.1f} %, of it {shares}. No corpus at hand has many different sentences spoken by "
         "people, so the shares are of synthetic speech."
     )
 
 
-def _paths(results: Path) -> str:
-    path = results / "paths.json"
-    if not path.is_file():
-        return ""
-    found = json.loads(path.read_text(encoding="utf-8"))
+def _smoke_tables(result: Result) -> str:
     lines = [
-        (str(table["table"]), row["name"], *(f"{row['ours'][k]['mean']:.3f}" for k in ("wa", "ua")))
-        for table in found["tables"]
-        for row in table["rows"]
+        (str(part["table"]), row["name"], *(f"{row['ours'][k]['mean']:.3f}" for k in ("wa", "ua")))
+        for part in result["tables"]
+        for row in part["rows"]
         if row["ours"]
     ]
     return (
         f"## Tables 2 to 4: the path, not the numbers\n\nIEMOCAP cannot be had here. The tables were run on "
-        f"{found['utterances']} utterances of a speech synthesiser in IEMOCAP's shape, {found['otherwise']}. "
+        f"{result['utterances']} utterances of a speech synthesiser in IEMOCAP's shape, {result['otherwise']}. "
         "**These figures check that every line runs; they say nothing about the paper.**\n\n"
         + table(("table", "line", "WA on synthetic speech", "UA on synthetic speech"), lines)
     )
-
-
-def _scores(branch: Result) -> tuple[str, ...]:
-    calibrated = branch.get("calibration")
-    return (
-        *(f"{branch[k]['mean']:.3f} ± {branch[k]['std']:.3f}" if _spread(branch) else f"{branch[k]['mean']:.3f}"
-          for k in ("wa", "ua", "f1")),
-        f"{calibrated['ece_after']:.3f}" if calibrated else "",
-    )  # fmt: skip
-
-
-def _spread(branch: Result) -> bool:
-    return bool(branch["runs"] > 1 or branch["folds"] > 1)
-
-
-def _interval(branch: Result) -> str:
-    return "{:.3f} to {:.3f}".format(*branch["ua"]["interval"])

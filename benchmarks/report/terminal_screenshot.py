@@ -1,4 +1,4 @@
-"""A picture of what the command really prints, for the README."""
+"""A picture of the real output of ``edge-iemonet classify``, for the README."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
 
     Args:
         bundle: the bundle to use.
-        clips: what to classify.
-        labels: what the clips are called in the picture.
+        clips: recordings.
+        labels: names of the clips in the picture.
         target: the SVG file to write.
     """
     script = "import sys; sys.stdout.isatty = lambda: True; from edge_runtime.cli.app import main; main()"
@@ -37,7 +37,7 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
 
 
 def command(data: Data = Path("data")) -> None:
-    """Draw docs/classify.svg: the example clip, and a RAVDESS sentence said sadly."""
+    """Draw the terminal in docs/classify.svg."""
     sad = data / "ravdess" / "Actor_08" / "03-01-04-02-02-01-08.flac"
     target = ROOT / "docs" / "classify.svg"
     draw(BUNDLE, [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)

@@ -1,4 +1,4 @@
-"""What happens to a voice on its way: noise, other voices, level, line, clipping, pace and codecs, each by degrees."""
+"""Corruptions of speech: noise, babble, gain, clipping, speed, telephone and codecs, each by degrees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.augment import add_noise, babble, band_pass, change_speed, mix
 
 WHITE = 0.0
 VOICES = 6
-"""So many people talk at once in babble."""
+"""People who talk at once in babble."""
 TELEPHONE_HZ = (300.0, 3400.0)
 OPUS = ((18.0, 0.9), (8.0, 0.99))
 """About how many kbit/s RAVDESS takes at each of libsndfile's compression levels."""
@@ -27,13 +27,13 @@ Change = Callable[[Float, np.random.Generator], Float]
 
 
 @dataclass(frozen=True)
-class Condition:
+class Corruption:
     """One degree of one change.
 
     Attributes:
         kind: the curve it is on.
         level: its place on the curve, in the curve's unit.
-        change: what is done to a waveform (samples,) at 16 kHz.
+        change: a waveform (samples,) at 16 kHz → the corrupted one.
     """
 
     kind: str
@@ -54,19 +54,19 @@ AXES: Mapping[str, str] = {
 }
 
 
-def conditions(crowd: Sequence[Float]) -> list[Condition]:
-    """Return every condition; babble is made of ``crowd``, recordings of other people."""
+def corruptions(babble_of: Sequence[Float]) -> list[Corruption]:
+    """Return every corruption; babble is made of ``babble_of``, recordings of other people."""
     snr = (20.0, 10.0, 5.0, 0.0)
     return [
-        *(Condition("white noise", db, partial(_white, snr_db=db)) for db in snr),
-        *(Condition("babble", db, partial(_babble, snr_db=db, crowd=crowd)) for db in snr),
-        *(Condition("gain", db, partial(_gain, db=db)) for db in (-40.0, -20.0, 30.0)),
-        *(Condition("clipping", share, partial(_clip, share=share)) for share in (0.5, 0.2, 0.05)),
-        *(Condition("speed", times, partial(_speed, times=times)) for times in (0.8, 0.9, 1.1, 1.25)),
-        Condition("telephone", 1.0, _telephone),
-        *(Condition("opus", kbit, partial(_codec, form="OGG", kind="OPUS", level=c)) for kbit, c in OPUS),
-        *(Condition("vorbis", kbit, partial(_codec, form="OGG", kind="VORBIS", level=c)) for kbit, c in VORBIS),
-        *(Condition("mp3", kbit, partial(_codec, form="MP3", kind="MPEG_LAYER_III", level=c)) for kbit, c in MP3),
+        *(Corruption("white noise", db, partial(_white, snr_db=db)) for db in snr),
+        *(Corruption("babble", db, partial(_babble, snr_db=db, recordings=babble_of)) for db in snr),
+        *(Corruption("gain", db, partial(_gain, db=db)) for db in (-40.0, -20.0, 30.0)),
+        *(Corruption("clipping", share, partial(_clip, share=share)) for share in (0.5, 0.2, 0.05)),
+        *(Corruption("speed", times, partial(_speed, times=times)) for times in (0.8, 0.9, 1.1, 1.25)),
+        Corruption("telephone", 1.0, _telephone),
+        *(Corruption("opus", kbit, partial(_codec, form="OGG", kind="OPUS", level=c)) for kbit, c in OPUS),
+        *(Corruption("vorbis", kbit, partial(_codec, form="OGG", kind="VORBIS", level=c)) for kbit, c in VORBIS),
+        *(Corruption("mp3", kbit, partial(_codec, form="MP3", kind="MPEG_LAYER_III", level=c)) for kbit, c in MP3),
     ]  # fmt: skip
 
 
@@ -84,13 +84,13 @@ def _white(x: Float, random: np.random.Generator, *, snr_db: float) -> Float:
     return add_noise(x, random, snr_db, WHITE)
 
 
-def _babble(x: Float, random: np.random.Generator, *, snr_db: float, crowd: Sequence[Float]) -> Float:
-    voices = [crowd[i] for i in random.choice(len(crowd), VOICES, replace=False)]
+def _babble(x: Float, random: np.random.Generator, *, snr_db: float, recordings: Sequence[Float]) -> Float:
+    voices = [recordings[i] for i in random.choice(len(recordings), VOICES, replace=False)]
     return mix(x, babble(len(x), voices, random), snr_db)
 
 
 def _gain(x: Float, _: np.random.Generator, *, db: float) -> Float:
-    """As a sound card would: 16 bits, and clipped at full scale."""
+    """Return ``x`` as a sound card would: 16 bits, and clipped at full scale."""
     steps: NDArray[np.float64] = np.round(np.clip(x * 10 ** (db / 20), -1.0, 1.0) * 32767)
     return (steps / 32767).astype(np.float32)
 
@@ -108,17 +108,13 @@ def _telephone(x: Float, _: np.random.Generator) -> Float:
     narrow = band_pass(x, *TELEPHONE_HZ)
     narrow = narrow * (0.9 / max(float(np.abs(narrow).max(initial=0.0)), 1e-3))
     file = io.BytesIO()
-    soundfile.write(file, _resampled(narrow, SAMPLE_RATE, 8000), 8000, "ULAW", format="WAV")
-    return _heard(file.getvalue())
-
-
-def _resampled(x: Float, source: int, target: int) -> Float:
-    return change_speed(x, source / target)
+    soundfile.write(file, change_speed(narrow, SAMPLE_RATE / 8000), 8000, "ULAW", format="WAV")
+    return _decoded(file.getvalue())
 
 
 def _codec(x: Float, _: np.random.Generator, *, form: str, kind: str, level: float) -> Float:
-    return _heard(encoded(x, form, kind, level))
+    return _decoded(encoded(x, form, kind, level))
 
 
-def _heard(file: bytes) -> Float:
+def _decoded(file: bytes) -> Float:
     return np.concatenate(list(Recording(file).blocks()))

@@ -1,11 +1,11 @@
-"""Accuracy of voice, words and both against what happens to the sound, on people and words that were not trained on.
+"""Accuracy of speech, text and both under corruptions of the sound, on people and sentences that were not trained on.
 
-The committed networks were trained on all recordings at hand, so they are not what is measured. For each of the
-trainer's six folds, a voice network and a fusion are trained as ``trainer fit`` measures them, without the fold's
+The committed networks were trained on all recordings at hand, so other networks are measured. For each of the
+trainer's six folds, a speech network and a fusion are trained as ``trainer fit`` measures them, without the fold's
 speakers and without its part of MELD's sentences (``benchmarks.robustness.held_out_speakers``); the recordings of those
-speakers are altered, and go through the bundle's own voice activity, encoder and decoder. Words are MELD dev's, read
-aloud by a speech synthesiser, for no corpus at hand has emotional words in voices of people; the bundle's words branch,
-which was not trained on them, is what reads them.
+speakers are corrupted, and go through the bundle's own voice activity, encoder and decoder. The text is sentences of
+MELD dev, read aloud by a speech synthesiser, because no corpus at hand has emotional sentences spoken by people; the
+bundle's text branch, which was not trained on them, classifies them.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.asr.error_statistics import VOICES, speak
-from benchmarks.asr.wer import error_rate
 from benchmarks.common import results_file
-from benchmarks.common.clips import Float, read
+from benchmarks.common.clips import Float, audio_files, synthetic
 from benchmarks.common.paths import BUNDLE, Cache, Data, Seed
-from benchmarks.robustness.corruptions import AXES, Condition, conditions
+from benchmarks.robustness.corruptions import AXES, Corruption, corruptions
 from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Heard, TextBranch, train
 from edge_runtime.bundle.bundle import Bundle
+from trainer.audio import load_audio
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
 from trainer.corpora.protocols import plan
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
+from trainer.text.wer import word_error_rate
 
 VALIDATION_PERCENT = 15
 """Of MELD's training dialogues, which the bundle's text branch was not trained on."""
-CROWD = 40
+BABBLE_RECORDINGS = 40
 """Recordings that babble is made of."""
-NOBODY = -1
-"""What an utterance is called in which no voice, or no word, was heard: wrong, whatever it is."""
+NOT_FOUND = -1
+"""The answer for an utterance in which no speech, or no word, was found: wrong, whatever its label."""
 Int = NDArray[np.integer[Any]]
 
 
 def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
             wanted: Sequence[str] = tuple(AXES)) -> dict[str, Any]:  # fmt: skip
-    """Return WA and UA of voice, words and both, and word error rates, under every condition.
+    """Return WA and UA of speech, text and both, and word error rates, under every corruption.
 
     Args:
         data: folder that holds ravdess/, emodb/ and meld/.
@@ -54,7 +54,7 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
         voices: recordings of RAVDESS, as many of each label.
         sentences: of MELD dev, as many of each label.
         seed: of the choice, of the noise and of the pairs.
-        wanted: kinds of conditions.
+        wanted: kinds of corruptions.
     """
     random = np.random.default_rng(seed)
     bundle = Bundle.read(BUNDLE)
@@ -70,22 +70,27 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
     lines = [dev[i] for i in balanced(range(len(dev)), [u.label for u in dev], sentences, random)]
     partner = [int(random.choice(np.flatnonzero(np.array(label_ids(lines)) == label)))
                for label in label_ids([everything[i] for i in rows])]  # fmt: skip
-    crowd = [read(path) for i in random.choice(ravdess, CROWD, replace=False) if (path := everything[i].audio)]
+    others = [everything[i] for i in random.choice(ravdess, BABBLE_RECORDINGS, replace=False)]
     scene = Scene([everything[i] for i in rows], [folds[fold_of[i]] for i in rows], lines, partner, front_end, words)
-    ways = [Condition("clean", 0.0, lambda x, _: x), *(c for c in conditions(crowd) if c.kind in wanted)]
+    kinds = [
+        Corruption("clean", 0.0, lambda x, _: x),
+        *(c for c in corruptions([load_audio(file) for file in audio_files(others)]) if c.kind in wanted),
+    ]
     return {
         "voices": f"{len(rows)} recordings of RAVDESS, speakers unknown to the networks of their fold",
         "words": f"{len(lines)} sentences of MELD dev read by a synthesiser",
         "axes": {kind: AXES[kind] for kind in wanted},
         "conditions": [
-            {"kind": way.kind, "level": way.level, **scene.scores(way, [seed, number])}
-            for number, way in enumerate(track(ways, "conditions", console=Console(stderr=True), transient=True))
+            {"kind": corruption.kind, "level": corruption.level, **scene.scores(corruption, [seed, number])}
+            for number, corruption in enumerate(
+                track(kinds, "corruptions", console=Console(stderr=True), transient=True)
+            )
         ],
     }
 
 
 class Scene:
-    """People and read sentences, to be heard under one condition after the other."""
+    """People and read sentences, to be classified under one corruption after the other."""
 
     def __init__(self, people: Sequence[Utterance], folds: Sequence[FoldNetworks], lines: Sequence[Utterance],
                  partner: Sequence[int], front_end: FrontEnd, words: TextBranch) -> None:  # fmt: skip
@@ -93,26 +98,26 @@ class Scene:
 
         Args:
             people: recordings.
-            folds: for each, networks that know not its speaker.
+            folds: for each, networks that do not know its speaker.
             lines: sentences.
             partner: for each recording, the sentence that it is paired with.
-            front_end: what hears them.
-            words: what reads their transcripts.
+            front_end: voice activity, encoder and decoder.
+            words: the text branch.
         """
         self._people, self._folds, self._lines, self._partner = people, folds, lines, partner
         self._front_end, self._words = front_end, words
-        self._voices = [read(u.audio) for u in people if u.audio]
-        self._read = [speak(u.transcript or "", VOICES[i % len(VOICES)]) for i, u in enumerate(lines)]
+        self._voices = [load_audio(file) for file in audio_files(people)]
+        self._read = synthetic([u.transcript or "" for u in lines])
 
     @torch.no_grad()
-    def scores(self, way: Condition, seed: Sequence[int]) -> dict[str, Any]:
-        """Return what is right and heard under the condition ``way``."""
-        heard, said = (self._heard(way, waveforms, [*seed, side])
+    def scores(self, corruption: Corruption, seed: Sequence[int]) -> dict[str, Any]:
+        """Return accuracy and word error rates under the corruption ``corruption``."""
+        heard, said = (self._heard(corruption, waveforms, [*seed, side])
                        for side, waveforms in enumerate((self._voices, self._read)))  # fmt: skip
         own = self._words([h.transcript for h in heard])[1]
         logits, embeddings = self._words([h.transcript for h in said])
         truth, read_truth = (np.array(label_ids(part)) for part in (self._people, self._lines))
-        readings = [int(row.argmax()) if h.transcript else NOBODY for row, h in zip(logits, said, strict=True)]
+        readings = [int(row.argmax()) if h.transcript else NOT_FOUND for row, h in zip(logits, said, strict=True)]
         partners = [(embeddings[p], said[p].transcript) for p in self._partner]
         return {
             "voice": accuracy(truth, [_voice(f, h) for f, h in zip(self._folds, heard, strict=True)]),
@@ -128,21 +133,21 @@ class Scene:
             "wer_synthesiser": _wer(self._lines, said),
         }  # fmt: skip
 
-    def _heard(self, way: Condition, waveforms: Sequence[Float], seed: Sequence[int]) -> list[Heard]:
+    def _heard(self, corruption: Corruption, waveforms: Sequence[Float], seed: Sequence[int]) -> list[Heard]:
         return [
-            self._front_end(way.change(x, np.random.default_rng([*seed, i]))) for i, x in enumerate(waveforms)
+            self._front_end(corruption.change(x, np.random.default_rng([*seed, i]))) for i, x in enumerate(waveforms)
         ]  # fmt: skip
 
 
 def _voice(fold: FoldNetworks, heard: Heard) -> int:
     if heard.pooled is None:
-        return NOBODY
+        return NOT_FOUND
     return int(fold.speech(torch.from_numpy(heard.pooled)[None])[0].argmax())
 
 
 def _both(fold: FoldNetworks, heard: Heard, embedding: Float, transcript: str) -> int:
     if heard.pooled is None and not transcript:
-        return NOBODY
+        return NOT_FOUND
     if heard.pooled is None:
         voice = torch.zeros(1, fold.fusion.speech.in_features)
     else:
@@ -152,11 +157,11 @@ def _both(fold: FoldNetworks, heard: Heard, embedding: Float, transcript: str) -
 
 
 def _wer(utterances: Sequence[Utterance], heard: Sequence[Heard]) -> float:
-    return round(error_rate([u.transcript or "" for u in utterances], [h.transcript for h in heard]), 4)
+    return round(word_error_rate([u.transcript or "" for u in utterances], [h.transcript for h in heard]), 4)
 
 
 def accuracy(truth: Int, guess: Sequence[int]) -> dict[str, Any]:
-    """Return WA, UA and its 95 % bootstrap interval; a guess of ``NOBODY`` is wrong."""
+    """Return WA, UA and its 95 % bootstrap interval; a guess of ``NOT_FOUND`` is wrong."""
     answers = np.array(guess)
     # Counted as a class of its own, which nothing is: classes are counted from 0.
     low, high = intervals(truth + 1, answers[None] + 1)["ua"]
@@ -185,6 +190,6 @@ def command(
     sentences: Annotated[int, typer.Option(help="Sentences of MELD dev, read by espeak-ng.")] = 120,
     seed: Seed = 0,
 ) -> None:
-    """Accuracy of voice, words and both under noise, babble, gain, clipping, speed, telephone and codecs."""
+    """Accuracy under noise, babble, telephone and codecs."""
     result = measure(data, cache, voices=voices, sentences=sentences, seed=seed)
     print(results_file.write("robustness", result, seed=seed))

@@ -119,7 +119,7 @@ def command(
     runs: Annotated[Path, typer.Option(help="Where the runs are kept; an interrupted one goes on.")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("cache"),
 ) -> None:
-    """Train and test one experiment after the other; hours on small machines, so each can be interrupted."""
+    """Train and test experiments; can be interrupted."""
     paths = RunPaths(runs, weights, cache, resume=True, quiet=True)
     for name in names:
         found = measure(name, data, paths)

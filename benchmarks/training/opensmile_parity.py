@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from benchmarks.common import results_file
+from benchmarks.common.clips import audio_files, draw
 from benchmarks.common.paths import Clips, Data, Seed
 from trainer.audio import load_audio
 from trainer.corpora import emodb, ravdess
@@ -33,9 +34,9 @@ frameCenterSpecial = left
 
 
 class Oracle:
-    """openSMILE's configuration ``IS09_emotion``, hearing the very samples that our module hears.
+    """openSMILE's configuration ``IS09_emotion``, on the very samples that our module gets.
 
-    It returns a few frames more than a recording has: what its buffers make of the end.
+    It returns a few frames more than a recording has, of the end of its buffers.
     """
 
     def __init__(self) -> None:
@@ -69,7 +70,7 @@ def _run(smile: Any, waveform: Float) -> Float:
 
 
 def correlation(ours: Float, theirs: Float) -> float:
-    """Return Pearson's correlation of two contours, as far as both go.
+    """Return Pearson's correlation of two contours, over the frames that both have.
 
     Two constant ones have none (NaN); one constant and one that is not do not agree at all (0).
     """
@@ -94,12 +95,12 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
         clips: how many recordings.
         seed: of the choice of recordings.
     """
-    recordings = [u.audio for u in ravdess.load(data / "ravdess") + emodb.load(data / "emodb") if u.audio]
-    chosen = np.random.default_rng(seed).choice(len(recordings), min(clips, len(recordings)), replace=False)
+    recordings = audio_files(ravdess.load(data / "ravdess") + emodb.load(data / "emodb"))
+    chosen = draw(recordings, clips, np.random.default_rng(seed))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _compare([load_audio(recordings[i]) for i in track(sorted(chosen), "reading", transient=True)])
+        return _compare([load_audio(file) for file in track(chosen, "reading", transient=True)])
     finally:
         torch.set_num_threads(threads)
 
@@ -151,5 +152,5 @@ def _rounded(values: NDArray[np.floating[Any]]) -> list[float]:
 
 
 def command(data: Data = Path("data"), clips: Clips = 120, seed: Seed = 0) -> None:
-    """Our IS09 features beside openSMILE's, which is installed by `pip install -e .[oracle]`."""
-    print(results_file.write("is09", measure(data, clips=clips, seed=seed), seed=seed))
+    """Our IS09 features beside openSMILE's."""
+    print(results_file.write("opensmile-parity", measure(data, clips=clips, seed=seed), seed=seed))

@@ -20,7 +20,7 @@ LONGEST_LOOP, REPEATS = 12, 4
 
 
 SURE = -0.65
-"""Mean log-probability of a token below which words are doubtful; ``benchmarks.asr.doubt`` measures what it tells."""
+"""Mean log-probability of a token below which words are doubtful; see ``benchmarks.asr.confidence``."""
 ADDED = 4
 """So many sure tokens are added before the mean is taken, as little follows from two or three that are unsure."""
 

@@ -20,7 +20,7 @@ from trainer.text.wer import normalize, word_error_rate
 
 SUBSTITUTIONS, INSERTIONS = 0.66, 0.17
 """Shares of the errors; the rest are deletions. This and the sharpness are our own recogniser's on synthetic
-speech: ``python -m benchmarks recognition-errors``."""
+speech: ``python -m benchmarks error-statistics``."""
 SHARPNESS = 10.0
 """How fast the probability of a confusion falls with the distance in sound."""
 NEIGHBOURS = 24

@@ -9,10 +9,10 @@ from edge_runtime import IEmoNet
 
 
 class Pipeline:
-    """Voice activity, transcript, voice, words and fusion, on onnxruntime."""
+    """Voice activity, transcript, speech emotion, text emotion and fusion, on onnxruntime."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """Load the installed bundle; ``folder`` is for peers that need weights of their own."""
+        """Load the installed bundle; ``folder`` is for pipelines that need weights of their own."""
         self._model = IEmoNet.load(device="cpu", threads=threads)
 
     def __call__(self, path: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def test_what_comes_first_comes_first_if_there_is_room(jfk, tmp_path):
     (tone,) = clips.write([np.sin(np.arange(16000) * 0.3).astype(np.float32)], tmp_path, "tone")
     (short,) = clips.cut([tone], 4.0, 1, seed=0, first=jfk)
     (long,) = clips.cut([tone], 15.0, 1, seed=0, first=jfk)
-    spoken = clips.read(jfk)
+    spoken = clips.load_audio(jfk)
     begin = int(np.flatnonzero(np.abs(spoken) > clips.QUIET * np.abs(spoken).max())[0])
     np.testing.assert_array_equal(long[:16000], spoken[begin : begin + 16000])
     assert not np.array_equal(short[:16000], spoken[begin : begin + 16000])

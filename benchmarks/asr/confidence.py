@@ -1,20 +1,20 @@
-"""Words that the recogniser doubts: how many of English speech, and of speech in other languages."""
+"""Transcripts that get the note "doubtful": their share in English speech, and in speech of other languages."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from rich.console import Console
 from rich.progress import track
 from tokenizers import Tokenizer
 
 from benchmarks.common import results_file
-from benchmarks.common.paths import BUNDLE
+from benchmarks.common.clips import audio_files
+from benchmarks.common.paths import BUNDLE, Clips, Data, Seed
 from edge_runtime.audio.recording import Recording
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SURE, SpeechEncoder, Transcript, TranscriptDecoder
@@ -23,7 +23,7 @@ from trainer.corpora import emodb, ravdess
 
 ENGLISH, OTHER, NO_WORDS = "en", "another", "no words"
 SHARE = 0.05
-"""So much of English may be doubted, in the half of the recordings that chooses."""
+"""Share of English transcripts that may be doubtful, in the half of the recordings that chooses the threshold."""
 LEAST = 10
 """A corpus with fewer recordings in either half says too little."""
 
@@ -39,7 +39,7 @@ def recordings(data: Path, clips: int, seed: int) -> dict[tuple[str, str], list[
     """
     found: dict[tuple[str, str], list[Path]] = {}
     for name, language, load in (("ravdess", ENGLISH, ravdess.load), ("emodb", OTHER, emodb.load)):
-        found[name, language] = [u.audio for u in load(data / name) if u.audio is not None]
+        found[name, language] = audio_files(load(data / name))
     for manifest in sorted(data.rglob("manifest.csv")):
         with manifest.open(encoding="utf-8", newline="") as rows:
             for row in csv.DictReader(rows):
@@ -56,18 +56,21 @@ def _language(stated: str) -> str:
 
 
 def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
-    """Return what is doubted of each corpus: chosen on one half of its recordings, measured on the other."""
+    """Return the share of doubtful transcripts by corpus.
+
+    One half of the recordings chooses the threshold, the share is that of the other half.
+    """
     bundle = Bundle.read(BUNDLE)
     assert bundle.decoding is not None
     vad, encode, decode = (
         bundle.open(slot, device="cpu", threads=1) for slot in ("vad", "speech_encoder", "transcript_decoder")
     )
     tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-    hear, write = SpeechEncoder(encode), TranscriptDecoder(decode, tokenizer, bundle.decoding)
+    encoder, decoder = SpeechEncoder(encode), TranscriptDecoder(decode, tokenizer, bundle.decoding)
 
     def transcripts(paths: Iterable[Path]) -> list[Transcript]:
         return [
-            write.transcribe(hear(piece.waveform)[1], duration_s=piece.end_s - piece.start_s)
+            decoder.transcribe(encoder(piece.waveform)[1], duration_s=piece.end_s - piece.start_s)
             for path in paths
             for piece in utterances(Recording(path).blocks(), vad)
             if piece.speech_mask.any()
@@ -110,10 +113,6 @@ def _threshold(english: Sequence[Sequence[Transcript]]) -> float:
     raise ValueError("the recogniser is sure of no English here")
 
 
-def command(
-    data: Annotated[Path, typer.Option(help="Folder of corpora, with their manifests.")] = Path("data"),
-    clips: Annotated[int, typer.Option(help="Recordings of each corpus, at most.")] = 160,
-    seed: Annotated[int, typer.Option(help="Of their choice.")] = 0,
-) -> None:
-    """Share of utterances whose words get the note "doubtful", in English and in other languages."""
-    print(results_file.write("doubt", measure(data, clips=clips, seed=seed), seed=seed))
+def command(data: Data = Path("data"), clips: Clips = 160, seed: Seed = 0) -> None:
+    """Share of doubtful transcripts, by language."""
+    print(results_file.write("asr-confidence", measure(data, clips=clips, seed=seed), seed=seed))

@@ -1,4 +1,4 @@
-"""What int8 costs: labels and accuracy of each branch and of fusion, an int8 bundle against an fp32 one."""
+"""The cost of int8: labels and accuracy of each branch and of fusion, an int8 bundle against an fp32 one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.common import results_file
+from benchmarks.common.clips import audio_files, draw
 from benchmarks.common.paths import BUNDLE, Checkpoints, Clips, Data, Seed, Weights
 from edge_runtime import IEmoNet, Prediction, Scores
 from export.build import Sources, build
@@ -22,22 +23,18 @@ from trainer.metrics import unweighted_accuracy, weighted_accuracy
 
 
 def measure(data: Path, int8: Path, fp32: Path, *, clips: int, seed: int) -> dict[str, Any]:
-    """Classify ``clips`` recordings of RAVDESS and EmoDB with both bundles, and MELD dev's words.
+    """Classify ``clips`` recordings of RAVDESS and EmoDB with both bundles, and MELD dev's sentences.
 
-    The recordings are among those that the voice branch was trained on, so it is the change that counts
-    here, not the level; MELD dev is not.
+    The recordings are among those that the speech branch was trained on, so the change counts here, not the level;
+    MELD dev is not.
     """
     models = {name: IEmoNet.load(path, device="cpu", threads=1) for name, path in (("fp32", fp32), ("int8", int8))}
-    recordings = [
-        u for u in ravdess.load(data / "ravdess") + emodb.load(data / "emodb") if u.label in LABELS and u.audio
-    ]
-    chosen = np.random.default_rng(seed).choice(len(recordings), min(clips, len(recordings)), replace=False)
-    picked = [recordings[i] for i in sorted(chosen)]
+    recordings = [u for u in ravdess.load(data / "ravdess") + emodb.load(data / "emodb") if u.label in LABELS]
+    picked = draw(recordings, clips, np.random.default_rng(seed))
     answers: dict[str, list[Prediction]] = {name: [] for name in models}
-    for utterance in track(picked, "clips", transient=True):
+    for file in track(audio_files(picked), "clips", transient=True):
         for name, model in models.items():
-            assert utterance.audio is not None
-            answers[name].append(model(utterance.audio))
+            answers[name].append(model(file))
     truth = [u.label for u in picked]
     sentences = [u for u in meld.load(data / "meld", "dev") if u.label in LABELS]
     words = {name: [model.classify_text(u.transcript or "") for u in sentences] for name, model in models.items()}
@@ -79,9 +76,9 @@ def command(
     clips: Clips = 400,
     seed: Seed = 0,
 ) -> None:
-    """Labels and accuracy of int8 against fp32, branch by branch."""
+    """Accuracy of the int8 bundle against fp32, by branch."""
     with tempfile.TemporaryDirectory() as scratch:
         fp32 = Path(scratch) / "fp32"
         build(Sources(weights, checkpoints), fp32, Options(QuantizationConfig("fp32")))
         result = measure(data, BUNDLE, fp32, clips=clips, seed=seed)
-    print(results_file.write("quantisation", result, seed=seed))
+    print(results_file.write("int8-accuracy", result, seed=seed))

@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Read when torch and the model hub's client are imported: tests run side by side, and none may wait for the hub.
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+
 TESTS = Path(__file__).resolve().parent
 # pytest may put tests/ on the path, where tests/edge_runtime would stand in for the package itself.
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != TESTS]

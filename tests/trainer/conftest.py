@@ -1,7 +1,6 @@
 """What the trainer's tests share: short recordings and networks with random weights."""
 
 import gc
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ import pytest
 import soundfile
 import torch
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, in the fixtures below
 WORDS = {"calm": ("fine", "good", "thanks", "gladly"), "furious": ("no", "never", "bad", "stop")}
 """Of the two labels of the corpus below: voice and words both tell them apart."""
 

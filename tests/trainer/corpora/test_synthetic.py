@@ -65,11 +65,10 @@ def test_recordings_hold_speech_and_the_voices_differ(tree):
 def test_every_file_says_that_it_is_synthetic(tree):
     files = [path for path in tree.rglob("*") if path.is_file()]
     assert len(files) > 60
-    for path in files:
-        if path.suffix == ".wav":
-            with soundfile.SoundFile(path) as file:
-                assert "ynthetic" in file.comment
-        assert b"ynthetic" in path.read_bytes(), path
+    assert [path for path in files if b"ynthetic" not in path.read_bytes()] == []
+    comments = [soundfile.SoundFile(path).comment for path in files if path.suffix == ".wav"]
+    assert len(comments) > 20
+    assert [comment for comment in comments if "ynthetic" not in comment] == []
 
 
 @needs_espeak

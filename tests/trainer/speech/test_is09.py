@@ -9,7 +9,7 @@ import pytest
 import scipy.fft
 import scipy.stats
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -205,13 +205,18 @@ def test_silence_and_constants_are_finite_and_unvoiced(fill):
 values = st.floats(-100, 100, width=32) | st.sampled_from([0.0, 1.0])
 
 
+def moments(x: np.ndarray) -> dict[str, torch.Tensor]:
+    """Return the twelve functionals of one contour (frames,)."""
+    contours = torch.from_numpy(np.repeat(x[:, None], 32, 1))[None, None]
+    return dict(zip(FUNCTIONALS, functionals(contours)[0, 0, :12], strict=True))
+
+
 @settings(max_examples=100)
 @given(arrays(np.float32, st.integers(1, 40), elements=values))
 @example(np.full(30, 0.1, np.float32))
 @example(np.zeros(1, np.float32))
-def test_functionals_are_those_of_numpy_and_scipy(x):
-    contours = torch.from_numpy(np.repeat(x[:, None], 32, 1))[None, None]
-    ours = dict(zip(FUNCTIONALS, functionals(contours)[0, 0, :12], strict=True))
+def test_functionals_are_those_of_numpy(x):
+    ours = moments(x)
     wide, size = x.astype(np.float64), max(1.0, float(np.abs(x).max()))
     slope, offset = np.polyfit(np.arange(len(x)), wide, 1) if len(x) > 1 else (0.0, wide[0])
     error = np.mean((wide - slope * np.arange(len(x)) - offset) ** 2)
@@ -229,12 +234,25 @@ def test_functionals_are_those_of_numpy_and_scipy(x):
     for name, value in expected.items():
         assert ours[name].item() == pytest.approx(value, rel=1e-4, abs=1e-4 * size), name
     assert ours["quadratic_error"].item() == pytest.approx(error, rel=1e-3, abs=1e-5 * size**2)
-    if wide.std() > 1e-3 * size:
-        assert ours["skewness"].item() == pytest.approx(scipy.stats.skew(wide), rel=1e-2, abs=1e-2)
-        assert ours["kurtosis"].item() == pytest.approx(scipy.stats.kurtosis(wide, fisher=False), rel=1e-2)
-    elif np.ptp(x) == 0:
-        assert abs(ours["skewness"].item()) < 1e-3
-        assert abs(ours["kurtosis"].item()) < 1e-3
+
+
+@settings(max_examples=100)
+@given(arrays(np.float32, st.integers(2, 40), elements=values))
+def test_skewness_and_kurtosis_are_those_of_scipy(x):
+    wide = x.astype(np.float64)
+    assume(wide.std() > 1e-3 * max(1.0, float(np.abs(x).max())))
+    ours = moments(x)
+    assert ours["skewness"].item() == pytest.approx(scipy.stats.skew(wide), rel=1e-2, abs=1e-2)
+    assert ours["kurtosis"].item() == pytest.approx(scipy.stats.kurtosis(wide, fisher=False), rel=1e-2)
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 40), values)
+@example(30, 0.1)
+def test_skewness_and_kurtosis_of_a_constant_are_zero(length, value):
+    ours = moments(np.full(length, value, np.float32))
+    assert abs(ours["skewness"].item()) < 1e-3
+    assert abs(ours["kurtosis"].item()) < 1e-3
 
 
 def test_functionals_follow_the_order_of_their_names():

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,7 +149,10 @@ def fit(
                     ]
                 )
 
-            metrics = separate_corpora.run_all(experiment, load, _paths(target, weights, cache, resume))
+            paths = _paths(target, weights, cache, resume)
+            if config is None and out is None:
+                paths = replace(paths, checkpoint_dir=Path("checkpoints"))  # where `export onnx` looks by default
+            metrics = separate_corpora.run_all(experiment, load, paths)
         else:
             asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
             kind = registry.detect(corpus).name
@@ -169,16 +173,15 @@ def fit(
             experiment = configuration.changed(chosen, top, parts)
             _say(f"division: {trainable.how_divided(found.name, found.utterances, experiment.use)}")
             source = Source(corpus.resolve(), reading, skip_bad)
-            metrics = cross_validation.run(
-                experiment, found, _paths(target, weights, cache, resume), source=source
-            ).metrics
+            paths = _paths(target, weights, cache, resume)
+            metrics = cross_validation.run(experiment, found, paths, source=source).metrics
     if as_json:
         print_json(metrics)
     else:
         Console().print(commands.metrics_table(metrics))
     unfused = experiment.speech is not None and experiment.text is not None and experiment.fusion is None
-    made = _paths(target, weights, cache, resume).checkpoints
-    _say(f"the report is in {target}; next: {commands.export_command(made, weights, untrained_fusion=unfused)}")
+    next_step = commands.export_command(paths.checkpoints, weights, untrained_fusion=unfused)
+    _say(f"the report is in {target}; next: {next_step}")
 
 
 @app.command(

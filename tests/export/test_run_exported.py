@@ -159,15 +159,15 @@ def corpus(folder: Path) -> Path:
 @pytest.mark.slow
 def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path):
     """What `trainer fit` leaves is what `export` reads: neither side is made up here."""
+    from trainer import config
     from trainer.corpora import registry
-    from trainer.experiment import defaults
     from trainer.experiment.cross_validation import Dataset, RunPaths, run
 
     write_bert(pretrained / "my-bert", ["well", "no"])
     manifest = corpus(tmp_path / "corpus")
     utterances = registry.read(manifest)
     labels = registry.labels_of(utterances)
-    standard = defaults.experiment("manifest", utterances)
+    standard = config.default(speech=True, text=True)
     experiment = replace(
         standard,
         speech=replace(standard.speech, augmentations=0, epochs=2),
@@ -175,9 +175,9 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
         fusion=replace(standard.fusion, epochs=1),
     )
     place = RunPaths(tmp_path / "run", pretrained, tmp_path / "cache", quiet=True)
-    found = run(experiment, Dataset("manifest", utterances, labels), place)
+    found = run(experiment, Dataset("manifest", utterances, labels), place).metrics
 
-    build(Sources(pretrained, place.folder / "checkpoints"), target, Options())
+    build(Sources(pretrained, place.checkpoints), target, Options())
     bundle = Bundle.read(target)
     temperatures = {name: branch["calibration"]["temperature"] for name, branch in found["branches"].items()}
     assert bundle.temperatures == temperatures

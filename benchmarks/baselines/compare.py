@@ -19,7 +19,7 @@ from benchmarks.baselines.environments import environment, run, weights
 from benchmarks.common import clips, results_file
 from benchmarks.common.footprint import BUNDLES, megabytes, packages
 from benchmarks.common.paths import EXAMPLE, Cache, Checkpoints, Data, Seed
-from benchmarks.common.timing import paired, percentiles, rounds
+from benchmarks.common.timing import paired, rounds, summary
 from trainer.corpora import ravdess
 from trainer.text.wer import normalize, word_error_rate
 
@@ -105,7 +105,7 @@ def measure(installed: Installed, clips_by_length: Mapping[str, Sequence[Path]],
             name: {
                 "title": BASELINES[name].title,
                 "whole": BASELINES[name].whole,
-                "ms": {length: _summary(ms) for length, ms in times[name].items()},
+                "ms": {length: summary(ms) for length, ms in times[name].items()},
                 "times_ours": _ratios(times, asr, name),
                 "cold_start_s": {
                     "median": round(statistics.median(cold[name]), 3),
@@ -175,10 +175,6 @@ def _size(name: str, installed: Installed) -> dict[str, float]:
         "weights": megabytes([folder / BUNDLES] if name == OURS
                              else [installed.weights / w for w in BASELINES[name].weights]),
     }  # fmt: skip
-
-
-def _summary(samples: Sequence[float]) -> dict[str, Any]:
-    return {**percentiles(samples), "samples": [round(ms, 1) for ms in samples]}
 
 
 def _tracked(items: Sequence[Any], what: str) -> Any:

@@ -12,6 +12,11 @@ Name = TypeVar("Name")
 PERCENTILES = (50, 95, 99)
 
 
+def summary(samples: Sequence[float]) -> dict[str, Any]:
+    """Return the percentiles of times in milliseconds, their number, and the times themselves."""
+    return {**percentiles(samples), "n": len(samples), "samples": [round(ms, 2) for ms in samples]}
+
+
 def percentiles(samples: Sequence[float]) -> dict[str, float]:
     """Return the 50th, 95th and 99th percentile, by linear interpolation between the two nearest samples."""
     found = np.percentile(np.asarray(samples, np.float64), PERCENTILES)

@@ -19,7 +19,7 @@ from rich.progress import track
 
 from benchmarks.common import clips, results_file
 from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Seed
-from benchmarks.common.timing import in_turn, line, percentiles, rounds
+from benchmarks.common.timing import in_turn, line, rounds, summary
 from edge_runtime import IEmoNet
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference.onnx_runtime import ort
@@ -58,7 +58,7 @@ def measure(
     for length in seconds:
         chosen = clips.cut(recordings, length, min(DIFFERENT, calls), seed=seed)
         for name, slots in _calls(settings, chosen, calls, f"{length:g} s").items():
-            found[name][f"{length:g}"] = {slot: _summary(ms) for slot, ms in slots.items()}
+            found[name][f"{length:g}"] = {slot: summary(ms) for slot, ms in slots.items()}
     return {
         "calls": calls,
         "ways": found,
@@ -89,10 +89,6 @@ def _calls(settings: Settings, chosen: Sequence[Float], calls: int, what: str) -
             # A clip in which nobody speaks has no later slots: such a call is not of the kind measured here.
             samples[name].setdefault(slot, []).append(ms)
     return samples
-
-
-def _summary(samples: Sequence[float]) -> dict[str, Any]:
-    return {**percentiles(samples), "n": len(samples), "samples": [round(ms, 2) for ms in samples]}
 
 
 def _throughput(settings: Settings, recordings: Sequence[Path], files: int, seed: int) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper, parser
 
 from benchmarks.common import clips, results_file
 from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Repeats, Seed
@@ -165,16 +164,16 @@ def _matmul_ms(kind: str, rows: int, inner: int, columns: int, repeats: int, thr
     if kind == "int8":
         left = random.integers(0, 255, (rows, inner)).astype(np.uint8)
         right = random.integers(-100, 100, (inner, columns)).astype(np.int8)
-        node, result = helper.make_node("MatMulInteger", ["a", "b"], ["y"]), TensorProto.INT32
+        operator, given, found = "MatMulInteger", "uint8", "int32"
     else:
         left = random.standard_normal((rows, inner)).astype(np.float32)
         right = random.standard_normal((inner, columns)).astype(np.float32)
-        node, result = helper.make_node("MatMul", ["a", "b"], ["y"]), TensorProto.FLOAT
-    a = helper.make_tensor_value_info("a", helper.np_dtype_to_tensor_dtype(left.dtype), left.shape)
-    y = helper.make_tensor_value_info("y", result, [rows, columns])
-    graph = helper.make_graph([node], "product", [a], [y], [numpy_helper.from_array(right, "b")])
-    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
-    onnx.checker.check_model(model)
+        operator, given, found = "MatMul", "float", "float"
+    model = parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 17]>
+        product ({given}[{rows},{inner}] a) => ({found}[{rows},{columns}] y) {{ y = {operator}(a, b) }}"""
+    )
+    model.graph.initializer.append(numpy_helper.from_array(right, "b"))
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(model.SerializeToString(), options, providers=[CPU])

@@ -16,10 +16,10 @@ from benchmarks.common.paths import BUNDLE, Checkpoints, Clips, Data, Seed, Weig
 from edge_runtime import IEmoNet, Prediction, Scores
 from export.build import Sources, build
 from export.bundle_writer import Options
+from export.evaluation.agreement import accuracy
 from export.quantization.config import QuantizationConfig
 from trainer.corpora import emodb, meld, ravdess
 from trainer.corpora.utterance import LABELS
-from trainer.metrics import unweighted_accuracy, weighted_accuracy
 
 
 def measure(data: Path, int8: Path, fp32: Path, *, clips: int, seed: int) -> dict[str, Any]:
@@ -62,10 +62,7 @@ def _compared(truth: Sequence[str], fp32: Sequence[Scores | None], int8: Sequenc
     true, exact, quick = (np.array([LABELS.index(row[i]) for row in rows]) for i in range(3))
     result: dict[str, Any] = {"n": len(rows), "same_label": round(float(np.mean(exact == quick)), 4)}
     for name, guess in (("fp32", exact), ("int8", quick)):
-        result[name] = {
-            "wa": round(weighted_accuracy(true, guess), 4),
-            "ua": round(unweighted_accuracy(true, guess), 4),
-        }
+        result[name] = {score: round(value, 4) for score, value in accuracy(true, guess).items()}
     return result
 
 

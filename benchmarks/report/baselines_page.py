@@ -19,7 +19,9 @@ not hand out the states that speech emotion reads, so these two encode a second 
 for the transcript alone. None of the others looks for speech first; edge-iemonet does. RAVDESS has two sentences; clips
 of 15 s begin with the 11 s of `examples/jfk.wav`, because the same sentence again and again sends Whisper into loops.
 Cold start, peak memory and word error rate were measured in the same run; they are in the table of the
-[README](../README.md)."""
+[README](../README.md). Peak memory grows with the longest utterance, here 15 s; the peak of an hour of speech, which is
+cut into shorter utterances, is in [long-recordings.md](long-recordings.md). Sizes on disk are without the files that
+Python compiles."""
 
 
 def readme(result: Result, manifest: Result) -> str:

@@ -27,12 +27,13 @@ from benchmarks.common.paths import BUNDLE, Cache, Data, Seed
 from benchmarks.robustness.corruptions import AXES, Corruption, corruptions
 from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Heard, TextBranch, train
 from edge_runtime.bundle.bundle import Bundle
+from export.evaluation import agreement
 from trainer.audio import load_audio
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
 from trainer.corpora.protocols import plan
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
-from trainer.metrics import intervals, unweighted_accuracy, weighted_accuracy
+from trainer.metrics import intervals
 from trainer.text.wer import word_error_rate
 
 VALIDATION_PERCENT = 15
@@ -167,8 +168,7 @@ def accuracy(truth: Int, guess: Sequence[int]) -> dict[str, Any]:
     low, high = intervals(truth + 1, answers[None] + 1)["ua"]
     return {
         "n": len(truth),
-        "wa": round(weighted_accuracy(truth, answers), 4),
-        "ua": round(unweighted_accuracy(truth, answers), 4),
+        **{score: round(value, 4) for score, value in agreement.accuracy(truth.tolist(), answers).items()},
         "ua_interval": [round(low, 4), round(high, 4)],
     }
 

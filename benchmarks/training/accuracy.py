@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.common import results_file
+from benchmarks.common.clips import audio_files
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
 from trainer.audio import load_audio
@@ -23,8 +23,9 @@ from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import plan
 from trainer.corpora.registry import LoadOptions
 from trainer.experiment.cross_validation import run
+from trainer.experiment.report import branch_metrics
 from trainer.experiment.run_dir import RunPaths
-from trainer.metrics import confusion, intervals, scores
+from trainer.modality import Truth
 from trainer.speech.is09 import per_file
 
 CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}
@@ -83,32 +84,19 @@ def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
 
 def _svm(dataset: Dataset) -> dict[str, Any]:
     """Return metrics in the same shape as an experiment's, on the same folds."""
-    paths = [u.audio for u in dataset.utterances if u.audio is not None]
-    features = np.stack([per_file(torch.from_numpy(load_audio(path))).numpy() for path in paths])
-    truth = np.array(dataset.label_ids)
-    folds = plan(dataset.utterances, "speaker", folds=5)
-    guess = np.empty_like(truth)
-    parts: list[dict[str, float]] = []
-    for fold in folds:
+    features = np.stack([per_file(torch.from_numpy(load_audio(f))).numpy() for f in audio_files(dataset.utterances)])
+    truth = Truth(np.array(dataset.label_ids), dataset.labels, [u.corpus for u in dataset.utterances])
+    logits, number = np.zeros((len(truth.labels), len(dataset.labels))), np.zeros(len(truth.labels), np.int64)
+    for i, fold in enumerate(plan(dataset.utterances, "speaker", folds=5)):
         model = make_pipeline(StandardScaler(), SVC(C=1.0, class_weight="balanced"))
-        guess[fold.test] = model.fit(features[fold.train], truth[fold.train]).predict(features[fold.test])
-        parts.append(scores(truth[fold.test], guess[fold.test]))
-    spans = intervals(truth, guess[None])
-    speech: dict[str, Any] = {"n": len(truth), "runs": 1, "folds": len(folds)}
-    for score in ("wa", "ua", "f1"):
-        values: Sequence[float] = [part[score] for part in parts]
-        speech[score] = {
-            "mean": round(float(np.mean(values)), 4),
-            "std": round(float(np.std(values)), 4),
-            "interval": [round(edge, 4) for edge in spans[score]],
-        }
-    speech["confusion"] = confusion(truth, guess, len(dataset.labels)).tolist()
+        guess = model.fit(features[fold.train], truth.labels[fold.train]).predict(features[fold.test])
+        logits[fold.test, guess], number[fold.test] = 1.0, i
     return {
         "experiment": {"speech": {"features": "is09 over the whole recording", "classifier": "SVM, RBF, C = 1"}},
         "corpus": dataset.name,
         "protocol": "speaker",
         "labels": list(dataset.labels),
-        "branches": {"speech": speech},
+        "branches": {"speech": branch_metrics(truth, [logits], number, [])},
     }
 
 

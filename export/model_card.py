@@ -33,8 +33,10 @@ OUTPUT = {"speech": "speech", "text": "text", "fusion": "fused"}
 CALIBRATED = {"fusion": "fused", "fusion_speech_only": "fused, speech alone", "fusion_text_only": "fused, text alone"}
 PROTOCOLS = {
     "speaker": "By speaker: nobody is both trained and tested on.",
+    "corpus": "By corpus: one corpus is left out of training at a time, and tested on.",
     "session": "By session: none that is tested was trained on.",
     "official": "By the corpus' own split: its test part was not trained on.",
+    "pairs": "On pairs of speech and text with the same label: neither the speaker nor the dialogue was trained on.",
     "shuffled": "At random: **the same voices are trained and tested on, so expect less of a voice it does not know**.",
 }
 TRANSCRIPTS = {

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from export import model_card
+from trainer.corpora.protocols import PROTOCOLS
+from trainer.experiment.separate_corpora import PAIRS
 
 HUB = {"name": "bert", "origin": "hub", "hub": "some/bert", "revision": "c0de", "licence": "Zlib", "credit": "BERT"}
 FOLDER = {"name": "my-bert", "origin": "folder", "licence": "unknown", "credit": "my-bert"}
@@ -311,3 +313,7 @@ def test_the_figures_of_an_older_bundle_are_stated_by_their_names(bundle_folder)
     assert f"| speech | speaker exclusive, ravdess, clean {cells}" in text
     assert header_of(text)["language"] == "en"
     assert not re.search(r"\bNone\b|\bnan\b|[{}]", text)
+
+
+def test_every_protocol_of_the_trainer_has_a_sentence():
+    assert set(model_card.PROTOCOLS) == {*PROTOCOLS, PAIRS}

@@ -23,6 +23,9 @@ from trainer.fusion.pairs import SHARES
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.text import checkpoint as text_checkpoint
 
+PAIRS = "pairs"
+"""The protocol of fusion: pairs by label, of speakers and dialogues that fusion did not learn from."""
+
 log = logging.getLogger(__name__)
 
 
@@ -79,7 +82,7 @@ def _fuse(
     network.adopt(classifier(speech_network), classifier(text_network))
     common = {
         "labels": list(names),
-        "protocol": "pairs by label; speakers and dialogues that fusion did not learn from",
+        "protocol": PAIRS,
         "seed": seed,
         "pair_shares": dict(SHARES),
         "corpora": {},

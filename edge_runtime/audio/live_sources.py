@@ -71,7 +71,7 @@ class Pipe:
                         self._go_on()
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(
-                "standard input: nothing came, or no wav stream; send one (ffmpeg … -f wav -), or say what comes: "
+                "standard input: empty, or not a wav stream; send one (ffmpeg … -f wav -), or say what comes: "
                 "--format, --rate, --channels"
             ) from error
         self.sample_rate = int(self._file.samplerate)

@@ -82,7 +82,10 @@ def classify(
         waiting = found if results is None else [name for name in dict.fromkeys(found) if name not in results.done]
         failed += 0 if results is None else len(results.failed.intersection(found))
         if results is not None and (kept := results.done.intersection(found)):
-            print_status(f"{output}: keeps {len(kept)} answers from before; with other options, name another file")
+            print_status(
+                f"{output}: keeps the answers to {len(kept)} of {len(found)} recordings; "
+                "for other options, name another file"
+            )
         workers, threads_each = split_threads(thread_budget(threads), len(waiting))
         model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=threads_each))
 

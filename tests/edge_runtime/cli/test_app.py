@@ -134,7 +134,9 @@ def test_a_folder_is_classified_into_a_file_and_not_again(run: Run, folder: Path
     assert results["calls/a.wav"]["scores"] == results["calls/deep/c.wav"]["scores"]
     again = run("classify", "calls", "--output", "results.jsonl")
     assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr == "results.jsonl: keeps 4 answers from before; with other options, name another file\n"
+    assert again.stderr == (
+        "results.jsonl: keeps the answers to 4 of 4 recordings; for other options, name another file\n"
+    )
     assert (tmp_path / "results.jsonl").read_bytes() == whole
 
 

@@ -85,7 +85,13 @@ def test_what_of_a_page_is_not_run_says_why_and_is_counted(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_stands_in_fences_of_a_known_language(page: Path) -> None:
     assert docs_blocks.indented(page) == []
-    assert {block.language for block in docs_blocks.blocks(page)} <= {*docs_blocks.CODE, "text", "toml", "{eval-rst}", "{toctree}"}
+    assert {block.language for block in docs_blocks.blocks(page)} <= {
+        *docs_blocks.CODE,
+        "text",
+        "toml",
+        "{eval-rst}",
+        "{toctree}",
+    }
 
 
 def commands(block: docs_blocks.Block) -> list[str]:
@@ -128,12 +134,32 @@ def test_python_blocks_share_names_and_shell_blocks_a_shell(page: Path, folder: 
         "```sh\n. .venv/bin/activate && cd .venv\n```\n\n"
         "```sh\npython -c 'import edge_runtime'; cat ../x.json; ls\n```\n"
     )
-    assert docs_blocks.run(page, folder, repository) == "3 True\n{\nbin\n"
+    assert docs_blocks.run(page, folder, repository).out == "3 True\n{\nbin\n"
 
 
 def test_an_error_names_the_line_of_the_page(page: Path, folder: Path, repository: Path) -> None:
     page.write_text("one\n\n```python\nx = 1\n```\n\nseven\n\n```python\n\nraise RuntimeError('here')\n```\n")
     with pytest.raises(AssertionError, match=r"(?s)page\.md\.py\", line 11.*here"):
+        docs_blocks.run(page, folder, repository)
+
+
+def test_a_block_may_state_its_exit_code_and_what_is_printed(page: Path, folder: Path, repository: Path) -> None:
+    page.write_text(
+        "```sh\n. .venv/bin/activate\n```\n\n<!-- exit code: 3 -->\n```sh\necho no >&2\nexit 3\n```\n\n"
+        "<!-- printed by: it -->\n```text\nno\n```\n"
+    )
+    assert docs_blocks.run(page, folder, repository) == ("", "no\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "error"), [("exit 0", "x", "line 2"), ("exit 2", "x", "line 2"), ("exit 1", "y", "not printed")]
+)
+def test_another_exit_code_or_message_fails(
+    code: str, said: str, error: str, page: Path, folder: Path, repository: Path
+) -> None:
+    block = f"<!-- exit code: 1 -->\n```sh\necho x; {code}\n```\n\n"
+    page.write_text(f"{block}<!-- printed by: it -->\n```text\n{said}\n```\n")
+    with pytest.raises(AssertionError, match=error):
         docs_blocks.run(page, folder, repository)
 
 
@@ -168,7 +194,7 @@ def test_a_reason_that_no_block_follows_is_refused(page: Path) -> None:
 
 def test_what_the_page_about_rewards_says_is_printed(tmp_path: Path, repository: Path) -> None:
     folder = docs_blocks.clone(tmp_path, repository)
-    first, second, *turns = docs_blocks.run(DOCS / "rewards.md", folder, repository).splitlines()
+    first, second, *turns = docs_blocks.run(DOCS / "rewards.md", folder, repository).out.splitlines()
     assert first == "None"
     assert float(second) > 0
     assert len(turns) == 12

@@ -1,4 +1,4 @@
-"""The documentation builds as a site without a warning: every link and anchor leads somewhere, every docstring parses."""
+"""The documentation builds as a site without a warning: links and anchors lead somewhere, docstrings parse."""
 
 from __future__ import annotations
 

@@ -15,12 +15,16 @@ from tests import docs_blocks
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "edge_runtime" / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "edge_runtime/README.md")),
+    *sorted(DOCS.glob("*.md")),
+]
 ELSEWHERE = {"own-data.md", "export.md", "bundle.md", "rewards.md"}
 """Pages that tests of their own run, most of them slow."""
 QUICK = [page for page in PAGES if docs_blocks.runnable(page) and page.name not in ELSEWHERE]
 NOT_RUN = {
-    "README.md": 4,  # what a test compares with the Makefile, or with another page
+    "README.md": 2,  # what a test compares with the Makefile, and with another page
+    "CONTRIBUTING.md": 2,  # an installation; the tests themselves
     "edge_runtime/README.md": 1,  # an installation
     "docs/bundle.md": 1,  # needs a corpus
     "docs/export.md": 3,  # need classifiers of the reader's own, or corpora
@@ -99,13 +103,20 @@ def commands(block: docs_blocks.Block) -> list[str]:
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
 
 
-def test_what_the_readme_says_without_make_is_what_make_does() -> None:
-    two, demo, tests, *_ = (block for block in docs_blocks.blocks(ROOT / "README.md") if block.language == "sh")
-    assert commands(two) == ["make demo", "make test"]
+def test_the_readme_installs_by_the_commands_of_make_demo() -> None:
+    install = next(block for block in docs_blocks.blocks(ROOT / "README.md") if block.language == "sh")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(PYTHON)", "python3").replace(" --quiet", "")
+    assert len(commands(install)) == 2
+    assert [command for command in commands(install) if f"\t{command}\n" not in makefile] == []
+
+
+def test_contributors_check_what_make_test_checks() -> None:
+    page = [command for block in docs_blocks.blocks(ROOT / "CONTRIBUTING.md") for command in commands(block)]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    recipes = makefile.replace("$(PYTHON)", "python3").replace(" --quiet", "")
-    for command in commands(demo) + commands(tests):
-        assert f"\t{command}" in recipes, command
+    tested = re.search(r"^test:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert tested
+    made = [line.strip().removeprefix(".venv/bin/").replace('"', "") for line in tested[1].splitlines()]
+    assert made == [command for command in made if command in [line.replace('"', "") for line in page]]
 
 
 def test_the_readme_trains_by_the_commands_of_the_page_about_it() -> None:

@@ -40,3 +40,14 @@ def test_pages_load_nothing_from_other_sites(site: Path) -> None:
     pages = [*site.glob("*.html")]
     assert len(pages) > 15
     assert [page.name for page in pages if re.search(loaded, page.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("project", [".", "edge_runtime"])
+def test_the_changelog_has_a_section_for_the_version_and_one_for_what_comes_next(project: str) -> None:
+    version = re.search(
+        r'^version = "(.+)"$', (DOCS.parent / project / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
+    changelog = (DOCS.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert version
+    assert f"\n## {version[1]}, " in changelog
+    assert "\n## Unreleased\n" in changelog

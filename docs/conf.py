@@ -25,9 +25,7 @@ myst_heading_anchors = 4
 html_copy_source = False
 html_show_copyright = False
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
 autodoc_type_aliases = {"Audio": "edge_runtime.Audio"}
-autodoc_typehints_description_target = "documented"
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 

@@ -97,3 +97,12 @@ def test_folders_import_in_the_stated_direction(package: str) -> None:
 def test_gymnasium_is_needed_by_one_module_alone() -> None:
     users = {module for module, found in IMPORTS.items() if any(name.split(".")[0] == "gymnasium" for name in found)}
     assert users == {"edge_runtime.rewards.dialogue_env"}
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/training.md"])
+def test_each_named_path_exists(page: str) -> None:
+    named = re.findall(
+        r"`((?:edge_runtime|trainer|export|benchmarks|tests|examples)/[\w./]*)`", (ROOT / page).read_text("utf-8")
+    )
+    assert len(named) > 1
+    assert [path for path in named if not (ROOT / path).exists() and "NAME" not in path] == []

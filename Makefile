@@ -1,11 +1,12 @@
 # make demo   a slim environment in .venv-demo, and the example clip classified in it
 # make dev    a development environment in .venv
 # make test   everything that CI checks, in the development environment
+# make docs   the documentation as a site, in site/
 # make bench  measures everything in docs/benchmarks.md again: about an hour; needs data/, `trainer fetch`, `trainer fit`
 
 PYTHON ?= python3
 
-.PHONY: demo dev test bench clean
+.PHONY: demo dev test docs bench clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/edge-iemonet classify examples/jfk.wav
@@ -24,6 +25,10 @@ test: .venv/ready
 	.venv/bin/pytest -m "not slow"
 	.venv/bin/pytest -m slow
 
+docs: .venv/ready
+	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs site
+	@echo site/index.html
+
 bench: .venv/ready
 	for name in baselines wer latency roofline ablation robustness int8-accuracy; do \
 		.venv/bin/python -m benchmarks $$name || exit 1; done
@@ -36,4 +41,4 @@ bench: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-demo build dist edge_runtime/build models/build
+	rm -rf .venv .venv-demo build dist site edge_runtime/build models/build

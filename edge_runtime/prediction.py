@@ -82,7 +82,7 @@ class Segment:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """What the answer rests on: "voice", "words", or both."""
+        """The branches behind the answer, as "voice" and "words"."""
         return _used(self.speech, self.text)
 
     def at(self, threshold: float) -> Segment:
@@ -142,7 +142,7 @@ class Prediction:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """What the answer rests on: "voice", "words", or both."""
+        """The branches behind the answer, as "voice" and "words"."""
         return _used(self.speech, self.text)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """The code blocks of a page of the documentation, run as a reader would who types them in turn.
 
 A page's ```python blocks are one script, in order, in one process; then its ```sh blocks are one script of one shell.
-Other blocks (CSV, TOML) are not code, but one that follows ``<!-- file: NAME -->`` is written to that file first.
-A block that follows ``<!-- not run: REASON -->`` is left out. No reader sees these comments.
+Other blocks are not code. A comment before a block, which no reader sees, says more:
+
+- ``<!-- file: NAME -->``: the block is written to that file before anything runs;
+- ``<!-- not run: REASON -->``: the block is left out;
+- ``<!-- exit code: NUMBER -->``: the shell block ends with that exit code, instead of 0;
+- ``<!-- printed by: WHAT -->``: the scripts print each line of the block, on either stream.
 
 Everything runs in a folder that looks like a fresh clone, in which both environments of the README are there already:
 they are the environment of the tests.
@@ -16,9 +20,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 FENCE = re.compile(r"^( *)(```+)(.*)$")
-COMMENT = re.compile(r"^ *<!-- (not run|file): (.+) -->$")
+COMMENT = re.compile(r"^ *<!-- (not run|file|exit code|printed by): (.+) -->$")
 INDENTED = re.compile(r"^(    |\t)\S")
 LISTED = re.compile(r"^ *([-*]|\d+\.) ")
 CODE = ("python", "sh")
@@ -28,14 +33,32 @@ TOP = ("benchmarks", "docs", "edge_runtime", "examples", "export", "models", "re
 
 @dataclass(frozen=True)
 class Block:
-    """Attributes: what follows the fence, the first line's number in the page from 1, the code, and what is said of it
-    in a comment before it: why it is not run, and the file that it is."""
+    """A fenced block.
+
+    Attributes:
+        language: the text that follows the fence.
+        line: the number of its first line in the page, from 1.
+        code: its lines.
+        not_run: why it is left out, "" if it is not.
+        file: the file that it is, "" if it is none.
+        exit_code: of a shell block.
+        printed: whether the scripts of the page print it.
+    """
 
     language: str
     line: int
     code: str
     not_run: str = ""
     file: str = ""
+    exit_code: int = 0
+    printed: bool = False
+
+
+class Printed(NamedTuple):
+    """What the scripts of a page print on standard output and on standard error."""
+
+    out: str
+    err: str
 
 
 def blocks(page: Path) -> list[Block]:
@@ -50,7 +73,17 @@ def blocks(page: Path) -> list[Block]:
             opened, body = (fence[1], fence[2], fence[3].strip(), number + 1), []
         elif opened and fence and fence[2] == opened[1] and not fence[3].strip():
             code = "\n".join(body) + "\n"
-            found.append(Block(opened[2], opened[3], code, said.get("not run", ""), said.get("file", "")))
+            found.append(
+                Block(
+                    opened[2],
+                    opened[3],
+                    code,
+                    said.get("not run", ""),
+                    said.get("file", ""),
+                    int(said.get("exit code", 0)),
+                    "printed by" in said,
+                )
+            )
             opened, said = None, {}
         elif opened:
             body.append(text.removeprefix(opened[0]))
@@ -91,8 +124,8 @@ def clone(folder: Path, repository: Path) -> Path:
     return folder
 
 
-def run(page: Path, folder: Path, repository: Path) -> str:
-    """Run the blocks of ``page`` in ``folder``, first Python, then shell; return what they print.
+def run(page: Path, folder: Path, repository: Path) -> Printed:
+    """Run the blocks of ``page`` in ``folder``, first Python, then shell; return the output of both.
 
     Both scripts keep the page's line numbers, so that an error names the line of the page.
     """
@@ -100,23 +133,32 @@ def run(page: Path, folder: Path, repository: Path) -> str:
     for block in found:
         if block.file:
             (folder / block.file).write_text(block.code, encoding="utf-8")
-    printed = ""
+    out = err = ""
     for language, start in (("python", ""), ("sh", _SHELL)):
         script = start
         for block in found:
             if block.language == language:
-                script += "\n" * (block.line - 1 - script.count("\n")) + block.code
+                script += "\n" * (block.line - 2 - script.count("\n"))
+                before, after = (f"expect {block.exit_code} <<'END'", "END\n") if block.exit_code else ("", "")
+                script += f"{before}\n{block.code}{after}"
         if script != start:
             path = folder / f"{page.name}.{'py' if language == 'python' else 'sh'}"
             path.write_text(script, encoding="utf-8")
-            printed += _call([sys.executable if language == "python" else "bash", str(path)], folder, repository)
-    return printed
+            done = _call([sys.executable if language == "python" else "bash", str(path)], folder, repository)
+            out, err = out + done.out, err + done.err
+    lines = (out + err).splitlines()
+    missing = [line for block in found if block.printed for line in block.code.splitlines() if line not in lines]
+    assert not missing, f"{page}: not printed: {missing}\n{out}{err}"
+    return Printed(out, err)
 
 
-_SHELL = "set -euo pipefail; trap 'echo \"$0, line $LINENO: failed\" >&2' ERR"
+_SHELL = (
+    "set -euo pipefail; trap 'echo \"$0, line $LINENO: failed\" >&2' ERR; "
+    'expect() { local code=0; bash -euo pipefail -c "$(cat)" </dev/null || code=$?; [ "$code" = "$1" ] || return 1; }'
+)
 
 
-def _call(command: list[str], folder: Path, repository: Path) -> str:
+def _call(command: list[str], folder: Path, repository: Path) -> Printed:
     settings = {
         "EDGE_IEMONET_BUNDLE": str(repository / "models" / "en-tiny-int8"),
         "PYTHONPATH": str(repository),
@@ -127,4 +169,4 @@ def _call(command: list[str], folder: Path, repository: Path) -> str:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return Printed(done.stdout, done.stderr)

@@ -1,23 +1,22 @@
-"""What docs/architecture.md says of the imports is so, no more and no less."""
+"""Imports follow the direction that docs/architecture.md states, and no folder imports itself through others."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Callable
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-BRANCHES = ("speech", "text", "fusion")
-TOP = ("edge_runtime", "examples", "trainer", "export", "benchmarks")
+PACKAGES = ("edge_runtime", "examples", "trainer", "export", "benchmarks")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for top in TOP
-    for path in (ROOT / top).rglob("*.py")
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
     if "build" not in path.parts
 }
 
@@ -37,75 +36,73 @@ def imported(path: Path) -> set[str]:
 
 
 IMPORTS = {module: imported(path) for module, path in FILES.items()}
-OURS = {module: found & FILES.keys() for module, found in IMPORTS.items()}
 
 
-def rows(heading: str) -> dict[str, set[str]]:
-    """The table that follows ``heading``: what its first column names, and each name in the second."""
-    _, _, rest = PAGE.partition(heading)
-    table = re.search(r"^\| .*\n\|---\|---\|\n((?:\|.*\n)+)", rest, re.MULTILINE)
-    assert table, heading
-    cells = [line.strip("|").split("|") for line in table[1].splitlines()]
-    return {first.strip(): {n.strip("`") for n in re.findall(r"`[\w.]+`|the rest", second)} for first, second in cells}
+def package(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
 
 
-def among(part: str, place: Callable[[str], str | None]) -> set[str]:
-    """The other parts whose modules those of ``part`` import; ``place`` says in which part a module is, if in any."""
-    modules = [module for module in OURS if place(module) == part]
-    assert modules, part
-    return {other for module in modules for name in OURS[module] if (other := place(name))} - {part}
+def unit(module: str) -> str:
+    """The folder of ``module`` right below its package; a module that lies in no such folder is a unit of its own."""
+    return ".".join(module.split(".")[:2]).replace("__main__", "cli")
 
 
-@pytest.mark.parametrize("top", TOP)
-def test_a_folder_imports_what_the_page_says(top: str) -> None:
-    said = {name.strip("`"): found for name, found in rows("## What imports what").items()}
-    assert said.keys() == set(TOP)
-    assert among(top, lambda module: module.split(".")[0]) == said[top]
+def graph(node: Callable[[str], str]) -> dict[str, set[str]]:
+    """What each package or unit imports of the others."""
+    found: dict[str, set[str]] = {node(module): set() for module in FILES}
+    for module, names in IMPORTS.items():
+        found[node(module)] |= {node(name) for name in names & FILES.keys()} - {node(module)}
+    return found
 
 
-def test_the_trainer_takes_of_the_runtime_what_the_page_says() -> None:
-    said = {name for first in rows("so that training hears") for name in re.findall(r"`(\w+)`", first)}
-    taken = {other for module in OURS if module.split(".")[0] == "trainer" for other in OURS[module]}
-    assert {other.removeprefix("edge_runtime.") for other in taken if other.startswith("edge_runtime")} == said
+def stated() -> dict[str, list[list[str]]]:
+    """The table of the page: for the packages, and for the folders of each package, names from the top down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## The direction of imports")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `?(\w+)`? \| (.+) \|$", section, re.MULTILINE)
+    return {name: [re.findall(r"`(\w+)`", names) for names in order.split("→")] for name, order in rows}
 
 
-FOLDERS = tuple(f"trainer.{folder.name}" for folder in sorted((ROOT / "trainer").iterdir()) if [*folder.glob("*.py")])
-COMMANDS = {"trainer.cli", "trainer.recipe"}
-"""They know every folder."""
+def contradiction(imports: dict[str, set[str]], order: list[list[str]]) -> list[str]:
+    """A circle of imports and of what ``order`` allows; empty where the imports follow the order."""
+    for above, below in pairwise(order):
+        for name in above:
+            imports[name].update(below)
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
-def place(module: str) -> str | None:
-    """The folder of the trainer that ``module`` is in, "the rest", or None where it is not of the trainer."""
-    if module.split(".", maxsplit=1)[0] != "trainer":
-        return None
-    return next((folder for folder in FOLDERS if module.startswith(folder)), "the rest")
+def test_no_folder_imports_itself_through_others() -> None:
+    assert contradiction(graph(unit), []) == []
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_of_the_trainer_imports_what_the_page_says(folder: str) -> None:
-    said = {name.strip("`"): found for name, found in rows("Inside `trainer`").items()}
-    assert said.keys() == set(FOLDERS)
-    assert among(folder, place) == said[folder]
+def test_packages_import_in_the_stated_direction() -> None:
+    order = stated()["packages"]
+    assert {name for names in order for name in names} == set(PACKAGES)
+    assert contradiction(graph(package), order) == []
 
 
-def test_branches_read_nothing_of_the_experiment_but_settings() -> None:
-    branches = [others for module, others in OURS.items() if place(module) in {f"trainer.{b}" for b in BRANCHES}]
-    assert {other for others in branches for other in others if place(other) == "trainer.experiment"} == {
-        "trainer.config"
-    }
-
-
-def test_of_the_rest_of_the_trainer_only_the_commands_know_more_than_corpora() -> None:
-    tools = [others for module, others in OURS.items() if place(module) == "the rest" and module not in COMMANDS]
-    assert {place(other) for others in tools for other in others} == {"the rest", "trainer.corpora", None}
-    users = {module for module, others in OURS.items() if others & COMMANDS}
-    assert users == {"trainer.cli"}
-
-
-def test_no_module_imports_itself_through_others() -> None:
-    assert [*TopologicalSorter(OURS).static_order()]
+@pytest.mark.parametrize("package", ["edge_runtime", "trainer", "export", "benchmarks"])
+def test_folders_import_in_the_stated_direction(package: str) -> None:
+    order = [[f"{package}.{name}" for name in names] for names in stated()[package]]
+    folders = {f"{package}.{path.parent.name}" for path in (ROOT / package).glob("*/__init__.py")}
+    assert {name for names in order for name in names} == folders
+    inside = {name: others for name, others in graph(unit).items() if name.startswith(package)}
+    assert contradiction(inside, order) == []
 
 
 def test_gymnasium_is_needed_by_one_module_alone() -> None:
     users = {module for module, found in IMPORTS.items() if any(name.split(".")[0] == "gymnasium" for name in found)}
     assert users == {"edge_runtime.rewards.dialogue_env"}
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/training.md"])
+def test_each_named_path_exists(page: str) -> None:
+    named = re.findall(
+        r"`((?:edge_runtime|trainer|export|benchmarks|tests|examples)/[\w./]*)`", (ROOT / page).read_text("utf-8")
+    )
+    assert len(named) > 1
+    assert [path for path in named if not (ROOT / path).exists() and "NAME" not in path] == []

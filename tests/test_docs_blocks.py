@@ -15,12 +15,16 @@ from tests import docs_blocks
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "edge_runtime" / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "edge_runtime/README.md")),
+    *sorted(DOCS.glob("*.md")),
+]
 ELSEWHERE = {"own-data.md", "export.md", "bundle.md", "rewards.md"}
 """Pages that tests of their own run, most of them slow."""
 QUICK = [page for page in PAGES if docs_blocks.runnable(page) and page.name not in ELSEWHERE]
 NOT_RUN = {
-    "README.md": 4,  # what a test compares with the Makefile, or with another page
+    "README.md": 2,  # what a test compares with the Makefile, and with another page
+    "CONTRIBUTING.md": 2,  # an installation; the tests themselves
     "edge_runtime/README.md": 1,  # an installation
     "docs/bundle.md": 1,  # needs a corpus
     "docs/export.md": 3,  # need classifiers of the reader's own, or corpora
@@ -85,7 +89,13 @@ def test_what_of_a_page_is_not_run_says_why_and_is_counted(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_stands_in_fences_of_a_known_language(page: Path) -> None:
     assert docs_blocks.indented(page) == []
-    assert {block.language for block in docs_blocks.blocks(page)} <= {*docs_blocks.CODE, "csv", "toml"}
+    assert {block.language for block in docs_blocks.blocks(page)} <= {
+        *docs_blocks.CODE,
+        "text",
+        "toml",
+        "{eval-rst}",
+        "{toctree}",
+    }
 
 
 def commands(block: docs_blocks.Block) -> list[str]:
@@ -93,13 +103,20 @@ def commands(block: docs_blocks.Block) -> list[str]:
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
 
 
-def test_what_the_readme_says_without_make_is_what_make_does() -> None:
-    two, demo, tests, *_ = (block for block in docs_blocks.blocks(ROOT / "README.md") if block.language == "sh")
-    assert commands(two) == ["make demo", "make test"]
+def test_the_readme_installs_by_the_commands_of_make_demo() -> None:
+    install = next(block for block in docs_blocks.blocks(ROOT / "README.md") if block.language == "sh")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(PYTHON)", "python3").replace(" --quiet", "")
+    assert len(commands(install)) == 2
+    assert [command for command in commands(install) if f"\t{command}\n" not in makefile] == []
+
+
+def test_contributors_check_what_make_test_checks() -> None:
+    page = [command for block in docs_blocks.blocks(ROOT / "CONTRIBUTING.md") for command in commands(block)]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    recipes = makefile.replace("$(PYTHON)", "python3").replace(" --quiet", "")
-    for command in commands(demo) + commands(tests):
-        assert f"\t{command}" in recipes, command
+    tested = re.search(r"^test:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert tested
+    made = [line.strip().removeprefix(".venv/bin/").replace('"', "") for line in tested[1].splitlines()]
+    assert made == [command for command in made if command in [line.replace('"', "") for line in page]]
 
 
 def test_the_readme_trains_by_the_commands_of_the_page_about_it() -> None:
@@ -128,12 +145,32 @@ def test_python_blocks_share_names_and_shell_blocks_a_shell(page: Path, folder: 
         "```sh\n. .venv/bin/activate && cd .venv\n```\n\n"
         "```sh\npython -c 'import edge_runtime'; cat ../x.json; ls\n```\n"
     )
-    assert docs_blocks.run(page, folder, repository) == "3 True\n{\nbin\n"
+    assert docs_blocks.run(page, folder, repository).out == "3 True\n{\nbin\n"
 
 
 def test_an_error_names_the_line_of_the_page(page: Path, folder: Path, repository: Path) -> None:
     page.write_text("one\n\n```python\nx = 1\n```\n\nseven\n\n```python\n\nraise RuntimeError('here')\n```\n")
     with pytest.raises(AssertionError, match=r"(?s)page\.md\.py\", line 11.*here"):
+        docs_blocks.run(page, folder, repository)
+
+
+def test_a_block_may_state_its_exit_code_and_what_is_printed(page: Path, folder: Path, repository: Path) -> None:
+    page.write_text(
+        "```sh\n. .venv/bin/activate\n```\n\n<!-- exit code: 3 -->\n```sh\necho no >&2\nexit 3\n```\n\n"
+        "<!-- printed by: it -->\n```text\nno\n```\n"
+    )
+    assert docs_blocks.run(page, folder, repository) == ("", "no\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "error"), [("exit 0", "x", "line 2"), ("exit 2", "x", "line 2"), ("exit 1", "y", "not printed")]
+)
+def test_another_exit_code_or_message_fails(
+    code: str, said: str, error: str, page: Path, folder: Path, repository: Path
+) -> None:
+    block = f"<!-- exit code: 1 -->\n```sh\necho x; {code}\n```\n\n"
+    page.write_text(f"{block}<!-- printed by: it -->\n```text\n{said}\n```\n")
+    with pytest.raises(AssertionError, match=error):
         docs_blocks.run(page, folder, repository)
 
 
@@ -168,7 +205,7 @@ def test_a_reason_that_no_block_follows_is_refused(page: Path) -> None:
 
 def test_what_the_page_about_rewards_says_is_printed(tmp_path: Path, repository: Path) -> None:
     folder = docs_blocks.clone(tmp_path, repository)
-    first, second, *turns = docs_blocks.run(DOCS / "rewards.md", folder, repository).splitlines()
+    first, second, *turns = docs_blocks.run(DOCS / "rewards.md", folder, repository).out.splitlines()
     assert first == "None"
     assert float(second) > 0
     assert len(turns) == 12

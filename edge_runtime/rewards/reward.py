@@ -23,9 +23,9 @@ from edge_runtime.prediction import Prediction, Scores
 Distribution: TypeAlias = Mapping[str, float]
 """Probability of each emotion."""
 Answer: TypeAlias = Prediction | Scores | Distribution | None
-"""What was heard in a turn; None, an empty mapping, or a Prediction without speech: nothing was."""
+"""The answer to one turn. None, an empty mapping, or a Prediction without speech means that nobody spoke."""
 TOLERANCE = 1e-3
-"""By which probabilities may miss the sum of 1: float32, or decimals cut off in a file."""
+"""Probabilities may miss the sum of 1 by this much, as float32 or rounded decimals do."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Import paths of version 0.1 that changed: each works for one version more, with a DeprecationWarning.
+"""Import paths of version 0.1 that changed: each works until version 0.3, with a DeprecationWarning.
 
 ``edge_runtime/__init__.py`` asks this module only for a path that no other importer finds, so importing the package
 costs no more.
@@ -50,7 +50,7 @@ def attribute(module: str, name: str) -> object:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     place, _, name = new.rpartition(".")
     found = getattr(import_module(place), name)
-    warnings.warn(f"{old} is now {new}; the old path goes with the next version", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"{old} is now {new}; the old path works until version 0.3", DeprecationWarning, stacklevel=3)
     return _with_old_keywords(found, KEYWORDS[old]) if old in KEYWORDS else found
 
 
@@ -60,7 +60,7 @@ def _with_old_keywords(function: Any, names: Mapping[str, str]) -> Callable[...,
 
 def warn_renamed(old: str, new: str) -> None:
     """Warn the caller of the caller that ``old`` is now called ``new``."""
-    warnings.warn(f"{old} is now {new}; the old name goes with the next version", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"{old} is now {new}; the old name works until version 0.3", DeprecationWarning, stacklevel=3)
 
 
 def spec(module: str) -> ModuleSpec | None:

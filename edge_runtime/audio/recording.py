@@ -84,7 +84,7 @@ class Recording:
 
     @property
     def promised_s(self) -> float | None:
-        """The old name of ``header_duration_s``, for one version more."""
+        """The old name of ``header_duration_s``, until version 0.3."""
         import_module("edge_runtime.deprecated").warn_renamed("Recording.promised_s", "header_duration_s")
         return self.header_duration_s
 

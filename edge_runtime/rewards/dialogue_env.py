@@ -63,7 +63,7 @@ class DialogueEnv(gymnasium.Env[Observation, np.int64]):
                 ``unexpected`` is equation 1.
             effects: how pleasing each act is on each topic, (topics, acts); by default always the same six by four.
             user: how moods come and go.
-            temper: the old name of ``user``, for one version more.
+            temper: the old name of ``user``, until version 0.3.
             emotions: f, over ``edge_runtime.rewards.user_simulator.LABELS``.
             response: of equation 1; by default what the topic calls forth on average over the acts, in no mood. It is
                 called with the topic as the message.

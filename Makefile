@@ -22,8 +22,8 @@ test: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest -m "not slow"
-	.venv/bin/pytest -m slow
+	.venv/bin/pytest -m "not slow" -n 2 --dist worksteal
+	.venv/bin/pytest -m slow -n 2 --dist loadfile
 
 docs: .venv/ready
 	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs site

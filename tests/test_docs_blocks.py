@@ -20,8 +20,8 @@ PAGES = [
     *sorted(DOCS.glob("*.md")),
 ]
 ELSEWHERE = {"own-data.md", "export.md", "bundle.md", "rewards.md"}
-"""Pages that tests of their own run, most of them slow."""
-QUICK = [page for page in PAGES if docs_blocks.runnable(page) and page.name not in ELSEWHERE]
+"""Pages that tests of their own run."""
+ALONE = [page for page in PAGES if docs_blocks.runnable(page) and page.name not in ELSEWHERE]
 NOT_RUN = {
     "README.md": 2,  # what a test compares with the Makefile, and with another page
     "CONTRIBUTING.md": 2,  # an installation; the tests themselves
@@ -45,7 +45,8 @@ def run(pages: list[Path], folder: Path, repository: Path) -> None:
         docs_blocks.run(page, folder, repository)
 
 
-@pytest.mark.parametrize("page", QUICK, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ALONE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_s_code_runs(page: Path, tmp_path: Path, repository: Path) -> None:
     run([page], tmp_path, repository)
 

@@ -24,17 +24,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_public_name_of_the_runtime_is_in_the_reference(site: Path) -> None:
     page = (site / "api.html").read_text(encoding="utf-8")
     assert [name for name in edge_runtime.__all__ if f'id="edge_runtime.{name}"' not in page] == []
     assert 'id="edge_runtime.IEmoNet.__call__"' in page
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_menu(site: Path) -> None:
     menu = re.findall(r'class="reference internal" href="([^"#]+)"', (site / "index.html").read_text(encoding="utf-8"))
     assert {f"{page.stem}.html" for page in DOCS.glob("*.md")} - {"index.html"} <= set(menu)
 
 
+@pytest.mark.slow
 def test_pages_load_nothing_from_other_sites(site: Path) -> None:
     loaded = r"""<(?:script|img|iframe)[^>]+src=["']?(?:https?:)?//|<link[^>]+href=["']?(?:https?:)?//"""
     pages = [*site.glob("*.html")]

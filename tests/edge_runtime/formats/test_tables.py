@@ -214,7 +214,8 @@ def test_the_copy_of_opposite_channels_is_not_silent(jfk_samples: np.ndarray) ->
         assert np.abs(heard).max() == pytest.approx(np.abs(jfk_samples).max(), rel=0.2)
 
 
-def test_a_row_has_its_notes_and_nothing_that_steers_the_terminal() -> None:
+def test_a_row_has_its_notes_and_nothing_that_steers_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     evil = "red\x1b[31m\u202e"
     fused = Scores(evil, {evil: 0.75, "sad": 0.25})
     noted = Segment(0.0, 1.0, fused, None, None, f"a\nb {evil}", notes=("the words are doubtful",))

@@ -81,7 +81,7 @@ def test_own_recordings_are_trained_on_and_exported_as_the_pages_say(tmp_path: P
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_of_a_page_is_not_run_says_why_and_is_counted(page: Path) -> None:
+def test_blocks_that_are_not_run_state_a_reason_and_are_counted(page: Path) -> None:
     left_out = [block for block in docs_blocks.blocks(page) if block.not_run]
     assert all(block.language in docs_blocks.CODE for block in left_out)
     assert len(left_out) == NOT_RUN.get(str(page.relative_to(ROOT)), 0)
@@ -204,7 +204,7 @@ def test_a_reason_that_no_block_follows_is_refused(page: Path) -> None:
         docs_blocks.blocks(page)
 
 
-def test_what_the_page_about_rewards_says_is_printed(tmp_path: Path, repository: Path) -> None:
+def test_the_page_about_rewards_prints_its_rewards(tmp_path: Path, repository: Path) -> None:
     folder = docs_blocks.clone(tmp_path, repository)
     first, second, *turns = docs_blocks.run(DOCS / "rewards.md", folder, repository).out.splitlines()
     assert first == "None"

@@ -98,7 +98,7 @@ def test_home_that_cannot_be_written_gives_no_warning(run: Run, jfk: Path, argum
 @pytest.mark.parametrize(
     "module", ["edge_runtime.pipeline", "export.quantization.quantizable_layers", "benchmarks.precision.measure"]
 )
-def test_telemetry_is_off_before_onnxruntime_is_imported(run: Run, repository: Path, module: str) -> None:
+def test_importing_any_module_turns_telemetry_off(run: Run, repository: Path, module: str) -> None:
     code = f"""
 import os, sys
 sys.path.append({str(repository)!r})
@@ -114,7 +114,7 @@ print(set(seen))
     assert done.stdout == "{'1'}\n", done.stderr
 
 
-def test_setting_of_the_user_stays(run: Run) -> None:
+def test_a_telemetry_setting_of_the_user_is_kept(run: Run) -> None:
     code = f"import os, edge_runtime; print(os.environ[{SWITCH!r}])"
     assert run(code, **{SWITCH: "0"}).stdout == "0\n"
 

@@ -99,7 +99,7 @@ def test_the_environment_is_slim(installed: Installed) -> None:
     assert sum(sizes.values()) <= LARGEST_MB, largest
 
 
-def test_wheels_hold_what_they_should(installed: Installed) -> None:
+def test_wheels_hold_their_package_and_nothing_else(installed: Installed) -> None:
     runtime = [name for name in zipfile.ZipFile(installed.runtime).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in runtime} == {"edge_runtime"}
     assert {"edge_runtime/cli/app.py", "edge_runtime/py.typed", "edge_runtime/formats/report.js"} <= set(runtime)

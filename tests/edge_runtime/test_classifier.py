@@ -139,7 +139,7 @@ def test_no_more_than_256_tokens_of_a_text_are_read(tmp_path: Path, count: int, 
     assert found.transcript == ("no " * count).strip()
 
 
-def test_what_is_written_is_bounded_by_the_length_of_the_utterance(
+def test_a_transcript_is_bounded_by_the_length_of_the_utterance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[dict[str, Any]] = []

@@ -31,7 +31,7 @@ def what_counts(prediction: Prediction) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
-def test_eight_threads_answer_1600_times_as_one_does(
+def test_eight_threads_at_once_give_the_answers_of_one(
     bundle_folder: Path, clips: list[np.ndarray], threads: int
 ) -> None:
     with IEmoNet.load(bundle_folder, device="cpu", threads=threads) as model:
@@ -92,7 +92,7 @@ def test_a_forked_child_answers_and_closes_while_the_parent_is_busy(
     assert out.strip() == "[0, 0, 0] True"
 
 
-def test_what_is_closed_says_so(bundle_folder: Path, clips: list[np.ndarray]) -> None:
+def test_a_closed_model_raises_closed_error(bundle_folder: Path, clips: list[np.ndarray]) -> None:
     with IEmoNet.load(bundle_folder, device="cpu", threads=1) as model:
         assert model(clips[0], RATE).duration_s == 0.5
     model.close()
@@ -121,7 +121,9 @@ def test_warming_up_runs_every_graph(bundle_folder: Path, monkeypatch: pytest.Mo
         assert ran == set(model.bundle.slots)
 
 
-def test_the_voice_alone_and_a_threshold(model: IEmoNet, jfk: Path) -> None:
+def test_without_asr_speech_alone_answers_and_below_the_threshold_the_label_is_uncertain(
+    model: IEmoNet, jfk: Path
+) -> None:
     both, voice = model(jfk), model(jfk, asr=False)
     assert (both.used, voice.used) == (("voice", "words"), ("voice",))
     assert (voice.transcript, voice.text, voice.speech) == (None, None, both.speech)
@@ -139,7 +141,9 @@ def test_the_voice_alone_and_a_threshold(model: IEmoNet, jfk: Path) -> None:
             model(jfk, threshold=threshold)
 
 
-def test_without_voice_and_words_nothing_is_left(model: IEmoNet, monkeypatch: pytest.MonkeyPatch, jfk: Path) -> None:
+def test_without_asr_a_bundle_that_has_no_speech_branch_is_refused(
+    model: IEmoNet, monkeypatch: pytest.MonkeyPatch, jfk: Path
+) -> None:
     slots = {name: slot for name, slot in model.bundle.slots.items() if name != "speech_emotion"}
     monkeypatch.setattr(type(model.bundle), "slots", slots, raising=False)
     monkeypatch.delitem(model.bundle.__dict__, "slots")

@@ -57,21 +57,21 @@ def test_portions_of_any_size_give_the_segments_of_the_whole(
 
 
 @pytest.mark.parametrize("sizes", [[1], [10_000_000]])
-def test_so_do_single_samples_and_all_at_once(
+def test_single_samples_and_one_portion_give_the_segments_of_the_whole(
     model: IEmoNet, call: np.ndarray, whole: list[Segment], sizes: list[int]
 ) -> None:
     assert [event.segment for event in fed(model, call, sizes)] == whole
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100])
-def test_so_do_portions_at_another_rate(model: IEmoNet, call: np.ndarray, rate: int) -> None:
+def test_portions_at_another_rate_give_the_segments_of_the_whole(model: IEmoNet, call: np.ndarray, rate: int) -> None:
     other = soxr.resample(call, RATE, rate).astype(np.float32)
     expected = list(model.timeline(other, rate))
     assert len(expected) == 2
     assert [event.segment for event in fed(model, other, [1_001, 17, 90_000], rate=rate)] == expected
 
 
-def test_integers_and_channels_are_taken_as_of_arrays(model: IEmoNet, call: np.ndarray) -> None:
+def test_a_stream_of_integers_or_channels_gives_the_segments_of_the_array(model: IEmoNet, call: np.ndarray) -> None:
     integers = (np.clip(call, -1, 1) * 32_767).astype(np.int16)
     stereo = np.stack([integers, integers], axis=1)
     expected = list(model.timeline(stereo, RATE))
@@ -86,7 +86,7 @@ def test_a_voice_in_opposite_channels_gives_the_segments_of_the_voice(
     assert [event.segment for event in fed(model, np.stack([call, -call], axis=1), sizes)] == whole
 
 
-def test_an_answer_comes_after_the_pause_and_says_how_long_it_took(model: IEmoNet, call: np.ndarray) -> None:
+def test_an_answer_comes_after_the_pause_and_states_its_latency(model: IEmoNet, call: np.ndarray) -> None:
     stream = model.stream(RATE)
     heard_s, first = 0.0, None
     for begin in range(0, len(call), 1_600):
@@ -102,14 +102,14 @@ def test_an_answer_comes_after_the_pause_and_says_how_long_it_took(model: IEmoNe
     assert first.latency_s >= heard_s - speech_end_s - 0.1
 
 
-def test_what_had_to_wait_counts_as_latency(model: IEmoNet, call: np.ndarray) -> None:
+def test_samples_that_had_to_wait_add_to_the_latency(model: IEmoNet, call: np.ndarray) -> None:
     stream = model.stream(RATE)
 
     (event, *_) = stream.feed(call, arrived=time.perf_counter() - 100)
     assert event.latency_s > 100
 
 
-def test_latency_counts_from_the_end_of_the_voice_so_the_pause_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latency_counts_from_the_last_sound_of_the_voice(monkeypatch: pytest.MonkeyPatch) -> None:
     def loud(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
         return {"speech_probs": (np.abs(input[:, 64:]).max(axis=1) > 0.1).astype(np.float32), "hn": h, "cn": c}
 
@@ -158,7 +158,7 @@ def test_provisional_answers_come_on_request_and_change_no_other(
         assert event.segment.label in model.labels
 
 
-def test_an_event_is_json(model: IEmoNet, call: np.ndarray) -> None:
+def test_an_event_can_be_written_as_json(model: IEmoNet, call: np.ndarray) -> None:
     event = fed(model, call, [RATE])[0]
     plain = json.loads(json.dumps(event.to_dict(), allow_nan=False))
     assert plain["final"] is True
@@ -167,7 +167,7 @@ def test_an_event_is_json(model: IEmoNet, call: np.ndarray) -> None:
     assert plain["segment"]["used"] == list(event.segment.used)
 
 
-def test_where_nobody_speaks_nothing_happens(model: IEmoNet) -> None:
+def test_a_stream_in_which_nobody_speaks_gives_no_event(model: IEmoNet) -> None:
     assert fed(model, np.zeros(5 * RATE, np.int16), [777]) == []
     stream = model.stream(RATE)
     assert stream.feed(np.zeros(0, np.float32)) == []
@@ -206,6 +206,6 @@ def test_bad_rates_are_refused(model: IEmoNet, rate: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
-def test_so_are_intervals_that_are_none(model: IEmoNet, seconds: float) -> None:
+def test_provisional_intervals_of_zero_or_less_are_refused(model: IEmoNet, seconds: float) -> None:
     with pytest.raises(ValueError, match="provisional_s"):
         model.stream(RATE, provisional_s=seconds)

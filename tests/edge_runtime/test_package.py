@@ -14,12 +14,12 @@ from edge_runtime import IEmoNet, PicklingError
 
 
 @pytest.mark.parametrize("name", edge_runtime.__all__)
-def test_each_public_name_is_there(name: str) -> None:
+def test_each_public_name_can_be_imported(name: str) -> None:
     assert getattr(edge_runtime, name) is not None
     assert name in dir(edge_runtime)
 
 
-def test_what_type_checkers_are_told_is_what_there_is() -> None:
+def test_imports_for_type_checkers_name_the_modules_that_are_loaded() -> None:
     tree = ast.parse(inspect.getsource(edge_runtime))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != "typing"]
     stated = {alias.name: node.module for node in imports for alias in node.names} | {"import_module": "importlib"}
@@ -29,7 +29,7 @@ def test_what_type_checkers_are_told_is_what_there_is() -> None:
         assert stated[name] == f"edge_runtime.{module}"
 
 
-def test_another_name_is_not_there() -> None:
+def test_a_name_that_the_package_lacks_raises_import_error() -> None:
     with pytest.raises(ImportError, match="IEmoNett"):
         from edge_runtime import IEmoNett  # type: ignore[attr-defined]  # noqa: F401
 

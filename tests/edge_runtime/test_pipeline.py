@@ -76,7 +76,7 @@ def test_every_slot_is_timed(answer: Prediction) -> None:
     assert parts <= answer.timings_ms["total"] + 0.01
 
 
-def test_an_answer_is_json(answer: Prediction) -> None:
+def test_a_prediction_can_be_written_as_json(answer: Prediction) -> None:
     again = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     assert again["label"] == answer.label
     assert again["scores"] == answer.scores
@@ -109,7 +109,7 @@ def test_a_syllable_is_answered(model: IEmoNet, speech: np.ndarray) -> None:
     assert_distribution(short, model.labels)
 
 
-def test_words_that_are_given_replace_recognition(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
+def test_a_given_transcript_replaces_speech_recognition(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
     told = model(jfk, transcript="  I hate you, this is terrible!  ")
     assert told.transcript == "I hate you, this is terrible!"
     assert told.speech == answer.speech
@@ -119,12 +119,14 @@ def test_words_that_are_given_replace_recognition(model: IEmoNet, jfk: Path, ans
     assert "transcript_decoder" in answer.timings_ms
 
 
-def test_the_recognised_words_given_change_nothing(model: IEmoNet, jfk: Path, answer: Prediction) -> None:
+def test_the_recognised_transcript_when_given_gives_the_same_answer(
+    model: IEmoNet, jfk: Path, answer: Prediction
+) -> None:
     assert what_counts(model(jfk, transcript=answer.transcript)) == what_counts(answer)
 
 
 @pytest.mark.parametrize("empty", ["", "  \n"])
-def test_no_words_leave_the_voice_alone(model: IEmoNet, jfk: Path, answer: Prediction, empty: str) -> None:
+def test_an_empty_transcript_leaves_speech_alone(model: IEmoNet, jfk: Path, answer: Prediction, empty: str) -> None:
     voice = model(jfk, transcript=empty)
     assert voice.transcript is None
     assert voice.text is None
@@ -134,13 +136,13 @@ def test_no_words_leave_the_voice_alone(model: IEmoNet, jfk: Path, answer: Predi
 
 @settings(max_examples=15)
 @given(st.text(max_size=200) | st.sampled_from(["word " * 5_000, "ß" * 10_000, "\0", "😀" * 300]))
-def test_any_words_are_answered(model: IEmoNet, speech: np.ndarray, transcript: str) -> None:
+def test_any_transcript_is_answered(model: IEmoNet, speech: np.ndarray, transcript: str) -> None:
     told = model(speech[: 2 * RATE], RATE, transcript=transcript)
     assert_distribution(told, model.labels)
     assert (told.transcript or "") == transcript.strip()
 
 
-def test_words_alone_have_an_emotion(model: IEmoNet) -> None:
+def test_text_alone_has_an_emotion(model: IEmoNet) -> None:
     found = model.classify_text("  I am so happy, this is wonderful! ")
     assert found.label == max(found.scores, key=found.scores.__getitem__)
     assert tuple(found.scores) == model.labels
@@ -150,7 +152,7 @@ def test_words_alone_have_an_emotion(model: IEmoNet) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n\t"])
-def test_no_words_alone_are_refused(model: IEmoNet, text: str) -> None:
+def test_empty_text_is_refused(model: IEmoNet, text: str) -> None:
     with pytest.raises(ValueError, match="no words"):
         model.classify_text(text)
 
@@ -199,7 +201,9 @@ def test_silence_around_speech_does_not_change_the_words(
     assert words_of(model(np.pad(speech, RATE), RATE)) == jfk_words
 
 
-def test_what_is_long_is_cut_and_averaged(model: IEmoNet, speech: np.ndarray, jfk_words: list[str]) -> None:
+def test_a_recording_longer_than_15_s_is_cut_and_its_scores_averaged(
+    model: IEmoNet, speech: np.ndarray, jfk_words: list[str]
+) -> None:
     long = model(np.tile(speech, 3), RATE)
     assert len(long.segments) > 2
     assert long.duration_s == 33.0
@@ -221,7 +225,7 @@ def test_what_is_long_is_cut_and_averaged(model: IEmoNet, speech: np.ndarray, jf
     assert found[-3:] == jfk_words[-3:]
 
 
-def test_the_pieces_of_a_long_recording_count_by_how_long_they_speak(
+def test_segments_of_a_long_recording_are_weighted_by_their_spoken_time(
     model: IEmoNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     angry, sad = Scores("angry", {"angry": 0.9, "sad": 0.1}), Scores("sad", {"angry": 0.3, "sad": 0.7})
@@ -243,7 +247,7 @@ def test_the_pieces_of_a_long_recording_count_by_how_long_they_speak(
     assert (found.label, found.confidence) == ("angry", pytest.approx(0.75))
 
 
-def test_an_utterance_of_a_long_recording_gives_the_same_alone(model: IEmoNet, speech: np.ndarray) -> None:
+def test_a_segment_of_a_long_recording_gives_the_same_answer_alone(model: IEmoNet, speech: np.ndarray) -> None:
     recording = np.concatenate([np.tile(speech, 2), np.zeros(3 * RATE, np.float32), speech[: 7 * RATE] * 0.1])
     long = model(recording, RATE)
     assert len(long.segments) > 3

@@ -29,7 +29,7 @@ def stereo(speech: np.ndarray) -> np.ndarray:
     return call
 
 
-def test_channels_apart_are_those_alone_in_the_order_of_time(model: IEmoNet, stereo: np.ndarray) -> None:
+def test_split_channels_give_the_segments_of_each_channel_in_order_of_time(model: IEmoNet, stereo: np.ndarray) -> None:
     found = list(model.timeline(stereo, RATE, channels="split"))
     expected = [
         replace(segment, channel=channel)
@@ -41,35 +41,37 @@ def test_channels_apart_are_those_alone_in_the_order_of_time(model: IEmoNet, ste
     assert {segment.channel for segment in found} == {1, 2}
 
 
-def test_channels_apart_at_another_rate_are_those_alone(model: IEmoNet, speech: np.ndarray) -> None:
+def test_split_channels_at_another_rate_give_the_segments_of_each_channel(model: IEmoNet, speech: np.ndarray) -> None:
     call = np.stack([speech[: 5 * RATE], speech[3 * RATE : 8 * RATE]], axis=1)
     expected = [list(model.timeline(call[:, c].copy(), 22_050)) for c in (0, 1)]
     found = list(model.timeline(call, 22_050, channels="split"))
     assert [[replace(s, channel=None) for s in found if s.channel == c] for c in (1, 2)] == expected
 
 
-def test_mixed_is_the_mean_and_has_no_channel(model: IEmoNet, stereo: np.ndarray) -> None:
+def test_mixed_channels_give_the_segments_of_their_mean(model: IEmoNet, stereo: np.ndarray) -> None:
     found = list(model.timeline(stereo, RATE))
     assert found == list(model.timeline(stereo.mean(axis=1), RATE))
     assert {segment.channel for segment in found} == {None}
 
 
-def test_one_channel_apart_is_channel_one(model: IEmoNet, speech: np.ndarray) -> None:
+def test_a_single_channel_when_split_is_channel_one(model: IEmoNet, speech: np.ndarray) -> None:
     mixed = list(model.timeline(speech, RATE))
     assert list(model.timeline(speech, RATE, channels="split")) == [replace(s, channel=1) for s in mixed]
 
 
-def test_a_long_recording_is_what_classify_says_of_it(model: IEmoNet, speech: np.ndarray) -> None:
+def test_the_timeline_of_a_long_recording_has_the_segments_of_its_prediction(
+    model: IEmoNet, speech: np.ndarray
+) -> None:
     long = np.tile(speech, 2)
     assert tuple(model.timeline(long, RATE)) == model(long, RATE).segments
 
 
-def test_a_short_one_is_cut_at_its_pauses_too(model: IEmoNet, jfk: Path) -> None:
+def test_a_timeline_cuts_a_short_recording_at_its_pauses(model: IEmoNet, jfk: Path) -> None:
     assert len(list(model.timeline(jfk))) == 2
     assert len(model(jfk).segments) == 1
 
 
-def test_it_reads_as_it_goes(model: IEmoNet, speech: np.ndarray) -> None:
+def test_a_timeline_reads_no_further_than_it_was_asked_for(model: IEmoNet, speech: np.ndarray) -> None:
     timeline = model.timeline(np.tile(speech, 20), RATE)
     assert (timeline.duration_s, timeline.header_duration_s) == (0, 220)
     first = next(timeline)
@@ -85,7 +87,7 @@ def test_at_the_end_length_and_notes_are_known(model: IEmoNet, jfk: Path) -> Non
     assert any("ends early" in note for note in timeline.notes)
 
 
-def test_silence_has_no_segments(model: IEmoNet) -> None:
+def test_the_timeline_of_silence_is_empty(model: IEmoNet) -> None:
     assert list(model.timeline(np.zeros((RATE, 2), np.int16), RATE, channels="split")) == []
 
 

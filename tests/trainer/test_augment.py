@@ -93,7 +93,7 @@ def test_babble_of_silence_is_silence():
 
 @settings(max_examples=40)
 @given(seeds, st.integers(1, RATE), st.integers(1, RATE))
-def test_a_crowd_of_any_length_is_heard(seed, samples, crowd):
+def test_babble_of_any_length_changes_the_recording(seed, samples, crowd):
     x, others = noise(samples), noise(crowd, seed=1)
     alone, among = (augment.augment(x, np.random.default_rng(seed), c) for c in (None, others))
     assert np.isfinite(among).all()

@@ -83,7 +83,7 @@ def test_help_is_not_an_error(run, arguments):
         ("cook", "cook"),
     ],
 )
-def test_wrong_usage_is_2(run, tmp_path, monkeypatch, command, named):
+def test_wrong_usage_exits_with_2(run, tmp_path, monkeypatch, command, named):
     monkeypatch.chdir(tmp_path)
     code, _, err = run(*command.split())
     assert code == 2
@@ -321,13 +321,13 @@ def test_labels_are_mapped(run, fit):
         (["--warm-start", "nowhere.csv"], 1, "nowhere.csv: no such file"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(run, fit, options, code, named):
+def test_an_option_that_cannot_be_used_is_refused_in_one_line(run, fit, options, code, named):
     found, out, err = run(*fit, *options)
     assert (found, out) == (code, "")
     assert named in (plain(err) if code == 2 else one_line(err))
 
 
-def test_a_corpus_that_is_none_is_said_before_anything_is_made(run, tmp_path, monkeypatch):
+def test_a_path_that_is_no_corpus_is_refused_before_anything_is_written(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = run("fit", "nowhere")
     assert code == 1

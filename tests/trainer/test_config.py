@@ -84,7 +84,7 @@ def test_every_line_of_the_tables_that_is_the_papers_own_can_be_run():
         ("[speech.data]\ncorpora = ['ravdess']\nprotocol = 'speaker'\n[text]", "corpora of its own"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_file(tmp_path, text, named):
+def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, named):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"mine\.toml") as error:
@@ -97,7 +97,7 @@ def test_a_file_that_is_not_there_names_the_examples():
         config.read("no-such")
 
 
-def test_whole_numbers_are_numbers(tmp_path):
+def test_a_whole_number_is_accepted_where_a_fraction_is_expected(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[text]\nlearning_rate = 1\nl2 = 0\n")
     assert config.read(path).text.l2 == 0.0

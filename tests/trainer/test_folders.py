@@ -62,7 +62,7 @@ def test_link_to_a_folder_stays_a_link(tmp_path, there):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_what_goes_wrong_leaves_the_old_folder(tmp_path, error):
+def test_an_error_while_replacing_leaves_the_old_folder(tmp_path, error):
     fill(tmp_path / "run", "old")
     with pytest.raises(error), replacing(tmp_path / "run") as scratch:  # noqa: PT012 - it is raised here
         (scratch / "weights").write_text("half")
@@ -132,7 +132,7 @@ def test_other_errors_are_left_alone(error):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_really_full_device():
+def test_a_write_to_a_full_device_is_told_in_a_line():
     with pytest.raises(OSError) as failure, Path("/dev/full").open("wb", buffering=0) as full:
         full.write(b"0")
     assert "No space left" in (failed_write(failure.value) or "")

@@ -25,7 +25,7 @@ def sure(guess: np.ndarray, classes: int = 2) -> np.ndarray:
     return 5.0 * np.eye(classes)[guess]
 
 
-def test_accuracies_by_hand():
+def test_wa_and_ua_are_those_computed_by_hand():
     assert metrics.weighted_accuracy(TRUTH, GUESS) == pytest.approx(4 / 6)
     assert metrics.unweighted_accuracy(TRUTH, GUESS) == pytest.approx((3 / 4 + 1 / 2) / 2)
 
@@ -64,7 +64,7 @@ def drawn(data, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return one, other
 
 
-def test_scores_by_hand():
+def test_wa_ua_and_f1_are_those_computed_by_hand():
     # Of class 0: 3 of 4 found, 3 of 4 so called right; of class 1: 1 of 2, and 1 of 2.
     found = metrics.scores(TRUTH, GUESS)
     assert found == pytest.approx({"wa": 4 / 6, "ua": (3 / 4 + 1 / 2) / 2, "f1": (3 / 4 + 1 / 2) / 2})
@@ -130,7 +130,7 @@ def test_more_utterances_make_narrower_intervals_and_more_runs_do_not():
     assert width(50, 5) == pytest.approx(width(50, 1))
 
 
-def test_no_errors_leave_no_doubt():
+def test_without_errors_the_interval_has_no_width():
     assert metrics.intervals(TRUTH, TRUTH[None])["ua"] == (1.0, 1.0)
 
 

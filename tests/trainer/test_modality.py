@@ -168,7 +168,7 @@ def test_every_group_weighs_alike_and_the_mean_is_one(names):
 
 
 @given(groups)
-def test_power_zero_weighs_nothing(names):
+def test_power_zero_gives_every_label_weight_one(names):
     assert np.allclose(group_weights(names, 0.0), 1.0)
 
 

@@ -81,7 +81,7 @@ def test_a_separable_problem_is_learned(tmp_path):
     assert not network.training
 
 
-def test_weights_of_targets_count(tmp_path):
+def test_the_loss_weights_each_target_by_its_sum(tmp_path):
     # Every point is there with either label, the wrong one twice but of a tenth of the weight.
     wrong = [{**row, training_loop.TARGET: row[training_loop.TARGET][::-1] * np.float32(0.1)} for row in examples()]
     rows = [*examples(), *wrong, *wrong]
@@ -138,7 +138,7 @@ def test_an_interrupt_ends_the_step_and_resuming_gives_what_an_uninterrupted_run
     assert same(whole, resumed)
 
 
-def test_what_was_interrupted_twice_is_still_the_same(tmp_path):
+def test_a_run_interrupted_twice_gives_the_uninterrupted_network(tmp_path):
     whole, resumed = Network(), Network(seed=6)
     training_loop.train(whole, examples(), SCHEDULE, out=tmp_path / "whole", seed=0, quiet=True)
     for network in (Network(cut_at=2, befalls=asked), Network(seed=4, cut_at=3, befalls=told)):
@@ -168,7 +168,7 @@ def test_signals_mean_afterwards_what_they_meant_before(tmp_path, befalls):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_what_was_to_be_ignored_when_it_was_started_is_ignored_while_it_trains(tmp_path):
+def test_a_signal_ignored_at_the_start_is_ignored_while_training(tmp_path):
     network, before = Network(cut_at=2, befalls=asked), signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         training_loop.train(network, examples(), SCHEDULE, out=tmp_path, seed=0, quiet=True)
@@ -177,7 +177,7 @@ def test_what_was_to_be_ignored_when_it_was_started_is_ignored_while_it_trains(t
     assert network.steps == 10
 
 
-def test_it_trains_in_a_thread_too_which_gets_no_signals(tmp_path):
+def test_training_works_in_a_thread_which_gets_no_signals(tmp_path):
     network, rows = Network(), examples()
     thread = threading.Thread(
         target=training_loop.train, args=(network, rows, SCHEDULE), kwargs={"out": tmp_path, "seed": 0}
@@ -232,7 +232,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, small_disk, ki
     assert same(whole, resumed)
 
 
-def test_what_keeps_no_checkpoints_is_interrupted_without_one_and_begins_anew(tmp_path):
+def test_a_training_without_checkpoints_begins_anew_after_an_interrupt(tmp_path):
     schedule = training_loop.Schedule(epochs=2, batch_size=8, learning_rate=1e-2, save_minutes=None)
     with pytest.raises(KeyboardInterrupt):
         training_loop.train(Network(cut_at=3, befalls=asked), examples(), schedule, out=tmp_path, seed=0, quiet=True)
@@ -292,7 +292,7 @@ def test_bf16_trains_and_the_network_then_answers_in_fp32(tmp_path):
     assert network.hidden.weight.dtype == torch.float32
 
 
-def test_bf16_rounds(tmp_path):
+def test_bf16_training_differs_from_fp32(tmp_path):
     networks = []
     for precision in ("fp32", "bf16", "fp32"):  # whichever comes first in a process
         network = Network(dropout=0.0)
@@ -333,7 +333,7 @@ def test_an_earlier_finished_run_is_not_mistaken_for_the_one_that_was_cut_off(tm
     assert same(resumed, wanted)
 
 
-def test_nothing_is_kept_where_nothing_is_worth_resuming(tmp_path):
+def test_without_save_minutes_no_checkpoint_is_written(tmp_path):
     training_loop.train(
         Network(), examples(), training_loop.Schedule(1, 8, 1e-2, save_minutes=None), out=tmp_path, seed=0, quiet=True
     )
@@ -383,7 +383,7 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_and_then_falls_to_nothing(tmp_p
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_weights_decay_as_told(tmp_path, decay):
+def test_weight_decay_is_that_of_the_schedule(tmp_path, decay):
     class Still(Network):
         """Has a weight that no example moves."""
 

@@ -17,7 +17,7 @@ def spoken(path: Path | None, name: str = "a", **changes) -> Utterance:
     return replace(Utterance(name, "iemocap", "sad", "one", audio=path, transcript="No."), **changes)
 
 
-def test_what_is_whole_is_fine_and_counted(tmp_path, clip):
+def test_a_whole_corpus_is_fine_and_counted(tmp_path, clip):
     paths = [clip(tmp_path / f"{i}.wav", seconds=3.6) for i in range(3)]
     found = [
         spoken(paths[0], "a", session="S1", split="train"),

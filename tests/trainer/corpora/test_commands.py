@@ -67,7 +67,7 @@ def fitted(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["list", "check", "synthesise"])
-def test_help_has_examples(run, command):
+def test_help_of_each_command_has_examples(run, command):
     code, out = run(command, "--help")
     assert code == 0
     assert f"trainer corpora {command}" in out
@@ -81,7 +81,7 @@ def test_the_list_names_every_corpus_with_its_licence(run):
     assert "4,490" in out
 
 
-def test_the_list_as_json(run):
+def test_the_list_can_be_written_as_json(run):
     code, out = run("list", "--json")
     assert code == 0
     listed = {entry["name"]: entry for entry in json.loads(out)}
@@ -90,7 +90,7 @@ def test_the_list_as_json(run):
     assert listed["semeval"]["protocol"] == "official"
 
 
-def test_a_whole_manifest_is_0(run, calls):
+def test_check_of_a_whole_manifest_exits_with_0(run, calls):
     code, out = run("check", calls)
     assert code == 0
     assert "all is well" in out
@@ -108,7 +108,7 @@ def test_labels_are_renamed_and_left_out(run, calls):
     assert report["hours"] == pytest.approx(12 / 3600)
 
 
-def test_faults_are_1_and_named(run, calls):
+def test_check_of_a_faulty_corpus_names_the_faults_and_exits_with_1(run, calls):
     (calls.parent / "1.wav").unlink()
     (calls.parent / "2.wav").write_bytes(b"")
     code, out = run("check", calls)
@@ -161,7 +161,7 @@ def test_a_long_list_of_faults_is_cut_short_but_not_as_json(run, tmp_path):
     assert len(json.loads(out)["missing"]) == 30
 
 
-def test_a_part_of_a_published_corpus_is_1(run, tmp_path, clip):
+def test_check_of_a_part_of_a_published_corpus_exits_with_1(run, tmp_path, clip):
     clip(tmp_path / f"{HAPPY}.wav")
     clip(tmp_path / f"{CALM}.wav")
     code, out = run("check", tmp_path, "--map", "calm=neutral")
@@ -197,7 +197,7 @@ def test_labels_with_brackets_are_shown_as_they_are(run, tmp_path):
         (4, "2.wav,unsure", "1.wav,unsure", "'1.wav' is there a second time, as in line 3"),
     ],
 )
-def test_what_fit_would_refuse_is_found_and_the_line_named(run, fitted, calls, line, old, new, said):
+def test_check_finds_the_rows_that_fit_would_refuse(run, fitted, calls, line, old, new, said):
     edit(calls, line, old, new)
     code, out = run("check", calls, fails_with=CorpusError)
     assert code == 1
@@ -239,7 +239,7 @@ def test_rows_without_words_where_others_have_some_are_found(run, fitted, calls)
     assert code == 1 and "too few" in out  # five furious less one
 
 
-def test_what_is_left_out_by_request_is_counted(run, calls):
+def test_utterances_left_out_on_request_are_counted(run, calls):
     calls.write_text(calls.read_text() + calls.read_text().split("\n", 1)[1].replace(".wav", "x.wav"))
     code, out = run("check", calls, "--skip-bad")
     assert code == 0
@@ -287,7 +287,7 @@ def test_a_silent_recording_is_refused_and_a_long_one_noted(run, calls):
 
 
 @pytest.mark.parametrize("pairs", [["calm"], ["=angry"], ["calm=a", "calm=b"]])
-def test_wrong_maps_are_2(run, calls, pairs):
+def test_a_wrong_map_exits_with_2(run, calls, pairs):
     code, out = run("check", calls, *(part for pair in pairs for part in ("--map", pair)))
     assert code == 2
     assert "LABEL=NEW" in out
@@ -302,7 +302,7 @@ def test_wrong_maps_are_2(run, calls, pairs):
         (["--corpus", "nothing"], "no such corpus"),
     ],
 )
-def test_options_that_do_not_fit_say_so(run, calls, arguments, said):
+def test_options_that_do_not_fit_the_corpus_are_refused(run, calls, arguments, said):
     code, out = run("check", calls, *arguments, fails_with=CorpusError)
     assert code == 1
     assert said in out
@@ -329,5 +329,5 @@ def test_long_corpora_get_more_dialogues(run, tmp_path, monkeypatch):
     assert asked["seed"] == 5
 
 
-def test_too_few_utterances_are_2(run, tmp_path):
+def test_too_few_utterances_to_synthesise_exit_with_2(run, tmp_path):
     assert run("synthesise", tmp_path / "made", "--utterances", 10)[0] == 2

@@ -66,7 +66,7 @@ def test_without_ids_the_audio_or_the_line_is_the_id(load):
     assert [u.transcript for u in found] == [None, "two\nlines", "three"]
 
 
-def test_what_is_not_given_is_empty(load):
+def test_columns_that_are_not_given_are_empty(load):
     (found,) = load("transcript,label\nhello,x\n")
     assert (found.speaker, found.session, found.split, found.audio) == ("", "", "", None)
 
@@ -194,7 +194,7 @@ def test_an_id_twice_is_refused_and_both_lines_are_named(load):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_what_a_spreadsheet_writes_is_read(load, separator, encoding):
+def test_a_manifest_written_by_a_spreadsheet_is_read(load, separator, encoding):
     rows = (("Audio", " Transcript ", "LABEL", "Speaker"), ("a.wav", f'"Grüß{separator} Gott"', "fröhlich", "Jörg"))
     text = "".join(separator.join(row) + "\r\n" for row in rows)
     (found,) = load(text.encode(encoding))
@@ -220,7 +220,7 @@ def test_a_split_that_is_none_is_refused_and_the_accepted_ones_are_named(load):
 
 
 @pytest.mark.parametrize("written", ["unknown", "N/A", "none", "?", "-"])
-def test_a_speaker_whom_nobody_knows_is_none(load, written):
+def test_an_unknown_speaker_counts_as_no_speaker(load, written):
     assert load(f"transcript,label,speaker\na,x,{written}\n")[0].speaker == ""
 
 

@@ -99,7 +99,7 @@ def test_clips_are_found_where_the_raw_release_has_them(tmp_path, place, suffix)
     assert first.transcript == FIRST[1]
 
 
-def test_what_was_converted_is_preferred_to_the_video(tmp_path):
+def test_converted_audio_is_preferred_to_the_video(tmp_path):
     write(tmp_path)
     (tmp_path / "dev_splits_complete").mkdir()
     for suffix in (".flac", ".mp4"):

@@ -100,7 +100,7 @@ def test_session_folds_are_about_alike_and_independent_of_what_is_held_out():
     assert len(held) == FOLDS and max(held.values()) < 2 * min(held.values())
 
 
-def test_both_stay_the_same_from_run_to_run():
+def test_divisions_are_the_same_in_every_run():
     # Python's own hash of a string differs between processes; these must not.
     assert [s for s in SESSIONS[:20] if held_out(s, 15)] == ["train-13"]
     assert [session_fold(s, FOLDS) for s in SESSIONS[:8]] == [2, 4, 2, 2, 5, 3, 3, 5]
@@ -185,7 +185,7 @@ def test_the_official_test_part_is_tested_and_nothing_but_train_is_trained_on(pa
 
 
 @pytest.mark.parametrize("sessions", [1, MANY_SESSIONS])
-def test_what_is_held_apart_is_of_the_training_part_and_whole_dialogues_where_there_are_many(sessions):
+def test_validation_rows_are_of_the_training_part_and_whole_dialogues(sessions):
     utterances = split(("train", 600), ("test", 30), sessions=sessions)
     (fold,) = plan(utterances, "official", validation_percent=20)
     assert {utterances[i].split for i in fold.validation} == {"train"}
@@ -210,6 +210,6 @@ def test_what_is_held_apart_is_of_the_training_part_and_whole_dialogues_where_th
         (talks(2), "official", None, "found: none"),
     ],
 )
-def test_what_cannot_be_divided_is_said(utterances, protocol, folds, named):
+def test_a_corpus_that_cannot_be_divided_is_refused(utterances, protocol, folds, named):
     with pytest.raises(CorpusError, match=named):
         plan(utterances, protocol, folds=folds)

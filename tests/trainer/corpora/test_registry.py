@@ -134,7 +134,7 @@ def test_the_blocks_of_corpora_that_come_as_manifests_are_whole():
         assert sum(corpus.counts[""].values()) > 0
 
 
-def test_what_is_synthetic_never_passes_for_iemocap(tmp_path):
+def test_a_synthetic_corpus_never_passes_for_iemocap(tmp_path):
     iemocap(tmp_path / "IEMOCAP_full_release")
     assert not synthetic.made_here(tmp_path)
     (tmp_path / "IEMOCAP_full_release" / synthetic.MARKER).write_text("")
@@ -150,7 +150,7 @@ def test_flat_folders_are_told_too(tmp_path):
     assert detect(clips(tmp_path / "s", "SemEval2017-task4-test.subtask-A.english.txt")).name == "semeval"
 
 
-def test_what_looks_like_nothing_or_like_two_is_refused(tmp_path):
+def test_a_folder_that_looks_like_no_corpus_or_like_two_is_refused(tmp_path):
     MAKERS["ravdess"](tmp_path / "data" / "ravdess")
     with pytest.raises(CorpusError, match="looks like none"):
         detect(tmp_path / "data")
@@ -323,6 +323,6 @@ def test_labels_are_in_the_projects_order_if_it_has_them_all():
     assert labels_of(said("positive", "neutral", "negative")) == ("negative", "neutral", "positive")
 
 
-def test_descriptions_are_frozen():
+def test_corpus_descriptions_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         registry.CORPORA[0].name = "other"

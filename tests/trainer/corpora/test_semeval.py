@@ -35,7 +35,7 @@ def test_a_line_becomes_a_record(tmp_path):
         ("\\u20 is no escape", "\\u20 is no escape"),
     ],
 )
-def test_quirks_of_the_files(tmp_path, text, words):
+def test_quotes_escapes_and_extra_fields_of_a_tweet_are_read(tmp_path, text, words):
     found = tweets(tmp_path, f"1\tneutral\t{text}\n2\tnegative\tnext\n")
     assert [u.transcript for u in found] == [words, "next"]
 

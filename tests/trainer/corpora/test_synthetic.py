@@ -27,7 +27,7 @@ def tree(tmp_path_factory) -> Path:
 
 
 @needs_espeak
-def test_it_reads_as_iemocap_does(tree):
+def test_a_synthetic_corpus_is_read_as_iemocap_is(tree):
     found = iemocap.load(tree)
     assert len(found) == 60
     assert set(LABELS) < {u.label for u in iemocap.load(tree)}
@@ -40,7 +40,7 @@ def test_it_reads_as_iemocap_does(tree):
 
 
 @needs_espeak
-def test_it_is_whole_and_its_times_are_those_of_its_recordings(tree):
+def test_a_synthetic_corpus_is_whole_and_its_times_are_those_of_its_recordings(tree):
     found = registry.read(tree)
     assert {u.corpus for u in found} == {"synthetic"}
     result = examine(found, expected=registry.expected(registry.detect(tree)))

@@ -31,7 +31,7 @@ def changed(number: int, **changes: str) -> list[Utterance]:
     return there
 
 
-def test_what_is_whole_has_no_problems():
+def test_a_whole_corpus_has_no_problems():
     assert problems(rows()) == []
 
 

@@ -12,7 +12,7 @@ from trainer.experiment import commands
 from trainer.experiment.report import TITLES
 
 
-def test_what_was_measured_fits_eighty_columns():
+def test_the_table_of_a_run_fits_eighty_columns():
     score = {"mean": 0.70512, "std": 0.0151, "interval": [0.61, 0.8]}
     branch = {"n": 1234, "wa": score, "ua": score, "f1": score, "calibration": {"ece_after": 0.0412}}
     names = dict.fromkeys(TITLES, branch) | {"speech": branch | {"calibration": None}}
@@ -52,7 +52,7 @@ def test_the_next_command_survives_a_shell_and_names_other_weights(parsed):
     assert words[words.index("--weights") + 1] == "/some where/weights"
 
 
-def test_the_next_command_does_not_name_a_bundle_that_is_there(parsed):
+def test_the_next_command_names_a_folder_that_is_not_there_yet(parsed):
     Path("my-bundle").mkdir()
     Path("my-bundle-2").mkdir()
     assert parsed(Path("checkpoints"), Path("weights"))[-1] == "my-bundle-3"

@@ -112,7 +112,7 @@ def test_a_run_answers_for_every_utterance_once(whole, corpus):
         assert row["label"] == label[row["id"]]
 
 
-def test_its_metrics_are_those_of_its_answers(whole):
+def test_metrics_of_a_run_are_those_of_its_predictions(whole):
     found = metrics(whole)
     assert (found["corpus"], found["protocol"], found["labels"]) == ("manifest", "speaker", ["calm", "furious"])
     for name, measured in found["branches"].items():
@@ -127,11 +127,11 @@ def test_its_metrics_are_those_of_its_answers(whole):
         assert measured["n"] == 16 and np.sum(measured["confusion"]) == 16
 
 
-def test_voices_that_tell_the_label_are_learned(whole):
+def test_speech_that_tells_the_label_is_learned(whole):
     assert metrics(whole)["branches"]["speech"]["ua"]["mean"] > 0.8
 
 
-def test_its_folder_says_what_was_run(whole, corpus):
+def test_the_run_folder_states_experiment_corpus_and_versions(whole, corpus):
     config = json.loads((whole / "config.json").read_text())
     assert config["experiment"]["seed"] == 0 and config["experiment"]["text"]["learning_rate"] == 1e-3
     assert config["corpus"]["checksum"] == checksum(corpus.utterances)
@@ -141,7 +141,7 @@ def test_its_folder_says_what_was_run(whole, corpus):
         assert (whole / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_its_checkpoints_are_of_networks_trained_on_everything(whole):
+def test_checkpoints_of_a_cross_validation_have_learned_from_everything(whole):
     for name, kind in (("speech", "speech-is09"), ("text", "text"), ("fusion", "fusion-feed-forward")):
         config = json.loads((whole / "checkpoints" / name / "config.json").read_text())
         assert config["kind"] == kind
@@ -257,7 +257,7 @@ def test_a_finished_run_trains_nothing_more(place, corpus, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_what_was_killed_after_its_report_still_gets_its_checkpoints(place, corpus, monkeypatch):
+def test_a_run_killed_after_its_report_still_gets_its_checkpoints(place, corpus, monkeypatch):
     experiment = replace(ALL, protocol="shuffled", speech=None, fusion=None)
     cross_validation.run(experiment, corpus, place, export=False)
     cross_validation.run(experiment, corpus, replace(place, resume=True))
@@ -357,7 +357,7 @@ def test_repeats_are_trained_with_other_seeds(place, corpus):
 
 
 @pytest.mark.parametrize("source", ["corpus", "checkpoint"])
-def test_a_warm_start_is_from_what_was_learned_elsewhere(source, whole, place, corpus, home, monkeypatch):
+def test_a_warm_start_begins_with_weights_learned_elsewhere(source, whole, place, corpus, home, monkeypatch):
     there = str(home / "talks.csv" if source == "corpus" else whole / "checkpoints" / "text")
     cold = Experiment(protocol="shuffled", folds=2, text=TEXT)
     warm = replace(cold, text=replace(cold.text, warm_start=there, warm_epochs=3))
@@ -393,7 +393,7 @@ def test_a_warm_start_cut_off_goes_on(place, corpus, home, monkeypatch):
     assert (again.run_dir / "predictions.csv").read_bytes() == (place.run_dir / "predictions.csv").read_bytes()
 
 
-def test_a_warm_start_from_what_cannot_be_is_refused(place, corpus, home, whole):
+def test_a_warm_start_from_an_unusable_source_is_refused(place, corpus, home, whole):
     def warm(start: Path, encoder: str = "bert") -> Experiment:
         return replace(ALL, speech=None, fusion=None, text=replace(TEXT, encoder=encoder, warm_start=str(start)))
 
@@ -409,7 +409,7 @@ def test_a_warm_start_from_what_cannot_be_is_refused(place, corpus, home, whole)
             cross_validation.run(experiment, corpus, replace(place, run_dir=place.run_dir / str(number)))
 
 
-def test_audio_that_is_needed_and_not_there_is_missed(place, home):
+def test_missing_audio_is_refused_where_it_is_needed(place, home):
     mute = corpus_of(home / "talks.csv", audio=None)
     with pytest.raises(CorpusError, match="16 of 16 utterances have no audio"):
         cross_validation.run(ALL, mute, place)
@@ -418,7 +418,7 @@ def test_audio_that_is_needed_and_not_there_is_missed(place, home):
     cross_validation.run(replace(ALL, speech=None, fusion=None), mute, place, export=False)
 
 
-def test_words_that_are_needed_and_not_there_are_missed_before_the_folder_is_taken(place, home):
+def test_missing_transcripts_are_refused_before_the_folder_is_taken(place, home):
     with pytest.raises(CorpusError, match="16 of 16 utterances have no words"):
         cross_validation.run(ALL, corpus_of(home / "talks.csv", transcript=None), place)
     assert not place.run_dir.exists()
@@ -451,7 +451,7 @@ def test_a_protocol_that_the_corpus_cannot_have_is_refused(place, home, protocol
         cross_validation.run(replace(ALL, protocol=protocol), corpus_of(home / "talks.csv", speaker=""), place)
 
 
-def test_words_alone_need_no_room_for_features(place, corpus, monkeypatch):
+def test_text_alone_needs_no_room_for_features(place, corpus, monkeypatch):
     asked = []
     monkeypatch.setattr(cross_validation, "check_room", lambda folder, needed: asked.append((folder, needed)))
     words = replace(ALL, speech=None, fusion=None)

@@ -110,7 +110,7 @@ def test_answers_are_of_the_rows_held_apart_then_of_those_tested(trained: Any) -
         np.testing.assert_allclose(told, told[0] + (np.array([*HELD, *TEST]) - HELD[0])[:, None] * slope, atol=1e-4)
 
 
-def test_of_two_sides_alone_each_answer_rests_on_its_own(trained: Any) -> None:
+def test_an_answer_from_one_branch_alone_is_that_branch_s(trained: Any) -> None:
     torch.manual_seed(0)
     _, unit = trained(Fusion(block="product-of-experts"))
     answers = unit.answers()

@@ -272,7 +272,7 @@ def test_an_encoder_of_the_hub_is_named_in_full(tmp_path, weights, monkeypatch):
     assert (source["origin"], source["hub"], source["licence"]) == ("hub", "some/bert", "unknown")
 
 
-def test_what_the_words_were_warmed_up_on_is_named_to_the_end(tmp_path, weights):
+def test_every_corpus_of_a_chain_of_warm_starts_is_named(tmp_path, weights):
     """A run that starts from a run that started from MELD owes all three."""
     (tmp_path / "own.csv").write_text("transcript,label\nwell,calm\nno,cross\n")
     first = Experiment(text=replace(TEXT, warm_start=str(tmp_path / "own.csv")))

@@ -21,12 +21,12 @@ def changed(**what: object) -> dict:
     return {**RUN, **what}
 
 
-def test_a_new_run_says_what_it_is(tmp_path):
+def test_a_new_run_folder_states_its_experiment(tmp_path):
     open_run(tmp_path / "run", RUN, resume=False)
     assert json.loads((tmp_path / "run" / CONFIG).read_text()) == RUN
 
 
-def test_a_run_that_is_there_is_not_run_over(tmp_path):
+def test_a_run_folder_that_exists_is_refused_without_resume(tmp_path):
     open_run(tmp_path, RUN, resume=False)
     with pytest.raises(ConfigError, match="--resume"):
         open_run(tmp_path, RUN, resume=False)
@@ -48,7 +48,7 @@ def test_the_same_run_goes_on_and_keeps_its_beginning(tmp_path):
         (changed(division="e"), "division"),
     ],
 )
-def test_another_run_does_not_go_on_with_this_one(tmp_path, other, named):
+def test_a_different_experiment_cannot_resume_a_run(tmp_path, other, named):
     open_run(tmp_path, RUN, resume=False)
     with pytest.raises(ConfigError, match=named):
         open_run(tmp_path, other, resume=True)

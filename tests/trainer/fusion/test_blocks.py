@@ -21,7 +21,7 @@ def block(request) -> nn.Module:
 
 
 @torch.no_grad()
-def test_both_sides_are_heard(block):
+def test_each_branch_changes_the_logits(block):
     speech, text = rows()
     both = torch.ones(3, 2)
     logits = block(speech, text, both)[0]
@@ -31,14 +31,14 @@ def test_both_sides_are_heard(block):
 
 
 @torch.no_grad()
-def test_what_is_absent_is_not_looked_at(block):
+def test_an_absent_branch_does_not_change_the_logits(block):
     speech, text = rows()
     voice_only = torch.tensor([[1.0, 0.0]]).expand(3, -1)
     torch.testing.assert_close(block(speech, text, voice_only)[0], block(speech, 50 * text, voice_only)[0])
 
 
 @torch.no_grad()
-def test_the_scale_of_an_embedding_does_not_decide_who_is_heard(block):
+def test_the_scale_of_an_embedding_does_not_decide_its_weight(block):
     speech, text = rows()
     both = torch.ones(3, 2)
     torch.testing.assert_close(block(speech, text, both)[0], block(speech, 9 * text, both)[0], atol=1e-3, rtol=1e-3)

@@ -30,7 +30,7 @@ def rows(count: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
 
 @settings(max_examples=40)
 @given(st.floats(-1e4, 1e4), st.sampled_from([VOICE, WORDS, (0.0, 0.0)]))
-def test_what_an_absent_branch_says_does_not_matter(network, other, flags):
+def test_the_embedding_of_an_absent_branch_does_not_change_the_answer(network, other, flags):
     speech, text = rows()
     present = torch.tensor([flags] * 3)
     before = network(speech, text, present)[0]
@@ -39,14 +39,14 @@ def test_what_an_absent_branch_says_does_not_matter(network, other, flags):
 
 
 @pytest.mark.parametrize(("flags", "branch"), [(BOTH, 0), (BOTH, 1), (VOICE, 0), (WORDS, 1)])
-def test_what_a_present_branch_says_matters(network, flags, branch):
+def test_the_embedding_of_a_present_branch_changes_the_answer(network, flags, branch):
     before, after = list(rows()), list(rows())
     after[branch] += torch.ones(after[branch].shape[1]).cumsum(0)
     present = torch.tensor([flags] * 3)
     assert (network(*after, present)[0] - network(*before, present)[0]).abs().max() > 1e-4
 
 
-def test_who_is_present_matters(network):
+def test_the_presence_flags_change_the_answer(network):
     speech, text = (part[:1].expand(3, -1) for part in rows())
     logits = network(speech, text, torch.tensor([BOTH, VOICE, WORDS]))[0]
     assert torch.pdist(logits).min() > 1e-3

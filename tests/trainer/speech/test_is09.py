@@ -108,7 +108,7 @@ def test_f0_of_a_pure_tone(hertz):
     np.testing.assert_allclose(contour(torch.sin(2 * np.pi * hertz * SECOND)[None], "f0"), hertz, rtol=0.032)
 
 
-def test_voiced_are_tones_but_neither_noise_nor_the_lowest_voices():
+def test_tones_are_voiced_but_neither_noise_nor_the_lowest_voices():
     assert contour(voice(160), "voicing_probability").min() > 0.65
     assert contour(noise(SAMPLE_RATE), "voicing_probability").max() < 0.5
     assert contour(noise(SAMPLE_RATE), "f0").max() == 0
@@ -308,7 +308,7 @@ def test_long_recordings_keep_their_first_windows(speech):
     assert IS09(max_windows=50)(speech).shape[1] == 50
 
 
-def test_a_batch_is_each_of_it(speech):
+def test_a_batch_gives_the_features_of_each_recording(speech):
     clips = [speech[:, i * SAMPLE_RATE : (i + 2) * SAMPLE_RATE] for i in (0, 4)]
     together = IS09()(torch.cat(clips))
     for i, clip in enumerate(clips):
@@ -340,14 +340,14 @@ def graph(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore")  # the exporter's own, about itself
-def test_graph_is_dynamic_in_batch_and_time(graph):
+def test_the_exported_graph_takes_any_batch_and_length(graph):
     assert graph.get_inputs()[0].shape == ["batch", "samples"]
     assert graph.get_outputs()[0].shape == ["batch", "windows", 384]
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("batch", "samples"), [(1, 11 * SAMPLE_RATE), (3, 3 * SAMPLE_RATE + 123), (2, 3000), (1, 90)])
-def test_graph_is_the_module(graph, speech, batch, samples):
+def test_the_exported_graph_equals_the_module(graph, speech, batch, samples):
     clips = torch.cat([speech[:, i * SAMPLE_RATE :][:, :samples] for i in range(batch)])
     ours = IS09()(clips).numpy()
     theirs = graph.run(None, {"waveform": clips.numpy()})[0]
@@ -357,7 +357,7 @@ def test_graph_is_the_module(graph, speech, batch, samples):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_graph_cuts_long_recordings_and_takes_silence(graph):
+def test_the_exported_graph_cuts_long_recordings_and_takes_silence(graph):
     assert graph.run(None, {"waveform": noise(15 * SAMPLE_RATE).numpy()})[0].shape == (1, 384, 384)
     silence = torch.zeros(1, SAMPLE_RATE)
     np.testing.assert_allclose(graph.run(None, {"waveform": silence.numpy()})[0], IS09()(silence).numpy(), atol=1e-4)

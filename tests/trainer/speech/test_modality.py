@@ -40,7 +40,7 @@ def never_computed(monkeypatch):
     monkeypatch.setattr(is09.IS09, "forward", never)
 
 
-def test_features_are_kept(utterances, cache, never_computed):
+def test_features_are_computed_once(utterances, cache, never_computed):
     windows = is09_windows(utterances, cache)
     assert len(windows) == 4
     assert all(w.shape[1] == 384 and w.dtype == np.float32 and 1 <= len(w) <= WINDOWS for w in windows)
@@ -74,7 +74,7 @@ def test_nothing_half_computed_is_kept(utterances, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_is_no_output(utterances, tmp_path, monkeypatch):
+def test_progress_goes_to_standard_error(utterances, tmp_path, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     is09_windows(utterances[:1], tmp_path)
@@ -111,7 +111,7 @@ def test_encoder_states_have_copies_to_train_on_and_the_recording_itself_to_test
     np.testing.assert_allclose(network.standardizer.mean[: len(network.mean_layers)], expected, atol=1e-5)
 
 
-def test_a_seed_makes_the_network(utterances, cache):
+def test_the_same_seed_gives_the_same_network(utterances, cache):
     fresh = make(utterances, Speech(features="is09"), cache).fresh
     one, same, other = (fresh(np.arange(4), seed).classifier.weight for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)

@@ -78,7 +78,7 @@ def test_layers_that_are_not_named_are_not_read():
     assert (network(pooled)[0] - before).abs().max() > 1e-3
 
 
-def test_the_graph_is_pooling_and_network():
+def test_the_exported_graph_equals_pooling_and_network():
     network = SpeechEmotion(3, width=WIDTH, hidden=8).eval()
     hidden, spoken = states(3), (torch.rand(3, 20) > 0.5).float()
     logits, embedding = SpeechEmotionGraph(network)(hidden, spoken)

@@ -42,7 +42,7 @@ def folder(tmp_path) -> Path:
 
 @torch.no_grad()
 @pytest.mark.parametrize("filler", [0, 7])
-def test_padding_and_company_do_not_change_the_answer(network, filler):
+def test_padding_and_other_rows_of_a_batch_do_not_change_the_answer(network, filler):
     alone = network(torch.tensor([[3, 4, 5]]), torch.ones(1, 3, dtype=torch.int64))
     ids = torch.tensor([[3, 4, 5, filler, filler], [9, 8, 7, 6, 5]])
     together = network(ids, torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]))
@@ -51,7 +51,7 @@ def test_padding_and_company_do_not_change_the_answer(network, filler):
 
 
 @torch.no_grad()
-def test_words_and_their_order_do_change_it(network):
+def test_other_words_or_another_order_change_the_answer(network):
     mask = torch.ones(3, 3, dtype=torch.int64)
     logits, embedding = network(torch.tensor([[3, 4, 5], [5, 4, 3], [3, 4, 6]]), mask)
     assert logits.shape == (3, 4) and embedding.shape == (3, 12)
@@ -59,7 +59,7 @@ def test_words_and_their_order_do_change_it(network):
 
 
 @torch.no_grad()
-def test_nothing_but_padding_stays_finite(network):
+def test_a_row_of_padding_alone_has_a_finite_answer(network):
     logits, _ = network(torch.zeros(1, 4, dtype=torch.int64), torch.zeros(1, 4, dtype=torch.int64))
     assert logits.isfinite().all()
 

@@ -60,7 +60,7 @@ def test_the_damaged_line_is_named(fetched):
         pronunciation.read(fetched(b"a AH0\nword QQ\n"))
 
 
-def test_what_was_not_fetched_is_refused(tmp_path, fetched):
+def test_a_dictionary_that_was_not_fetched_is_refused(tmp_path, fetched):
     with pytest.raises(WeightsError, match="trainer fetch"):
         pronunciation.read(tmp_path / "none")
     (fetched(b"") / pronunciation.FILE).unlink()
@@ -82,14 +82,14 @@ def test_distance_is_symmetric_bounded_and_zero_only_of_the_same(one, other):
 
 
 @given(PHONEMES, PHONEMES)
-def test_likeness_only_makes_edits_cheaper(one, other):
+def test_distance_by_sound_is_a_part_of_the_edit_distance(one, other):
     edits = Levenshtein.distance(one, other)
     assert distance(one, other) * max(len(one), len(other)) <= edits + 1e-9
     assert distance(one, other) * max(len(one), len(other)) >= edits * pronunciation.FEATURE_COST - 1e-9
 
 
 @given(PHONEMES, PHONEMES, PHONEMES)
-def test_no_detour_is_cheaper(one, other, third):
+def test_distance_obeys_the_triangle_inequality(one, other, third):
     def cost(a, b):
         return distance(a, b) * max(len(a), len(b))
 

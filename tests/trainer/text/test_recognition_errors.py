@@ -79,7 +79,7 @@ def test_one_word_sentences_come_out_at_the_rate_too():
     assert word_error_rate(sentences, errors.corrupt(sentences)) == pytest.approx(0.1, abs=0.005)
 
 
-def test_what_can_hardly_be_calibrated_says_what_came_of_it():
+def test_a_rate_that_cannot_be_reached_is_stated_as_realised():
     errors = simulator(["House!"], rate=0.3)
     assert errors.realised in {0.0, 1.0}
     assert errors.realised == word_error_rate(["House!"], errors.corrupt(["House!"]))
@@ -140,7 +140,7 @@ def test_capitals_and_marks_around_a_word_survive():
     assert changed > 100
 
 
-def test_i_keeps_its_capital_and_gives_it_to_none():
+def test_the_word_i_keeps_its_capital_and_gives_it_to_no_other_word():
     sentences = ["she saw what I saw", "no I know"] * 100
     heard = simulator(sentences, rate=0.5).corrupt(sentences)
     assert any(" I " in h for h in heard)
@@ -159,7 +159,7 @@ def test_a_lost_word_leaves_its_mark_to_the_one_before(monkeypatch):
 
 @given(st.lists(st.text(), max_size=5))
 @settings(max_examples=50)
-def test_rate_zero_changes_nothing(sentences):
+def test_an_error_rate_of_zero_changes_nothing(sentences):
     assert simulator(SENTENCES[:20], rate=0).corrupt(sentences) == sentences
 
 
@@ -181,7 +181,7 @@ def test_errors_depend_on_seed_words_and_place_alone():
 
 
 @pytest.mark.parametrize("rate", [-0.01, 0.51, 1, float("nan"), float("inf")])
-def test_a_rate_that_is_none_is_refused(rate):
+def test_an_error_rate_outside_0_to_1_is_refused(rate):
     with pytest.raises(ValueError, match="word error rate"):
         simulator(rate=rate)
 
@@ -207,5 +207,5 @@ def test_without_a_letter_nothing_is_misheard(sentences):
     ("shouted", "calmed"),
     [("Stop!", "Stop."), ("What?!", "What."), ("What!?!", "What."), ("No!!! Go!", "No. Go."), ("Why?", "Why?")],
 )
-def test_exclamation_marks_are_calmed(shouted, calmed):
+def test_exclamation_marks_become_full_stops(shouted, calmed):
     assert strip_exclamations(shouted) == calmed

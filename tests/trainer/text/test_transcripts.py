@@ -111,7 +111,7 @@ def test_the_same_recording_under_another_name_is_known(give, ear, recorded, tmp
     assert give([again], "asr") == ["heard again \u2019n all"]
 
 
-def test_another_bundle_listens_anew(give, ear, recorded):
+def test_another_bundle_recognises_the_recordings_again(give, ear, recorded):
     give(recorded, "asr")
     ear.graphs = "another"
     give(recorded, "asr")
@@ -148,14 +148,14 @@ def test_without_audio_nothing_can_be_recognised(give, ear, recorded):
     assert not ear.heard
 
 
-def test_no_bundle_and_no_such_kind_are_errors(give, recorded, tmp_path):
+def test_a_missing_bundle_and_an_unknown_kind_are_refused(give, recorded, tmp_path):
     with pytest.raises(BundleNotFoundError):
         give(recorded, "asr", bundle=tmp_path / "none")
     with pytest.raises(ValueError, match=r"'guessed'.*'asr'"):
         give(recorded, "guessed")
 
 
-def test_the_words_are_the_runtimes(give, model, bundle_folder, jfk, tmp_path):
+def test_recognised_transcripts_are_those_of_the_runtime(give, model, bundle_folder, jfk, tmp_path):
     quiet = tmp_path / "silence.wav"
     soundfile.write(quiet, np.zeros(16_000), 16_000)
     waveform, rate = soundfile.read(jfk, dtype="float32")

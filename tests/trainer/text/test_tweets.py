@@ -19,11 +19,11 @@ from trainer.text.tweets import normalize_tweet
         ("", ""),
     ],
 )
-def test_addresses_and_names_are_alike_and_entities_are_characters(tweet, expected):
+def test_addresses_and_names_become_one_token_and_entities_characters(tweet, expected):
     assert normalize_tweet(tweet) == expected
 
 
 @given(st.text(st.characters(exclude_characters="&@")))
-def test_what_has_neither_stays_as_it_is(text):
+def test_a_tweet_without_addresses_or_entities_is_unchanged(text):
     assume("http" not in text and "www." not in text)
     assert normalize_tweet(text) == text

@@ -17,7 +17,7 @@ from trainer.text.wer import normalize, word_error_rate
         ([], [], 0),
     ],
 )
-def test_word_error_rate(said, heard, rate):
+def test_word_error_rate_counts_substitutions_insertions_and_deletions(said, heard, rate):
     assert word_error_rate(said, heard) == rate
 
 

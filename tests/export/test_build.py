@@ -131,15 +131,15 @@ def test_with_force_an_existing_target_outlives_a_failure(sources, target):
     (target / "bundle.json").write_text("{}")
     (target / "precious").write_text("mine")
     shutil.rmtree(sources.checkpoints / "text")
-    refused(sources, target, CheckpointError, "trainer fit --only text", force=True)
+    refused(sources, target, CheckpointError, "no text checkpoint", force=True)
     assert (target / "precious").read_text() == "mine"
 
 
 @pytest.mark.parametrize("part", ["speech", "text", "fusion"])
 def test_a_missing_checkpoint_is_named(sources, target, part):
     shutil.rmtree(sources.checkpoints / part)
-    error = ExportError if part == "fusion" else CheckpointError
-    refused(sources, target, error, f"`trainer fit --only {part}`")
+    error, named = (ExportError, "no fusion") if part == "fusion" else (CheckpointError, f"no {part} checkpoint")
+    refused(sources, target, error, named)
 
 
 def test_a_checkpoint_of_another_kind_is_refused(sources, target):

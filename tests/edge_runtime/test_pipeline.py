@@ -28,11 +28,6 @@ RATE = 16_000
 
 
 @pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
-
-
-@pytest.fixture(scope="module")
 def answer(model: IEmoNet, jfk: Path) -> Prediction:
     return model(jfk)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,11 +27,6 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def vad(bundle_folder: Path) -> Session:
     return Session(bundle_folder / "vad.onnx")
-
-
-@pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
 
 
 def test_speech_is_found(vad: Session, speech: np.ndarray) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import settings
 
 # Read when torch and the model hub's client are imported: tests run side by side, and none may wait for the hub.
@@ -60,6 +62,14 @@ def jfk_words() -> list[str]:
     """What is said in ``jfk``, in lower case and without punctuation; compare with ``words_of``."""
     said = "and so my fellow americans ask not what your country can do for you"
     return (said + " ask what you can do for your country").split()
+
+
+@pytest.fixture(scope="session")
+def speech(jfk: Path) -> np.ndarray:
+    """The samples of ``jfk`` (176000,) at 16 kHz."""
+    samples: np.ndarray = soundfile.read(jfk, dtype="float32")[0]
+    samples.flags.writeable = False
+    return samples
 
 
 @pytest.fixture(scope="session")

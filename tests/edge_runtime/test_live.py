@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,9 +19,8 @@ RATE = 16_000
 
 
 @pytest.fixture(scope="module")
-def call(jfk: Path) -> np.ndarray:
+def call(speech: np.ndarray) -> np.ndarray:
     """Two utterances with a pause between."""
-    speech = soundfile.read(jfk, dtype="float32")[0]
     silence = np.zeros(RATE, np.float32)
     loud, quiet = speech[int(5.1 * RATE) : int(10.8 * RATE)], speech[8 * RATE :] * 0.1
     return np.concatenate([silence, loud, silence, silence, quiet, silence, silence])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -24,11 +25,6 @@ from edge_runtime.prediction import Scores
 
 FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +70,13 @@ def test_every_slot_is_timed(answer: Prediction) -> None:
     assert min(answer.timings_ms.values()) >= 0
     parts = sum(ms for slot, ms in answer.timings_ms.items() if slot != "total")
     assert parts <= answer.timings_ms["total"] + 0.01
+
+
+def test_the_total_time_is_in_milliseconds(model: IEmoNet, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count(step=0.5)
+    monkeypatch.setattr(pipeline.time, "perf_counter", lambda: next(seconds))
+    timings = model(speech[:RATE], RATE).timings_ms
+    assert timings["total"] == 500 * (next(seconds) / 0.5 - 1)
 
 
 def test_a_prediction_can_be_written_as_json(answer: Prediction) -> None:

@@ -8,16 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from edge_runtime import AudioError, AudioNotFoundError, IEmoNet
 
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
 
 
 @pytest.fixture(scope="module")

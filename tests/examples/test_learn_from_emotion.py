@@ -28,12 +28,12 @@ def test_without_a_mood_the_posterior_is_the_better_reward():
     assert delta > 1.5 * posterior
 
 
-def test_it_learns_something():
+def test_the_policy_of_the_example_halves_its_cost():
     curve = learn("delta", user=UserParameters(), habit=False, seed=0, dialogues=120)
     assert curve[-20:].mean() < curve[:3].mean() / 2
 
 
-def test_it_runs_as_written_and_plots(repository, tmp_path):
+def test_the_example_runs_as_written_and_plots(repository, tmp_path):
     plot = tmp_path / "reward.png"
     command = [sys.executable, str(repository / "examples" / "learn_from_emotion.py")]
     options = ["--out", str(plot), "--seeds", "2", "--dialogues", "20"]

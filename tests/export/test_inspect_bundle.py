@@ -155,7 +155,7 @@ def test_the_graph_of_the_default_bundle_has_its_weights(bundle_folder: Path) ->
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, bytes(range(256)) * 4, b"{}"])
-def test_what_is_no_graph_says_so(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_no_onnx_graph_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(data)
     with pytest.raises(ExportError, match=r"broken\.onnx: not an ONNX graph"):

@@ -31,7 +31,7 @@ def test_ratios_are_of_pairs_not_of_medians():
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [([], []), ([1.0], [1.0, 2.0])])
-def test_what_is_not_paired_is_refused(mine, theirs):
+def test_samples_that_are_not_paired_are_refused(mine, theirs):
     with pytest.raises(ValueError, match="not pairs"):
         paired(mine, theirs)
 

@@ -194,7 +194,7 @@ def test_what_is_no_wav_stream_is_refused(piped: Callable[[bytes], int], data: b
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(0, 1), (10_000_000, 1), (RATE, 0), (RATE, 65)])
-def test_so_are_impossible_forms(piped: Callable[[bytes], int], rate: int, channels: int) -> None:
+def test_a_wav_stream_of_an_impossible_form_is_refused(piped: Callable[[bytes], int], rate: int, channels: int) -> None:
     with pytest.raises(AudioError, match="use 1"):
         Pipe(piped(b"\0\0"), "s16le", rate=rate, channels=channels)
 
@@ -266,13 +266,13 @@ def test_a_microphone_that_is_not_there_is_named(sounddevice: types.SimpleNamesp
         Microphone("USB")
 
 
-def test_so_is_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_microphone_without_the_extra_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DeviceError, match=r"edge-iemonet\[mic\]"):
         Microphone(None)
 
 
-def test_so_is_portaudio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_microphone_without_portaudio_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)

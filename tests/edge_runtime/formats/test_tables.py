@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,14 +181,14 @@ def test_an_outline_has_no_more_points_than_a_screen() -> None:
     assert np.flatnonzero(seen.outline[0]).tolist() == [audio_preview.MOST_POINTS // 2]
 
 
-def test_the_copy_is_the_recording_and_small(jfk_samples: np.ndarray) -> None:
-    seen = audio_preview.make_preview(Recording(jfk_samples, RATE), split=False, keep=True)
+def test_the_copy_is_the_recording_and_small(speech: np.ndarray) -> None:
+    seen = audio_preview.make_preview(Recording(speech, RATE), split=False, keep=True)
     assert seen.mp3 is not None
     assert len(seen.mp3) < 11 * 8_000
     again, rate = soundfile.read(io.BytesIO(seen.mp3))
     assert rate == RATE
     assert len(again) == pytest.approx(11 * RATE, abs=2_000)
-    part, begin = jfk_samples[6 * RATE : 6 * RATE + 4_000], 6 * RATE - 1_600
+    part, begin = speech[6 * RATE : 6 * RATE + 4_000], 6 * RATE - 1_600
     lag = int(np.correlate(again[begin : begin + 8_000], part).argmax()) - 1_600
     assert abs(lag) < 0.1 * RATE
 
@@ -200,18 +199,13 @@ def test_silence_has_an_outline_too() -> None:
     ).outline.tolist() == [[0.0]]
 
 
-@pytest.fixture(scope="module")
-def jfk_samples(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
-
-
-def test_the_copy_of_opposite_channels_is_not_silent(jfk_samples: np.ndarray) -> None:
-    opposite = np.stack([jfk_samples, -jfk_samples], axis=1)
+def test_the_copy_of_opposite_channels_is_not_silent(speech: np.ndarray) -> None:
+    opposite = np.stack([speech, -speech], axis=1)
     for split in (False, True):
         kept = audio_preview.make_preview(Recording(opposite, RATE), split=split, keep=True).mp3
         assert kept is not None
         heard = soundfile.read(io.BytesIO(kept))[0]
-        assert np.abs(heard).max() == pytest.approx(np.abs(jfk_samples).max(), rel=0.2)
+        assert np.abs(heard).max() == pytest.approx(np.abs(speech).max(), rel=0.2)
 
 
 def test_a_row_has_its_notes_and_nothing_that_steers_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from edge_runtime import IEmoNet
+from edge_runtime.inference.asr import Transcript
 from edge_runtime.prediction import DOUBTFUL, doubt
 
 
@@ -56,6 +57,21 @@ def test_a_timeline_says_at_its_end_in_how_many_utterances(model: IEmoNet, germa
     assert not doubted[0]
     assert timeline.notes == doubt(sum(doubted), len(doubted))
     assert f"in {sum(doubted)} of {len(doubted)} utterances" in timeline.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "log_probability", "ended", "doubtful"),
+    [
+        ("fine", -0.64, True, False),
+        ("fine", -0.66, True, True),
+        ("fine", -0.1, False, True),  # cut off in a loop, or at the longest that can be said
+        ("", -9.0, False, False),
+    ],
+)
+def test_a_transcript_is_doubtful_when_improbable_or_cut_off(
+    text: str, log_probability: float, ended: bool, doubtful: bool
+) -> None:
+    assert Transcript(text, log_probability, ended).doubtful == doubtful
 
 
 def test_no_doubt_is_no_note() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -260,11 +259,6 @@ def test_recording_without_samples_has_no_utterance() -> None:
 @pytest.fixture(scope="module")
 def silero(bundle_folder: Path) -> Session:
     return Session(bundle_folder / "vad.onnx")
-
-
-@pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
 
 
 def speech_seconds(session: Session, waveform: np.ndarray) -> tuple[int, float]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,11 +27,6 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def vad(bundle_folder: Path) -> Session:
     return Session(bundle_folder / "vad.onnx")
-
-
-@pytest.fixture(scope="module")
-def speech(jfk: Path) -> np.ndarray:
-    return soundfile.read(jfk, dtype="float32")[0]
 
 
 def test_speech_is_found(vad: Session, speech: np.ndarray) -> None:
@@ -123,6 +117,28 @@ def test_stream_takes_the_likelier_of_two_passes_each_with_a_memory_of_its_own()
 
     stream, window = StreamingVad(graph), np.full(WINDOW, 0.5, np.float32)  # type: ignore[arg-type]
     assert [stream(window) for _ in range(3)] == pytest.approx([0.4, 0.41, 0.42])
+
+
+def test_stream_gives_each_window_behind_the_end_of_the_one_before() -> None:
+    frames: list[np.ndarray] = []
+
+    def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        frames.append(input[0])
+        return {"speech_probs": np.zeros(1, np.float32), "hn": h, "cn": c}
+
+    stream, waveform = StreamingVad(graph), np.linspace(0.5, 0.1, 2 * WINDOW, dtype=np.float32)  # type: ignore[arg-type]
+    stream(waveform[:WINDOW])
+    stream(waveform[WINDOW:])
+    first, _, second, _ = frames  # two passes each
+    np.testing.assert_allclose(first, np.concatenate([np.zeros(CONTEXT_SAMPLES), waveform[:WINDOW]]))
+    np.testing.assert_allclose(second / second[-1], waveform[WINDOW - CONTEXT_SAMPLES :] / waveform[-1], rtol=1e-5)
+
+
+def test_probability_of_a_stream_is_at_most_one() -> None:
+    def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+        return {"speech_probs": np.ones(1, np.float32), "hn": h, "cn": c}
+
+    assert StreamingVad(graph)(np.full(WINDOW, 0.5, np.float32)) == 1  # type: ignore[arg-type]
 
 
 def test_speech_that_the_first_pass_finds_needs_no_second_pass() -> None:

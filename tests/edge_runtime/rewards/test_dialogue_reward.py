@@ -147,7 +147,7 @@ def test_dialogues_in_threads_share_nothing():
     assert found == [expected] * 8
 
 
-def test_it_takes_what_the_runtime_answers(model, jfk):
+def test_a_dialogue_reward_takes_predictions_of_the_runtime(model, jfk):
     values = dict.fromkeys(model.labels, 0.0) | {"happy": 1.0, "angry": -1.0}
     reward = DialogueReward(EmotionValues(values, labels=model.labels))
     heard = model(jfk)

@@ -128,9 +128,16 @@ def test_nothing_heard_has_no_posterior(nothing):
     assert posterior(nothing, F) is None
 
 
-def test_a_sum_that_misses_one_by_rounding_is_made_one():
-    found = posterior({"angry": 0.3333, "happy": 0.3333, "neutral": 0.3333, "sad": 0.0}, F)
-    assert found["angry"] == pytest.approx(1 / 3)
+@pytest.mark.parametrize("off", [-9e-4, 9e-4])
+def test_a_sum_that_misses_one_by_less_than_a_thousandth_is_made_one(off):
+    found = posterior({"angry": 0.5 + off, "happy": 0.5, "neutral": 0.0, "sad": 0.0}, F)
+    assert sum(found.values()) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("off", [-1.1e-3, 1.1e-3])
+def test_a_sum_that_misses_one_by_more_than_a_thousandth_is_refused(off):
+    with pytest.raises(RewardError, match="the scores sum to"):
+        posterior({"angry": 0.5 + off, "happy": 0.5, "neutral": 0.0, "sad": 0.0}, F)
 
 
 @pytest.mark.parametrize(

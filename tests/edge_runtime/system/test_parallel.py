@@ -43,7 +43,7 @@ def test_no_more_is_taken_ahead_than_is_needed() -> None:
     answers.close()
 
 
-def test_they_run_at_the_same_time() -> None:
+def test_items_run_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=20)
     assert len(list(map_ordered(lambda _: together.wait(), range(3), workers=3))) == 3
 

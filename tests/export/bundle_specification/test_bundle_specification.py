@@ -93,7 +93,7 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(16_000 * seconds))
 
 
-def test_so_it_does_of_a_recording_longer_than_an_utterance(
+def test_the_minimal_reader_agrees_on_a_recording_longer_than_an_utterance(
     bundle_folder: Path, tmp_path: Path, speech: np.ndarray, model: IEmoNet
 ) -> None:
     pauses = [silence(2.3), speech, silence(0.8), speech[:25_000], silence(1.5), speech[130_000:] // 30]
@@ -103,7 +103,7 @@ def test_so_it_does_of_a_recording_longer_than_an_utterance(
 
 
 @pytest.mark.slow
-def test_so_it_does_of_two_minutes(
+def test_the_minimal_reader_agrees_on_two_minutes(
     bundle_folder: Path, tmp_path: Path, speech: np.ndarray, model: IEmoNet, too_long: list[int]
 ) -> None:
     """Pauses of every length, speech without one, softly and loudly, amid noise, and an end in the midst of a word."""
@@ -155,7 +155,7 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
-def test_so_it_does_of_other_recordings(
+def test_the_minimal_reader_agrees_on_other_recordings(
     bundle_folder: Path, clip: Callable[..., Path], model: IEmoNet, name: str
 ) -> None:
     same(bundle_folder, model, clip(CHANGES[name]))
@@ -172,7 +172,7 @@ def test_so_it_does_of_other_recordings(
         (("transcript_decoder",), ()),
     ],
 )
-def test_so_it_does_with_parts_left_out(
+def test_the_minimal_reader_agrees_with_parts_left_out(
     bundle_folder: Path, tmp_path: Path, jfk: Path, left_out: tuple[str, ...], temperatures: tuple[str, ...]
 ) -> None:
     def edit(manifest: dict[str, Any]) -> None:
@@ -201,7 +201,7 @@ DECODING: dict[str, Edit] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DECODING)
-def test_so_it_does_with_other_decoding(
+def test_the_minimal_reader_agrees_with_other_decoding(
     bundle_folder: Path, tmp_path: Path, clip: Callable[..., Path], model: IEmoNet, name: str
 ) -> None:
     def edit(manifest: dict[str, Any]) -> None:
@@ -215,7 +215,9 @@ def test_so_it_does_with_other_decoding(
 
 
 @pytest.mark.slow
-def test_so_it_does_with_an_encoder_for_the_transcript_alone(bundle_folder: Path, tmp_path: Path, jfk: Path) -> None:
+def test_the_minimal_reader_agrees_with_an_encoder_for_the_transcript_alone(
+    bundle_folder: Path, tmp_path: Path, jfk: Path
+) -> None:
     def edit(manifest: dict[str, Any]) -> None:
         manifest["schema"] = 2
         manifest["slots"]["transcript_encoder"] = manifest["slots"]["speech_encoder"]

@@ -96,7 +96,7 @@ def test_what_differs_is_measured(made: Any) -> None:
     assert any("1 of 4 have a label that not both" in note for note in found.notes)
 
 
-def test_they_are_asked_in_turns(made: Any) -> None:
+def test_two_bundles_are_run_in_turns(made: Any) -> None:
     a, b = made("a", {"1": (0.9, "x"), "2": (0.9, "x")}), made("b", {"1": (0.9, "x"), "2": (0.9, "x")})
     side_by_side((a, b), [sample("1"), sample("2")], repeats=2)
     assert "".join(a.log) == "ab" * 5  # once to warm up

@@ -24,7 +24,7 @@ def model(**options) -> XLNetModel:
 @pytest.mark.parametrize("clamp", [-1, 3])
 @pytest.mark.parametrize("segments", [False, True])
 @pytest.mark.parametrize("tokens", [1, 2, 9])
-def test_it_answers_as_transformers_does(clamp, segments, tokens):
+def test_our_xlnet_encoder_answers_as_that_of_transformers(clamp, segments, tokens):
     theirs = model(clamp_len=clamp)
     ours = XLNetEncoder(theirs).eval()
     ids, mask = torch.randint(0, 30, (3, tokens)), torch.ones(3, tokens)

@@ -6,6 +6,7 @@ there was one processor without bf16 units: bf16 was run for a few steps only, C
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import signal
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -56,6 +57,11 @@ class Schedule:
     weight_decay: float = 0.0
     save_minutes: float | None = 5.0
     precision: str = "fp32"
+
+    @classmethod
+    def of(cls, settings: Any) -> Schedule:
+        """Return the schedule in the settings of a branch: those of its fields that have a name of this class."""
+        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls) if hasattr(settings, f.name)})
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def train(
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.
         seed: of shuffling and dropout; the network's initial weights are the caller's.
-        collate: joins examples into a batch; by default values are stacked.
+        collate: joins examples without their targets into a batch; by default values are stacked.
         lengths: of each example; those of like length are put into one batch: less padding.
         resume: go on from the last checkpoint in ``out``, if there is one.
         quiet: no progress bar.
@@ -152,7 +158,7 @@ def train(
         model=network,
         args=arguments,
         train_dataset=_Passes(examples, order),
-        data_collator=collate or stack,
+        data_collator=functools.partial(with_targets, collate or stack),
         callbacks=[_Checkpoints(schedule.save_minutes, asked)],
     )
     for printing in (PrinterCallback, ProgressCallback):
@@ -185,9 +191,15 @@ def _last_whole(out: Path) -> str | None:
     return None
 
 
-def stack(examples: list[Example]) -> dict[str, Tensor]:
+def stack(examples: Sequence[Example]) -> dict[str, Tensor]:
     """Join examples whose values have one shape into a batch."""
     return {key: torch.stack([torch.as_tensor(e[key]) for e in examples]) for key in examples[0]}
+
+
+def with_targets(collate: Callable[[list[Example]], dict[str, Tensor]], examples: list[Example]) -> dict[str, Tensor]:
+    """Join inputs by ``collate``, which need not know of the targets, and stack the targets."""
+    targets = stack([{TARGET: example.pop(TARGET)} for example in examples])
+    return collate(examples) | targets
 
 
 def _alike(

@@ -77,8 +77,8 @@ class Joint(nn.Module):
 
     def forward(self, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the block's logits (batch, labels) and hidden layer."""
-        voice = self.speech(**_of("speech_", inputs))[1]
-        words = self.text(**_of("text_", inputs))[1]
+        voice = self.speech(**unprefixed("speech_", inputs))[1]
+        words = self.text(**unprefixed("text_", inputs))[1]
         present = voice.new_ones(len(voice), 2)
         logits, embedding = self.block(voice, words, present)
         return logits, embedding
@@ -89,5 +89,6 @@ class Joint(nn.Module):
         return total
 
 
-def _of(prefix: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def unprefixed(prefix: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in inputs.items() if name.startswith(prefix)}

@@ -73,7 +73,7 @@ class Loss:
 
 
 class _Trainer(Trainer):  # type: ignore[misc]
-    """Trains on target distributions, which hold weights and smoothing, and adds the network's own penalty."""
+    """Trains on target distributions, which hold weights and smoothing, and adds the modules' own penalties."""
 
     def __init__(self, *, bf16: bool, **options: Any) -> None:
         super().__init__(**options)
@@ -87,7 +87,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             logits, embedding = model(**inputs)
         loss = -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
-        loss = loss + self.accelerator.unwrap_model(model).penalty()
+        for part in model.modules():
+            if hasattr(part, "penalty"):
+                loss = loss + part.penalty()  # type: ignore[operator]
         return (loss, (logits, embedding)) if return_outputs else loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
@@ -112,8 +114,8 @@ def train(
     gives the weights that an uninterrupted one would have given.
 
     Args:
-        network: gives logits (batch, classes) and its second-to-last layer for named inputs; its ``penalty()``, a
-            scalar, is added to the loss (the paper's L2).
+        network: gives logits (batch, classes) and its second-to-last layer for named inputs; the ``penalty()``
+            of each of its modules that has one, a scalar, is added to the loss (the paper's L2).
         examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.modality.weighted_targets``.
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.

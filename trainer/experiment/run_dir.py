@@ -5,16 +5,38 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import dacite
+
 from edge_runtime.system.writing import write_text
+from trainer.corpora.registry import LoadOptions
 from trainer.errors import ConfigError
 
 CONFIG = "config.json"
 COMPARED = ("corpus", "experiment", "division")
 """The parts of a run's config that make it the same run."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the corpus of a run is, and how it was read: noted, so that the export can be measured on the same.
+
+    Attributes:
+        path: its folder, or a manifest's file.
+        reading: see ``trainer.corpora.registry.LoadOptions``.
+        skip_bad: what was missing or damaged was left out.
+    """
+
+    path: Path
+    reading: LoadOptions
+    skip_bad: bool
+
+    def noted(self) -> dict[str, Any]:
+        """Return it as it stands in the run's config."""
+        return {"source": {"path": str(self.path), "reading": asdict(self.reading), "skip_bad": self.skip_bad}}
 
 
 @dataclass(frozen=True)
@@ -99,3 +121,12 @@ def check_room(folder: Path, needed: float) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"{folder}: {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed; use another disk")
+
+
+def stored(folder: Path) -> Source | None:
+    """Return what the run in ``folder`` was trained on; None where that was not noted, or no run is there."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return dacite.from_dict(Source, config["source"], dacite.Config(cast=[Path]))
+    except (OSError, ValueError, TypeError, KeyError, dacite.DaciteError):
+        return None

@@ -104,10 +104,6 @@ class AttentionBiLSTM(nn.Module):
         embedding = torch.cat([mean, attended], dim=1)
         return self.classifier(self.dropout(embedding)), embedding
 
-    def penalty(self) -> Tensor:
-        """Return nothing to add to the loss; the paper names L2 for its text layer alone."""
-        return self.classifier.bias.new_zeros(())
-
 
 def collate(examples: Sequence[dict[str, Tensor]], *, length: int | None = None) -> dict[str, Tensor]:
     """Pad ``windows`` of the examples with zeros, to the longest or to ``length``, and join them with a mask."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import warnings
@@ -19,6 +20,7 @@ from edge_runtime.cli.json_output import print_json
 from trainer.__main__ import main
 from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
+from trainer.corpora.commands import Longest, Map, MergeExcited, Shortest
 
 if TYPE_CHECKING:
     from trainer.experiment.run_dir import RunPaths
@@ -38,15 +40,11 @@ console = Console(stderr=True)
 Weights = Annotated[Path, typer.Option(help="Folder of pretrained weights; see `trainer fetch`.")]
 Cache = Annotated[Path, typer.Option(help="Folder for what is computed once, such as encoder states.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
-Map = Annotated[list[str] | None, typer.Option("--map", help="OLD=NEW renames or merges a label; OLD= drops it.")]
 SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="Leave out what cannot be used: damaged or missing recordings, gaps in a row."),
 ]
 Out = Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")]
-MergeExcited = Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited is happy.")]
-Shortest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter, in s (the paper: 3).")]
-Longest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer, in s (the paper: 15).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
@@ -114,11 +112,12 @@ def fit(
     from trainer import config as configuration  # noqa: PLC0415 - torch is slow to import
     from trainer.corpora import dataset, registry, trainable  # noqa: PLC0415
     from trainer.experiment import commands, cross_validation, separate_corpora  # noqa: PLC0415
-    from trainer.experiment.source import Source  # noqa: PLC0415
+    from trainer.experiment.run_dir import Source  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"), _progress_said():
         chosen = configuration.read(config).only(only) if config else configuration.of_bundle(corpus, only)
         reading = registry.LoadOptions(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
+        load = functools.partial(dataset.load, reading=reading, skip_bad=skip_bad, quiet=_quiet())
         top = {
             "protocol": protocol,
             "folds": folds,
@@ -133,39 +132,24 @@ def fit(
             _check_writable(target)
             experiment = configuration.changed(chosen, top, parts)
 
-            def load(branch: str, data: configuration.Data) -> dataset.Dataset:
-                return dataset.join(
-                    [
-                        dataset.load(
-                            corpus / name,
-                            reading,
-                            speech=branch == "speech",
-                            text=branch == "text",
-                            skip_bad=skip_bad,
-                            quiet=_quiet(),
-                            protocol=data.protocol,
-                        )
-                        for name in data.corpora
-                    ]
-                )
+            def joined(branch: str, data: configuration.Data) -> dataset.Dataset:
+                read = functools.partial(load, speech=branch == "speech", text=branch == "text", protocol=data.protocol)
+                return dataset.join([read(corpus / name) for name in data.corpora])
 
             paths = _paths(target, weights, cache, resume)
             if config is None and out is None:
                 paths = replace(paths, checkpoint_dir=Path("checkpoints"))  # where `export onnx` looks by default
-            metrics = separate_corpora.run_all(experiment, load, paths)
+            metrics = separate_corpora.run_all(experiment, joined, paths)
         else:
             asr = (transcripts or (chosen.transcripts if chosen else None)) == "asr"
             kind = registry.detect(corpus).name
             target = out or Path("runs") / (corpus.stem if kind == "manifest" else kind)
             _check_writable(target)
-            found = dataset.load(
+            found = load(
                 corpus,
-                reading,
                 speech=asr or (only != "text" if chosen is None else chosen.speech is not None),
                 text=not asr and (only != "speech" if chosen is None else chosen.text is not None),
                 protocol=protocol or (chosen.protocol if chosen else None),
-                skip_bad=skip_bad,
-                quiet=_quiet(),
             )
             if chosen is None:
                 speech, text = trainable.modalities(found.name, found.utterances)

@@ -5,7 +5,6 @@ Settings are nested as the file is: ``[speech]``, ``[text]`` and ``[fusion]`` li
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,11 +16,7 @@ import dacite
 from trainer.corpora.protocols import Protocol
 from trainer.corpora.trainable import Use
 from trainer.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from trainer.toml_file import read_toml
 
 EXAMPLES = Path(__file__).parent / "configs"
 BUNDLE = "en-tiny"
@@ -29,55 +24,19 @@ BUNDLE = "en-tiny"
 BRANCHES = ("speech", "text", "fusion")
 BOUND = "bound"
 
-_RENAMED: Mapping[str, Mapping[str, str]] = {
-    "": {"held_percent": "validation_percent", "error_rate": "asr_error_rate"},
-    "speech": {
-        "attention": "attention_size",
-        "copies": "augmentations",
-        "batch": "batch_size",
-        "rate": "learning_rate",
-        "decay": "weight_decay",
-        "class_power": "class_weight_power",
-        "smoothing": "label_smoothing",
-    },
-    "text": {
-        "hidden": "hidden_size",
-        "batch": "batch_size",
-        "rate": "learning_rate",
-        "class_power": "class_weight_power",
-        "frozen": "frozen_layers",
-        "plain_tweets": "normalize_tweets",
-        "misheard": "asr_error_rate",
-    },
-    "fusion": {
-        "batch": "batch_size",
-        "rate": "learning_rate",
-        "class_power": "class_weight_power",
-        "apart": "fusion_holdout",
-    },
-}
+_RENAMED: Mapping[str, Mapping[str, str]] = read_toml(Path(__file__).with_name("renamed_settings.toml"))
 """Names of version 0.1, by section; they are read until version 0.3."""
 _RENAMED_BLOCK = {"evidence": "product-of-experts"}
 
 
-def _bounded(default: Any, holds: Callable[[float], bool], words: str) -> Any:
-    return field(default=default, metadata={BOUND: (holds, words)})
+def _bounded(holds: Callable[[float], bool], words: str) -> Callable[[Any], Any]:
+    return lambda default: field(default=default, metadata={BOUND: (holds, words)})
 
 
-def _positive(default: Any) -> Any:
-    return _bounded(default, lambda value: value > 0, "must be above 0")
-
-
-def _not_negative(default: Any) -> Any:
-    return _bounded(default, lambda value: value >= 0, "must not be below 0")
-
-
-def _share(default: Any) -> Any:
-    return _bounded(default, lambda value: 0 <= value < 1, "must lie in [0, 1)")
-
-
-def _percent(default: Any) -> Any:
-    return _bounded(default, lambda value: 0 <= value < 100, "must lie in [0, 100)")
+_positive = _bounded(lambda value: value > 0, "must be above 0")
+_not_negative = _bounded(lambda value: value >= 0, "must not be below 0")
+_share = _bounded(lambda value: 0 <= value < 1, "must lie in [0, 1)")
+_percent = _bounded(lambda value: 0 <= value < 100, "must lie in [0, 100)")
 
 
 @dataclass(frozen=True)
@@ -259,10 +218,8 @@ class Experiment:
         """Return the experiment of one branch on the corpora of its own."""
         data = self.corpora[branch]
         part = replace(getattr(self, branch), data=None)
-        divided = replace(
-            self, protocol=data.protocol, folds=data.folds, validation_percent=data.validation_percent
-        )  # fmt: skip
-        return replace(divided.only(branch), **{branch: part})
+        division = {name: getattr(data, name) for name in ("protocol", "folds", "validation_percent")}
+        return replace(self.only(branch), **division, **{branch: part})
 
 
 def default(*, speech: bool, text: bool) -> Experiment:
@@ -304,11 +261,11 @@ def read(source: str | Path) -> Experiment:
     if not path.is_file() and (EXAMPLES / f"{source}.toml").is_file():
         path = EXAMPLES / f"{source}.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except OSError as error:
         known = ", ".join(examples())
         raise ConfigError(f"{source}: cannot be read ({error.strerror}); a TOML file, or one of: {known}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     return build(_with_new_names(table, str(path)), str(path))
 
@@ -317,13 +274,13 @@ def _with_new_names(table: dict[str, Any], where: str) -> dict[str, Any]:
     """Return the settings of a file with the names of version 0.1 replaced, and warn of each."""
     result = dict(table)
     for section, names in _RENAMED.items():
-        part = result if not section else result.get(section)
+        part = result if section == "top" else result.get(section)
         if not isinstance(part, dict):
             continue
         if old := sorted(names.keys() & part.keys()):
             said = ", ".join(f"{key} is now {names[key]}" for key in old)
             warnings.warn(
-                f"{where}: [{section or 'top'}] {said}; the old names are read until version 0.3",
+                f"{where}: [{section}] {said}; the old names are read until version 0.3",
                 DeprecationWarning,
                 stacklevel=3,
             )
@@ -333,7 +290,7 @@ def _with_new_names(table: dict[str, Any], where: str) -> dict[str, Any]:
         if renamed.get("block") in _RENAMED_BLOCK:
             renamed["block"] = _RENAMED_BLOCK[renamed["block"]]
             warnings.warn(f"{where}: block evidence is now product-of-experts", DeprecationWarning, stacklevel=3)
-        result = renamed if not section else {**result, section: renamed}
+        result = renamed if section == "top" else {**result, section: renamed}
     return result
 
 

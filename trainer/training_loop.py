@@ -6,6 +6,7 @@ there was one processor without bf16 units: bf16 was run for a few steps only, C
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import signal
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -57,6 +58,11 @@ class Schedule:
     save_minutes: float | None = 5.0
     precision: str = "fp32"
 
+    @classmethod
+    def of(cls, settings: Any) -> Schedule:
+        """Return the schedule in the settings of a branch: those of its fields that have a name of this class."""
+        return cls(**{f.name: getattr(settings, f.name) for f in fields(cls) if hasattr(settings, f.name)})
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -67,7 +73,7 @@ class Loss:
 
 
 class _Trainer(Trainer):  # type: ignore[misc]
-    """Trains on target distributions, which hold weights and smoothing, and adds the network's own penalty."""
+    """Trains on target distributions, which hold weights and smoothing, and adds the modules' own penalties."""
 
     def __init__(self, *, bf16: bool, **options: Any) -> None:
         super().__init__(**options)
@@ -81,7 +87,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             logits, embedding = model(**inputs)
         loss = -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
-        loss = loss + self.accelerator.unwrap_model(model).penalty()
+        for part in model.modules():
+            if hasattr(part, "penalty"):
+                loss = loss + part.penalty()  # type: ignore[operator]
         return (loss, (logits, embedding)) if return_outputs else loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
@@ -106,13 +114,13 @@ def train(
     gives the weights that an uninterrupted one would have given.
 
     Args:
-        network: gives logits (batch, classes) and its second-to-last layer for named inputs; its ``penalty()``, a
-            scalar, is added to the loss (the paper's L2).
+        network: gives logits (batch, classes) and its second-to-last layer for named inputs; the ``penalty()``
+            of each of its modules that has one, a scalar, is added to the loss (the paper's L2).
         examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.modality.weighted_targets``.
         schedule: epochs, batch, learning rate and so on.
         out: where checkpoints to resume from are kept; a folder of this run alone, emptied unless it resumes.
         seed: of shuffling and dropout; the network's initial weights are the caller's.
-        collate: joins examples into a batch; by default values are stacked.
+        collate: joins examples without their targets into a batch; by default values are stacked.
         lengths: of each example; those of like length are put into one batch: less padding.
         resume: go on from the last checkpoint in ``out``, if there is one.
         quiet: no progress bar.
@@ -152,7 +160,7 @@ def train(
         model=network,
         args=arguments,
         train_dataset=_Passes(examples, order),
-        data_collator=collate or stack,
+        data_collator=functools.partial(with_targets, collate or stack),
         callbacks=[_Checkpoints(schedule.save_minutes, asked)],
     )
     for printing in (PrinterCallback, ProgressCallback):
@@ -185,9 +193,15 @@ def _last_whole(out: Path) -> str | None:
     return None
 
 
-def stack(examples: list[Example]) -> dict[str, Tensor]:
+def stack(examples: Sequence[Example]) -> dict[str, Tensor]:
     """Join examples whose values have one shape into a batch."""
     return {key: torch.stack([torch.as_tensor(e[key]) for e in examples]) for key in examples[0]}
+
+
+def with_targets(collate: Callable[[list[Example]], dict[str, Tensor]], examples: list[Example]) -> dict[str, Tensor]:
+    """Join inputs by ``collate``, which need not know of the targets, and stack the targets."""
+    targets = stack([{TARGET: example.pop(TARGET)} for example in examples])
+    return collate(examples) | targets
 
 
 def _alike(

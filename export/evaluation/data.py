@@ -17,7 +17,7 @@ from trainer.corpora import manifest, registry
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError, ExportError
-from trainer.experiment.source import stored
+from trainer.experiment.run_dir import stored
 from trainer.text.tweets import normalize_tweet
 
 Float = NDArray[np.float32]

@@ -14,7 +14,7 @@ from export import cli
 from tests.export.tiny import edit
 from trainer import checkpoints
 from trainer.corpora.registry import LoadOptions
-from trainer.experiment.source import Source
+from trainer.experiment.run_dir import Source
 
 
 @pytest.fixture

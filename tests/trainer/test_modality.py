@@ -36,16 +36,7 @@ class Sum(nn.Module):
 def collate(examples: list[training_loop.Example]) -> dict[str, torch.Tensor]:
     longest = max(len(e["values"]) for e in examples)
     values = np.stack([np.pad(e["values"], (0, longest - len(e["values"]))) for e in examples])
-    batch = {"values": torch.from_numpy(values)}
-    return batch | (
-        {training_loop.TARGET: training_loop.stack(examples_of(examples))[training_loop.TARGET]}
-        if training_loop.TARGET in examples[0]
-        else {}
-    )
-
-
-def examples_of(examples: list[training_loop.Example]) -> list[training_loop.Example]:
-    return [{training_loop.TARGET: e[training_loop.TARGET]} for e in examples]
+    return {"values": torch.from_numpy(values)}
 
 
 def sequences(count: int) -> list[training_loop.Example]:

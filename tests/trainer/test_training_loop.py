@@ -97,13 +97,19 @@ def test_the_penalty_is_part_of_the_loss(tmp_path):
         def penalty(self) -> torch.Tensor:
             return 10 * self.hidden.weight.square().sum()
 
+    class PenalisedPart(Network):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden.penalty = lambda: 10 * self.hidden.weight.square().sum()
+
     schedule = training_loop.Schedule(10, 8, 3e-2, save_minutes=None)
     norms = []
-    for kind in (Network, Penalised):
+    for kind in (Network, Penalised, PenalisedPart):
         network = kind()
         training_loop.train(network, examples(), schedule, out=tmp_path, seed=0, quiet=True)
         norms.append(network.hidden.weight.norm().item())
     assert norms[1] < norms[0] / 3
+    assert norms[2] == pytest.approx(norms[1])
 
 
 def test_a_seed_gives_the_same_network_and_another_seed_another(tmp_path):

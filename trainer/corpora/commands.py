@@ -32,6 +32,12 @@ DIALOG = 30
 
 app = typer.Typer(no_args_is_help=True, help="List the known corpora, and check your copy of one.")
 
+Map = Annotated[
+    list[str] | None, typer.Option("--map", metavar="LABEL=NEW", help="Rename or merge; LABEL= leaves it out.")
+]
+MergeExcited = Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")]
+Shortest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is shorter, in s (the paper: 3).")]
+Longest = Annotated[float | None, typer.Option(help="IEMOCAP: leave out what is longer, in s (the paper: 15).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -65,12 +71,10 @@ def list_corpora(as_json: AsJson = False) -> None:
 def check(
     path: Annotated[Path, typer.Argument(help="A corpus' folder, or a manifest (.csv, .tsv, .jsonl).")],
     corpus: Annotated[str | None, typer.Option(help="Name of the corpus; detected by default.")] = None,
-    renamed: Annotated[
-        list[str] | None, typer.Option("--map", metavar="LABEL=NEW", help="Rename or merge; LABEL= leaves it out.")
-    ] = None,
-    merge_excited: Annotated[bool, typer.Option("--merge-excited", help="IEMOCAP: excited counts as happy.")] = False,
-    shortest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out shorter utterances; seconds.")] = None,
-    longest: Annotated[float | None, typer.Option(help="IEMOCAP: leave out longer utterances; seconds.")] = None,
+    renamed: Map = None,
+    merge_excited: MergeExcited = False,
+    shortest: Shortest = None,
+    longest: Longest = None,
     only: Annotated[str | None, typer.Option(help="Check for `trainer fit --only`: speech or text.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Check for `trainer fit --protocol`.")] = None,
     skip_bad: Annotated[

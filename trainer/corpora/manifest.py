@@ -21,24 +21,19 @@ from typing import Any
 from edge_runtime.system.paths import why
 from trainer.corpora.utterance import NAMED, Utterance
 from trainer.errors import CorpusError
+from trainer.toml_file import read_toml
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t;,"}
 """The usual one first; spreadsheets write the others, by country and by format."""
 LINES = (".jsonl", ".ndjson")
 SUFFIXES = (*SEPARATORS, *LINES)
 COLUMNS = ("id", "audio", "transcript", "label", "speaker", "session", "split")
-OTHER_NAMES = {
-    "audio": ("file", "filename", "path", "wav", "recording", "audio_path", "audio_file"),
-    "transcript": ("text", "sentence", "words", "utterance"),
-    "label": ("emotion", "class", "target", "sentiment"),
-}
-SPLITS = {
-    "train": ("training", "trn"),
-    "dev": ("development", "devel", "val", "valid", "validation"),
-    "test": ("testing", "tst", "eval", "evaluation"),
-}
+_WORDS = read_toml(Path(__file__).with_name("manifest_words.toml"))
+OTHER_NAMES: dict[str, list[str]] = _WORDS["columns"]
+"""Names by which a column is called wrongly."""
+SPLITS: dict[str, list[str]] = _WORDS["splits"]
 """The accepted values of ``split``, and other names of each; capitals do not matter."""
-NOBODY = frozenset({"unknown", "unk", "none", "null", "nan", "n/a", "?", "-"})
+NOBODY: list[str] = _WORDS["nobody"]
 """Written in the place of an unknown speaker: such utterances have no speaker, rather than one in common."""
 ALIKE = 0.75
 """From this likeness on (difflib's ratio) a column counts as a misspelt one: "speaker_id" is 0.82."""

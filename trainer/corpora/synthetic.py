@@ -25,26 +25,13 @@ from trainer.toml_file import read_toml
 NOTICE = "Synthetic: spoken by espeak-ng in the shape of IEMOCAP; no part of IEMOCAP, and nobody's feelings."
 MARKER = "SYNTHETIC.txt"
 """By this file in its folder such a corpus is known, so that no result on it passes for one on IEMOCAP."""
-SHARES = {"neu": 0.32, "hap": 0.12, "sad": 0.2, "ang": 0.2, "exc": 0.08, "fru": 0.05, "xxx": 0.03}
 LEAST = 12
 """Fewer utterances in a session could not hold every emotion."""
 TEXT_MISLEADS, TEXT_SAYS_NOTHING, SPEECH_MISLEADS = 0.15, 0.2, 0.12
 """How often text or speech are those of another emotion, or the text that of none."""
-PROSODY = {
-    "neu": np.array([0, 0, 0]),
-    "hap": np.array([22, 10, 10]),
-    "sad": np.array([-18, -50, -50]),
-    "ang": np.array([4, 60, 70]),
-    "exc": np.array([34, 30, 30]),
-    "fru": np.array([-4, 35, 40]),
-}
-"""The change of espeak-ng's pitch (0 to 99), words a minute, and amplitude (0 to 200) by each emotion."""
 JITTER = (4, 10, 12)
-RATINGS = {"neu": "[2.5000, 2.5000, 2.5000]", "sad": "[2.0000, 2.0000, 2.0000]"}
-_SAID = read_toml(Path(__file__).with_name("synthetic_sentences.toml"))
-CLAUSES: dict[str, list[str]] = _SAID["clauses"]
-WORDS_OF = {"exc": "hap", "fru": "ang"}
-"""Emotions that share the sentences of another, and differ from it in the speech alone."""
+ACTED = read_toml(Path(__file__).with_name("synthetic.toml"))
+"""Which emotions are acted, how often, and what is said in each of them and how; see the comments there."""
 
 
 @dataclass(frozen=True)
@@ -119,20 +106,20 @@ def made_here(folder: Path) -> bool:
 def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Generator) -> dict[str, list[Turn]]:
     """Return the turns of each dialogue of one session, which has two voices of its own."""
     total = len(dialogs) * each
-    counts = {emotion: max(1, int(share * total)) for emotion, share in SHARES.items()}
+    counts = {emotion: max(1, int(share * total)) for emotion, share in ACTED["shares"].items()}
     counts["neu"] += total - sum(counts.values())
     emotions = random.permutation([emotion for emotion, count in counts.items() for _ in range(count)])
-    voices = {
-        "F": (f"en-us+f{session}", random.integers(48, 58), random.integers(150, 181)),
-        "M": (f"en-us+m{session}", random.integers(30, 40), random.integers(150, 181)),
+    voices: dict[str, tuple[str, list[int]]] = {
+        "F": (f"en-us+f{session}", [int(random.integers(48, 58)), int(random.integers(150, 181)), 100]),
+        "M": (f"en-us+m{session}", [int(random.integers(30, 40)), int(random.integers(150, 181)), 100]),
     }
     turns: dict[str, list[Turn]] = {dialog: [] for dialog in dialogs}
     for position, emotion in enumerate(emotions):
         dialog, number = dialogs[position // each], position % each
         who = "FM"[number % 2]
-        variant, *base = voices[who]
-        acted = _misled(str(emotion), SPEECH_MISLEADS, random)
-        pitch, speed, amplitude = np.rint((*base, 100) + PROSODY[acted] + random.normal(0.0, JITTER)).astype(int)
+        variant, base = voices[who]
+        changed = np.array(ACTED["prosody"][_misled(str(emotion), SPEECH_MISLEADS, random)])
+        pitch, speed, amplitude = np.rint(np.add(base, changed) + random.normal(0.0, JITTER)).astype(int)
         turns[dialog].append(
             Turn(
                 id=f"{dialog}_{who}{number // 2:03}",
@@ -149,14 +136,14 @@ def _plan(session: int, dialogs: Sequence[str], each: int, random: np.random.Gen
 
 def _misled(emotion: str, how_often: float, random: np.random.Generator) -> str:
     """Return the emotion, or now and then another; "xxx", on which nobody agrees, is always another."""
-    others = [other for other in CLAUSES if other != emotion]
+    others = [other for other in ACTED["clauses"] if other != emotion]
     return str(random.choice(others)) if emotion == "xxx" or random.random() < how_often else emotion
 
 
 def _words(emotion: str, random: np.random.Generator) -> str:
     said = "neu" if random.random() < TEXT_SAYS_NOTHING else _misled(emotion, TEXT_MISLEADS, random)
-    clause = random.choice(CLAUSES[WORDS_OF.get(said, said)])
-    sentence = f"{random.choice(_SAID['openings'])}{clause}{random.choice(_SAID['closings'])}."
+    clause = random.choice(ACTED["clauses"][ACTED["words_of"].get(said, said)])
+    sentence = f"{random.choice(ACTED['openings'])}{clause}{random.choice(ACTED['closings'])}."
     return sentence[0].upper() + sentence[1:]
 
 
@@ -185,7 +172,7 @@ def _write_labels(folder: Path, dialog: str, turns: Sequence[Turn], seconds: Seq
     lines = [f"% {NOTICE}", "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
     begin = 0.0
     for turn, length in zip(turns, seconds, strict=True):
-        rating = RATINGS.get(turn.emotion, "[3.5000, 3.5000, 3.0000]")
+        rating = ACTED["ratings"].get(turn.emotion, "[3.5000, 3.5000, 3.0000]")
         lines += [
             f"[{begin:.4f} - {begin + length:.4f}]\t{turn.id}\t{turn.emotion}\t{rating}",
             "C-E1:\tOther;\t(synthetic)",

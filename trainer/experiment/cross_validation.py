@@ -23,8 +23,7 @@ from trainer.errors import CorpusError
 from trainer.experiment import fold as folds_
 from trainer.experiment import refit, report, warm_start
 from trainer.experiment.fold import FoldRun, RunContext
-from trainer.experiment.run_dir import RunPaths, check_room, open_run, write_json
-from trainer.experiment.source import Source
+from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
 from trainer.modality import Modality, Truth
 from trainer.speech.modality import speech_modality
 from trainer.text import transcripts

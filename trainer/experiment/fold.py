@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import safetensors.torch
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -24,7 +23,7 @@ from edge_runtime.system.writing import write_text, writing
 from trainer import training_loop
 from trainer.config import Fusion
 from trainer.corpora.protocols import Fold
-from trainer.fusion.blocks import Joint
+from trainer.fusion.blocks import Joint, unprefixed
 from trainer.fusion.modality import cases, fusion_modality, inputs
 from trainer.modality import Float, Modality, Truth, predict, train, weighted_targets
 
@@ -220,10 +219,8 @@ def _joint(
     def collate(examples: list[training_loop.Example]) -> dict[str, Tensor]:
         batch: dict[str, Tensor] = {}
         for prefix, modality in (("speech_", speech), ("text_", text)):
-            mine = [{k.removeprefix(prefix): v for k, v in e.items() if k.startswith(prefix)} for e in examples]
-            batch |= {prefix + key: value for key, value in modality.collate(mine).items()}
-        if training_loop.TARGET in examples[0]:
-            batch[training_loop.TARGET] = torch.stack([torch.as_tensor(e[training_loop.TARGET]) for e in examples])
+            mine = modality.collate([unprefixed(prefix, example) for example in examples])
+            batch |= {prefix + key: value for key, value in mine.items()}
         return batch
 
     examples = [

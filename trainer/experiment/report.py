@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import softmax
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from edge_runtime.system.writing import write_text, writing
 from trainer import calibration
@@ -166,15 +167,12 @@ def _confusion_plot(counts: Any, found: Mapping[str, Any], name: str) -> Figure:
     side = 2.5 + 0.7 * len(labels)
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    for row, column in np.ndindex(*counts.shape):
-        dark = shares[row, column] > 0.5
-        text = f"{shares[row, column]:.0%}\n{counts[row, column]}"
-        axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=8)
-    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("label")
+    plot = ConfusionMatrixDisplay(shares, display_labels=labels)
+    plot.plot(ax=axes, cmap="Blues", im_kw={"vmin": 0, "vmax": 1}, text_kw={"fontsize": 8}, colorbar=False)
+    for text, share, count in zip(plot.text_.flat, shares.flat, counts.flat, strict=True):
+        text.set_text(f"{share:.0%}\n{count}")
+    axes.tick_params("x", rotation=30)
+    axes.set(xlabel="predicted", ylabel="label")
     axes.set_title(f"{TITLES.get(name, name)}: WA {found['wa']['mean']:.3f}, UA {found['ua']['mean']:.3f}", fontsize=10)
     return figure
 

@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import dacite
+
 from edge_runtime.system.writing import write_text
+from trainer.corpora.registry import LoadOptions
 from trainer.errors import ConfigError
 
 CONFIG = "config.json"
+COMPARED = ("corpus", "experiment", "division")
+"""The parts of a run's config that make it the same run."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the corpus of a run is, and how it was read: noted, so that the export can be measured on the same.
+
+    Attributes:
+        path: its folder, or a manifest's file.
+        reading: see ``trainer.corpora.registry.LoadOptions``.
+        skip_bad: what was missing or damaged was left out.
+    """
+
+    path: Path
+    reading: LoadOptions
+    skip_bad: bool
+
+    def noted(self) -> dict[str, Any]:
+        """Return it as it stands in the run's config."""
+        return {"source": {"path": str(self.path), "reading": asdict(self.reading), "skip_bad": self.skip_bad}}
 
 
 @dataclass(frozen=True)
@@ -67,21 +92,20 @@ def open_run(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
-    wanted = json.loads(json.dumps(config))
-    for key in ("corpus", "experiment", "division"):
-        changed = _difference(stored.get(key), wanted[key], key)
-        if changed:
-            raise ConfigError(f"{folder}: holds another run, which differs in {changed}; use another --out")
+    earlier, asked = ({key: run.get(key) for key in COMPARED} for run in (stored, json.loads(json.dumps(config))))
+    for name, there, now in differences(earlier, asked):
+        raise ConfigError(
+            f"{folder}: holds another run, which differs in {name} ({there!r} there, {now!r} now); use another --out"
+        )
 
 
-def _difference(one: Any, other: Any, name: str) -> str | None:
+def differences(one: Any, other: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield each setting that differs between two nested tables: its name with those of its tables, and both values."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted({*one, *other}):
-            found = _difference(one.get(key), other.get(key), f"{name}.{key}")
-            if found:
-                return found
-        return None
-    return None if one == other else f"{name} ({one!r} there, {other!r} now)"
+        for key in dict.fromkeys((*one, *other)):
+            yield from differences(one.get(key), other.get(key), f"{name}.{key}" if name else key)
+    elif one != other:
+        yield name, one, other
 
 
 def check_room(folder: Path, needed: float) -> None:
@@ -97,3 +121,12 @@ def check_room(folder: Path, needed: float) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"{folder}: {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed; use another disk")
+
+
+def stored(folder: Path) -> Source | None:
+    """Return what the run in ``folder`` was trained on; None where that was not noted, or no run is there."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return dacite.from_dict(Source, config["source"], dacite.Config(cast=[Path]))
+    except (OSError, ValueError, TypeError, KeyError, dacite.DaciteError):
+        return None

@@ -210,22 +210,16 @@ def measure(
     folds = {
         name: np.repeat(np.arange(len(found)), [len(part.labels) for part in found]) for name, found in answered.items()
     }
+
+    def fitted_on(cases: Sequence[str], measured: str) -> dict[str, float]:
+        truth, logits = (np.concatenate([values[case] for case in cases]) for values in (labels, joined))
+        return calibration.held_out(truth, logits, labels[measured], joined[measured])
+
+    alone = "fusion_speech_only"
     calibrated = {
-        "fusion": calibration.held_out(
-            np.concatenate([labels["validation"], labels["fusion_own_sentence"]]),
-            np.concatenate([joined["validation"], joined["fusion_own_sentence"]]),
-            labels["fusion"],
-            joined["fusion"],
-        ),
-        "fusion_speech_only": calibration.cross_fitted(
-            labels["fusion_speech_only"], joined["fusion_speech_only"], folds["fusion_speech_only"]
-        ),
-        "fusion_text_only": calibration.held_out(
-            labels["validation_text_only"],
-            joined["validation_text_only"],
-            labels["fusion_text_only"],
-            joined["fusion_text_only"],
-        ),
+        "fusion": fitted_on(["validation", "fusion_own_sentence"], "fusion"),
+        alone: calibration.cross_fitted(labels[alone], joined[alone], folds[alone]),
+        "fusion_text_only": fitted_on(["validation_text_only"], "fusion_text_only"),
     }
     result = {}
     for name in (*CASES, "fusion_own_sentence"):

@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+HIDDEN, DROPOUT = 128, 0.2
+"""Units of the hidden layer of the first block; dropout of both."""
+
 
 class FeedForwardFusion(nn.Module):
     """Both embeddings side by side → one hidden layer → logits: the block that the paper used."""
 
-    def __init__(self, labels: int, *, speech: int, text: int, hidden: int = 128, dropout: float = 0.2) -> None:
+    def __init__(self, labels: int, *, speech: int, text: int) -> None:
         """Make a block with fresh weights for embeddings of ``speech`` and ``text`` units."""
         super().__init__()
         self.speech_norm, self.text_norm = nn.LayerNorm(speech), nn.LayerNorm(text)
-        self.hidden = nn.Linear(speech + text, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(hidden, labels)
+        self.hidden = nn.Linear(speech + text, HIDDEN)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.classifier = nn.Linear(HIDDEN, labels)
 
     def forward(self, speech_embedding: Tensor, text_embedding: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and the hidden layer; arguments as of ``FusionEmotion.forward``."""
@@ -26,10 +29,6 @@ class FeedForwardFusion(nn.Module):
         embedding = torch.relu(self.hidden(torch.cat([voice, words], dim=1)))
         return self.classifier(self.dropout(embedding)), embedding
 
-    def penalty(self) -> Tensor:
-        """Return nothing to add to the loss."""
-        return self.classifier.weight.new_zeros(())
-
 
 class AttentionFusion(nn.Module):
     """Each embedding asks the other what it has to say: the alternative that the paper names (section 4).
@@ -37,19 +36,18 @@ class AttentionFusion(nn.Module):
     Both are cut into ``parts`` pieces; the pieces of one attend to those of the other and are averaged.
     """
 
-    def __init__(
-        self, labels: int, *, speech: int, text: int, width: int = 64, parts: int = 8, heads: int = 4,
-        dropout: float = 0.2,
-    ) -> None:  # fmt: skip
+    parts, width = 8, 64
+
+    def __init__(self, labels: int, *, speech: int, text: int) -> None:
         """Make a block with fresh weights for embeddings of ``speech`` and ``text`` units."""
         super().__init__()
-        self.parts, self.width = parts, width
+        parts, width = self.parts, self.width
         self.speech_norm, self.text_norm = nn.LayerNorm(speech), nn.LayerNorm(text)
         self.speech = nn.Linear(speech, parts * width)
         self.text = nn.Linear(text, parts * width)
-        self.to_text = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
-        self.to_speech = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
+        self.to_text = nn.MultiheadAttention(width, 4, dropout=DROPOUT, batch_first=True)
+        self.to_speech = nn.MultiheadAttention(width, 4, dropout=DROPOUT, batch_first=True)
+        self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Linear(2 * width, labels)
 
     def forward(self, speech_embedding: Tensor, text_embedding: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,10 +60,6 @@ class AttentionFusion(nn.Module):
         embedding = torch.relu(torch.cat([voice_read.mean(1), words_heard.mean(1)], dim=1))
         return self.classifier(self.dropout(embedding)), embedding
 
-    def penalty(self) -> Tensor:
-        """Return nothing to add to the loss."""
-        return self.classifier.weight.new_zeros(())
-
 
 class Joint(nn.Module):
     """Both branches and the block as one network, to be fine-tuned together: the ablation of section 5.3.3."""
@@ -77,17 +71,13 @@ class Joint(nn.Module):
 
     def forward(self, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the block's logits (batch, labels) and hidden layer."""
-        voice = self.speech(**_of("speech_", inputs))[1]
-        words = self.text(**_of("text_", inputs))[1]
+        voice = self.speech(**unprefixed("speech_", inputs))[1]
+        words = self.text(**unprefixed("text_", inputs))[1]
         present = voice.new_ones(len(voice), 2)
         logits, embedding = self.block(voice, words, present)
         return logits, embedding
 
-    def penalty(self) -> Tensor:
-        """Return what the branches add to the loss."""
-        total: Tensor = self.speech.penalty() + self.text.penalty()  # type: ignore[operator]
-        return total
 
-
-def _of(prefix: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def unprefixed(prefix: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in inputs.items() if name.startswith(prefix)}

@@ -50,12 +50,7 @@ def fusion_modality(
         copies=copies,
         collate=training_loop.stack,
         fresh=fresh,
-        schedule=training_loop.Schedule(
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        ),
+        schedule=training_loop.Schedule.of(settings),
         class_weight_power=settings.class_weight_power,
         label_smoothing=settings.label_smoothing,
     )

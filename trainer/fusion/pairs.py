@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.modality import Float, Int
 
@@ -43,10 +42,6 @@ class LabelledRows:
 
     values: Float
     labels: Int
-
-    def where(self, mask: NDArray[np.bool_]) -> LabelledRows:
-        """Return the rows where ``mask`` (n,) is true."""
-        return LabelledRows(self.values[mask], self.labels[mask])
 
     def draw(self, random: np.random.Generator, label: int) -> int:
         """Return a random row of the given label."""

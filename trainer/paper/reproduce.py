@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.config import Experiment, check
+from trainer.config import BRANCHES, Experiment, changed
 from trainer.corpora.dataset import Dataset
 from trainer.corpora.utterance import checksum
 from trainer.errors import ConfigError
 from trainer.experiment.cross_validation import run
-from trainer.experiment.run_dir import RunPaths, write_json
+from trainer.experiment.run_dir import RunPaths, differences, write_json
 from trainer.paper.tables import Row, Table, beside
 
 log = logging.getLogger(__name__)
@@ -40,23 +40,11 @@ class Changes:
 
     def __call__(self, experiment: Experiment) -> Experiment:
         """Return ``experiment`` with the changes made."""
-        changed = experiment
-        if self.transcripts == "asr" and changed.transcripts == "simulated":
-            changed = replace(changed, transcripts="asr")
-        changed = replace(
-            changed,
-            repeats=changed.repeats if self.repeats is None else self.repeats,
-            folds=changed.folds if self.folds is None else self.folds,
-        )
-        if changed.text is not None:
-            encoder = self.stand_ins.get(changed.text.encoder, changed.text.encoder)
-            changed = replace(changed, text=replace(changed.text, encoder=encoder))
-        for name in ("speech", "text", "fusion"):
-            part = getattr(changed, name)
-            if part is not None and self.epochs is not None:
-                changed = replace(changed, **{name: replace(part, epochs=self.epochs)})
-        check(changed, "the command line")
-        return changed
+        transcripts = self.transcripts if experiment.transcripts == "simulated" else None
+        top = {"transcripts": transcripts, "repeats": self.repeats, "folds": self.folds}
+        parts = {name: {"epochs": self.epochs} for name in BRANCHES if getattr(experiment, name) is not None}
+        encoder = self.stand_ins.get(experiment.text.encoder) if experiment.text is not None else None
+        return changed(experiment, top, parts | ({"text": parts["text"] | {"encoder": encoder}} if encoder else {}))
 
 
 def reproduce(
@@ -134,18 +122,4 @@ def _rows(table: Table, only: Sequence[str]) -> list[Row]:
 
 def _changed(row: Row, experiment: Experiment) -> list[str]:
     """Return the settings that differ from the paper's."""
-    paper = row.experiment()
-    changed = [
-        f"{name} {getattr(experiment, name)}"
-        for name in ("transcripts", "repeats", "folds")
-        if getattr(experiment, name) != getattr(paper, name)
-    ]
-    for part in ("speech", "text", "fusion"):
-        mine, theirs = getattr(experiment, part), getattr(paper, part)
-        if mine != theirs:
-            changed += [
-                f"{part}.{name} {getattr(mine, name)}"
-                for name in mine.__dataclass_fields__
-                if getattr(mine, name) != getattr(theirs, name)
-            ]
-    return changed
+    return [f"{name} {mine}" for name, mine, _ in differences(asdict(experiment), asdict(row.experiment()))]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from trainer.speech.network import Standardizer, read_old_names
 
@@ -102,21 +104,10 @@ class AttentionBiLSTM(nn.Module):
         embedding = torch.cat([mean, attended], dim=1)
         return self.classifier(self.dropout(embedding)), embedding
 
-    def penalty(self) -> Tensor:
-        """Return nothing to add to the loss; the paper names L2 for its text layer alone."""
-        return self.classifier.bias.new_zeros(())
-
 
 def collate(examples: Sequence[dict[str, Tensor]], *, length: int | None = None) -> dict[str, Tensor]:
     """Pad ``windows`` of the examples with zeros, to the longest or to ``length``, and join them with a mask."""
-    longest = length or max(len(e["windows"]) for e in examples)
-    windows = torch.zeros(len(examples), longest, examples[0]["windows"].shape[1])
-    mask = torch.zeros(len(examples), longest)
-    for i, example in enumerate(examples):
-        count = len(example["windows"])
-        windows[i, :count] = torch.as_tensor(example["windows"])
-        mask[i, :count] = 1.0
-    batch = {"windows": windows, "mask": mask}
-    if "target" in examples[0]:
-        batch["target"] = torch.stack([torch.as_tensor(e["target"]) for e in examples])
-    return batch
+    rows = [torch.as_tensor(example["windows"]) for example in examples]
+    windows, mask = (pad_sequence(x, batch_first=True) for x in (rows, [row.new_ones(len(row)) for row in rows]))
+    more = max(0, (length or 0) - windows.shape[1])
+    return {"windows": F.pad(windows, (0, 0, 0, more)), "mask": F.pad(mask, (0, more))}

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 from torch import nn
 
 from edge_runtime.system.writing import writing
 from trainer import training_loop
 from trainer.audio import load_audio
 from trainer.config import Speech
+from trainer.console import progress
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.modality import Modality
 from trainer.speech import is09
@@ -101,12 +100,7 @@ def states_modality(pooled: Float, labels: Sequence[str], settings: Speech) -> M
 def _training(settings: Speech) -> dict[str, Any]:
     return {
         "name": "speech",
-        "schedule": training_loop.Schedule(
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        ),
+        "schedule": training_loop.Schedule.of(settings),
         "class_weight_power": settings.class_weight_power,
         "label_smoothing": settings.label_smoothing,
     }
@@ -122,7 +116,7 @@ def is09_windows(utterances: Sequence[Utterance], cache: Path, *, quiet: bool = 
         front_end = is09.IS09(max_windows=WINDOWS).eval()
         rows = []
         with torch.no_grad():
-            for utterance in track(utterances, "IS09 features", disable=quiet, console=Console(stderr=True)):
+            for utterance in progress(utterances, "IS09 features", quiet=quiet):
                 assert utterance.audio is not None
                 rows.append(front_end(torch.from_numpy(load_audio(utterance.audio))[None])[0].numpy())
         cache.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +9,8 @@ from torch import Tensor, nn
 
 MIN_VARIANCE = 1e-6
 MIN_STD = 1e-3
+HIDDEN, DROPOUT = 128, 0.5
+"""Units of the second-to-last layer; dropout on it, and on the pooled states."""
 
 
 def pool(hidden_states: Tensor, speech_mask: Tensor) -> Tensor:
@@ -55,40 +56,27 @@ def read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: object
 
 
 class SpeechEmotion(nn.Module):
-    """Pooled states, standardised, weighed by learned layer weights → hidden layer → logits."""
+    """Pooled states, standardised, weighed by learned layer weights → hidden layer → logits.
 
-    def __init__(
-        self,
-        labels: int,
-        *,
-        width: int,
-        mean_layers: Sequence[int] = (1, 2, 3),
-        std_layers: Sequence[int] = (3,),
-        hidden: int = 128,
-        dropout: float = 0.5,
-        input_dropout: float = 0.5,
-    ) -> None:
-        """Make a network with fresh weights.
+    Attributes:
+        mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.
+        std_layers: the layers whose standard deviation is read.
+    """
 
-        Args:
-            labels: how many.
-            width: of a state.
-            mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.
-            std_layers: the layers whose standard deviation is read.
-            hidden: units of the second-to-last layer.
-            dropout: on that layer.
-            input_dropout: on the pooled states.
-        """
+    mean_layers, std_layers = [1, 2, 3], [3]
+
+    def __init__(self, labels: int, *, width: int) -> None:
+        """Make a network with fresh weights for so many ``labels`` and for states of ``width``."""
         super().__init__()
-        self.mean_layers, self.std_layers, self.width = list(mean_layers), list(std_layers), width
+        self.width = width
         groups = len(self.mean_layers) + len(self.std_layers)
         self.standardizer = Standardizer(groups, width)
         self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
         self.layer_weights = nn.Parameter(torch.zeros(groups))
-        self.input_dropout = nn.Dropout(input_dropout)
-        self.hidden = nn.Linear(groups * width, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(hidden, labels)
+        self.input_dropout = nn.Dropout(DROPOUT)
+        self.hidden = nn.Linear(groups * width, HIDDEN)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.classifier = nn.Linear(HIDDEN, labels)
 
     def standardise(self, pooled: Tensor) -> None:
         """Learn mean and deviation of every feature from ``pooled`` (n, all layers, 2 x width)."""
@@ -105,10 +93,6 @@ class SpeechEmotion(nn.Module):
         x = (x * share[:, None]).flatten(1)
         embedding = torch.relu(self.hidden(self.input_dropout(x)))
         return self.classifier(self.dropout(embedding)), embedding
-
-    def penalty(self) -> Tensor:
-        """Return nothing to add to the loss; this network is regularised by dropout and weight decay."""
-        return self.layer_weights.new_zeros(())
 
     def _chosen(self, pooled: Tensor) -> Tensor:
         means, deviations = pooled[:, :, : self.width], pooled[:, :, self.width :]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
-from trainer.training_loop import TARGET, Example
+from trainer.training_loop import Example
 
 LENGTH = "input_ids"
 """The input of varying length: sentences of like length share a batch."""
@@ -30,13 +31,8 @@ class Texts:
 
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """Pad to the longest and join."""
-        longest = max(len(e["input_ids"]) for e in examples)
-        pad: int = self.tokenizer.pad_token_id
-
-        def padded(key: str, value: int) -> torch.Tensor:
-            return torch.tensor([list(e[key]) + [value] * (longest - len(e[key])) for e in examples])
-
-        batch = {"input_ids": padded("input_ids", pad), "attention_mask": padded("attention_mask", 0)}
-        if TARGET in examples[0]:
-            batch[TARGET] = torch.stack([torch.as_tensor(e[TARGET]) for e in examples])
-        return batch
+        fill = {"input_ids": self.tokenizer.pad_token_id, "attention_mask": 0}
+        return {
+            key: pad_sequence([torch.tensor(e[key]) for e in examples], batch_first=True, padding_value=value)
+            for key, value in fill.items()
+        }

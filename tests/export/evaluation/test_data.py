@@ -13,7 +13,7 @@ from edge_runtime.errors import AudioError, AudioNotFoundError
 from export.evaluation import data
 from trainer.corpora.registry import LoadOptions
 from trainer.errors import CorpusError, ExportError
-from trainer.experiment.source import Source
+from trainer.experiment.run_dir import Source
 
 RATE = 16_000
 

@@ -45,26 +45,22 @@ def test_the_scale_of_an_embedding_does_not_decide_its_weight(block):
 
 
 class Branch(nn.Module):
-    """A branch of one layer, whose penalty is known."""
+    """A branch of one layer."""
 
-    def __init__(self, name: str, inputs: int, width: int, penalty: float) -> None:
+    def __init__(self, name: str, inputs: int, width: int) -> None:
         super().__init__()
-        self.name, self.layer, self.cost = name, nn.Linear(inputs, width), penalty
+        self.name, self.layer = name, nn.Linear(inputs, width)
 
     def forward(self, **inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert set(inputs) == {self.name}
         embedding = self.layer(inputs[self.name])
         return embedding[:, :4], embedding
 
-    def penalty(self) -> torch.Tensor:
-        return torch.tensor(self.cost)
-
 
 def test_joint_fine_tuning_reaches_every_part():
-    joint = Joint(Branch("pooled", 2, 6, 1.0), Branch("ids", 3, 10, 2.0), FeedForwardFusion(4, speech=6, text=10))
+    joint = Joint(Branch("pooled", 2, 6), Branch("ids", 3, 10), FeedForwardFusion(4, speech=6, text=10))
     logits, _ = joint(speech_pooled=torch.randn(5, 2), text_ids=torch.randn(5, 3))
     assert logits.shape == (5, 4)
     logits.square().sum().backward()
     for part in (joint.speech.layer, joint.text.layer, joint.block.classifier):
         assert part.weight.grad.abs().sum() > 0
-    assert joint.penalty().item() == 3.0

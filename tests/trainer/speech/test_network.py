@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.speech.network import MIN_VARIANCE, SpeechEmotion, SpeechEmotionGraph, pool
+from trainer.speech.network import HIDDEN, MIN_VARIANCE, SpeechEmotion, SpeechEmotionGraph, pool
 
 LAYERS, WIDTH = 5, 6
 
@@ -52,12 +52,12 @@ def test_a_recording_without_speech_pools_to_something_finite():
 
 def test_standardising_centres_and_scales_what_is_read():
     pooled = torch.randn(200, LAYERS, 2 * WIDTH) * 7 + 3
-    network = SpeechEmotion(4, width=WIDTH, mean_layers=(1,), std_layers=(2, 3))
+    network = SpeechEmotion(4, width=WIDTH)
     network.standardise(pooled)
-    chosen = torch.stack([pooled[:, 1, :WIDTH], pooled[:, 2, WIDTH:], pooled[:, 3, WIDTH:]], dim=1)
+    chosen = torch.cat([pooled[:, 1:4, :WIDTH], pooled[:, 3:4, WIDTH:]], dim=1)
     z = (chosen - network.standardizer.mean) / network.standardizer.std
-    torch.testing.assert_close(z.mean(0), torch.zeros(3, WIDTH), atol=1e-5, rtol=0)
-    torch.testing.assert_close(z.std(0), torch.ones(3, WIDTH))
+    torch.testing.assert_close(z.mean(0), torch.zeros(4, WIDTH), atol=1e-5, rtol=0)
+    torch.testing.assert_close(z.std(0), torch.ones(4, WIDTH))
 
 
 def test_a_feature_that_never_changes_does_not_explode():
@@ -67,22 +67,22 @@ def test_a_feature_that_never_changes_does_not_explode():
 
 
 def test_layers_that_are_not_named_are_not_read():
-    network = SpeechEmotion(4, width=WIDTH, mean_layers=(0, 1), std_layers=(2,)).eval()
+    network = SpeechEmotion(4, width=WIDTH).eval()
     pooled = torch.randn(1, LAYERS, 2 * WIDTH)
     before = network(pooled)[0]
     unread = pooled.clone()
-    unread[:, 2:, :WIDTH] += 5
-    unread[:, [0, 1, 3, 4], WIDTH:] += 5
+    unread[:, [0, 4], :WIDTH] += 5
+    unread[:, [0, 1, 2, 4], WIDTH:] += 5
     torch.testing.assert_close(network(unread)[0], before)
-    pooled[:, 2, WIDTH:] += 5
+    pooled[:, 3, WIDTH:] += 5
     assert (network(pooled)[0] - before).abs().max() > 1e-3
 
 
 def test_the_exported_graph_equals_pooling_and_network():
-    network = SpeechEmotion(3, width=WIDTH, hidden=8).eval()
+    network = SpeechEmotion(3, width=WIDTH).eval()
     hidden, spoken = states(3), (torch.rand(3, 20) > 0.5).float()
     logits, embedding = SpeechEmotionGraph(network)(hidden, spoken)
-    assert logits.shape == (3, 3) and embedding.shape == (3, 8)
+    assert logits.shape == (3, 3) and embedding.shape == (3, HIDDEN)
     torch.testing.assert_close(logits, network(pool(hidden, spoken))[0])
 
 

@@ -28,7 +28,7 @@ def test_without_a_mood_the_posterior_is_the_better_reward():
     assert delta > 1.5 * posterior
 
 
-def test_the_policy_of_the_example_halves_its_cost():
+def test_the_example_halves_its_regret():
     curve = learn("delta", user=UserParameters(), habit=False, seed=0, dialogues=120)
     assert curve[-20:].mean() < curve[:3].mean() / 2
 

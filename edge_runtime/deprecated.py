@@ -7,10 +7,12 @@ costs no more.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -34,8 +36,11 @@ MOVED = {
 }
 """Where a module or a name was → where it is. The names in a module that moved need no row, unless they changed."""
 
-KEYWORDS = {"edge_runtime.interlocutor.Temper": {"lingering": "mood_decay", "hearing": "observation_noise"}}
-"""Arguments that changed their names, of what is called by its old path."""
+RENAMED = {
+    "edge_runtime.interlocutor.Interlocutor": {"temper": "user"},
+    "edge_runtime.interlocutor.Temper": {"lingering": "mood_decay", "hearing": "observation_noise"},
+}
+"""Arguments and attributes that changed their names, of classes that are asked for by their old path."""
 
 
 def attribute(module: str, name: str) -> object:
@@ -51,11 +56,25 @@ def attribute(module: str, name: str) -> object:
     place, _, name = new.rpartition(".")
     found = getattr(import_module(place), name)
     warnings.warn(f"{old} is now {new}; the old path works until version 0.3", DeprecationWarning, stacklevel=3)
-    return _with_old_keywords(found, KEYWORDS[old]) if old in KEYWORDS else found
+    return _with_old_names(old, found) if old in RENAMED else found
 
 
-def _with_old_keywords(function: Any, names: Mapping[str, str]) -> Callable[..., object]:
-    return lambda *arguments, **named: function(*arguments, **{names.get(name, name): named[name] for name in named})
+@cache
+def _with_old_names(path: str, new: Any) -> type:
+    """Return a subclass of ``new`` that takes, has and unpickles the old names of arguments and attributes."""
+    names = RENAMED[path]
+
+    def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {names.get(name, name): value for name, value in values.items()}
+
+    module, _, name = path.rpartition(".")
+    members: dict[str, Any] = {
+        "__module__": module,
+        "__init__": lambda self, *values, **named: new.__init__(self, *values, **renamed(named)),
+        "__setstate__": lambda self, state: self.__dict__.update(renamed(state)),
+    }
+    attributes = {old: property(attrgetter(current)) for old, current in names.items() if hasattr(new, current)}
+    return type(name, (new,), members | attributes)
 
 
 def warn_renamed(old: str, new: str) -> None:
@@ -76,4 +95,8 @@ class _OldPath(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Let each name be looked up when it is asked for."""
+        place = import_module(MOVED[module.__name__])
+        changed = [path.rpartition(".")[2] for path in RENAMED if path.startswith(f"{module.__name__}.")]
+        module.__doc__ = place.__doc__
+        module.__all__ = [*(name for name in vars(place) if not name.startswith("_")), *changed]  # type: ignore[attr-defined]
         module.__getattr__ = lambda name: attribute(module.__name__, name)  # type: ignore[method-assign]

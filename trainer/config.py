@@ -362,6 +362,19 @@ def check(experiment: Experiment, where: str) -> None:
             f"{where}: fusion.block = {experiment.fusion.block}: learns from utterances that have speech and text; "
             "where both have corpora of their own, use product-of-experts"
         )
+    for name, data in own.items():
+        if data.protocol == "corpus" and len(data.corpora) < 2:
+            raise ConfigError(
+                f"{where}: {name}.data.protocol = corpus: leaves out one of several corpora; name two at least"
+            )
+    if len(own) == 2 and experiment.fusion is not None:
+        if own["speech"].protocol == "official":
+            raise ConfigError(f"{where}: speech.data.protocol = official: fusion needs several folds; use speaker")
+        if own["text"].protocol != "official" or not own["text"].validation_percent:
+            raise ConfigError(
+                f"{where}: fusion learns from validation text; give [text.data] the protocol official and a "
+                "validation_percent above 0"
+            )
 
 
 def _bounds(settings: Any, prefix: str) -> Iterator[tuple[str, Any, tuple[Callable[[float], bool], str]]]:

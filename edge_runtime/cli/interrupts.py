@@ -8,8 +8,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LATER_S = 0.01
+"""A signal that comes within a callback from C is raised again after this time, in seconds."""
 SHOW_CURSOR = b"\033[?25h\n"
 
 
@@ -67,7 +70,12 @@ def after_cleaning_up() -> Iterator[None]:
     """
     ours = [number for number in SIGNALS if signal.getsignal(number) is end]
 
-    def unwind(number: int, _: object) -> None:
+    def unwind(number: int, frame: FrameType | None) -> None:
+        if _in_callback(frame):
+            import threading  # noqa: PLC0415 - Ctrl-C is answered from the first import on
+
+            threading.Timer(LATER_S, signal.raise_signal, [number]).start()
+            return
         for each in ours:
             signal.signal(each, end)
         raise Interrupted(number)
@@ -83,3 +91,12 @@ def after_cleaning_up() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, end)
+
+
+def _in_callback(frame: FrameType | None) -> bool:
+    """Whether libsndfile has called Python to read from a file: an exception would be lost there."""
+    while frame is not None:
+        if frame.f_code.co_name.startswith("vio_"):
+            return True
+        frame = frame.f_back
+    return False

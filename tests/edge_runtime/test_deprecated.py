@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_runtime import IEmoNet, Recording
-from edge_runtime.deprecated import KEYWORDS, MOVED
+from edge_runtime.deprecated import MOVED, RENAMED
 
-NAMES = [old for old in MOVED if old.rpartition(".")[2][0].isupper() and old not in KEYWORDS]
+NAMES = [old for old in MOVED if old.rpartition(".")[2][0].isupper() and old not in RENAMED]
 MODULES = [old for old in MOVED if old.rpartition(".")[2][0].islower()]
 
 
@@ -52,9 +55,34 @@ def test_old_class_of_the_user_takes_its_old_keywords() -> None:
 
     with pytest.warns(DeprecationWarning, match="Temper is now"):
         from edge_runtime.interlocutor import Temper
-    assert Temper(lingering=0.5, hearing=0.1, noise=0.2) == UserParameters(
-        mood_decay=0.5, observation_noise=0.1, noise=0.2
-    )
+    old, new = Temper(lingering=0.5, hearing=0.1, noise=0.2), UserParameters(0.5, observation_noise=0.1, noise=0.2)
+    assert asdict(old) == asdict(new)
+    assert (old.lingering, old.hearing) == (0.5, 0.1)
+    assert isinstance(old, Temper) and isinstance(old, UserParameters)
+
+
+def test_old_class_of_the_user_is_pickled_and_a_pickle_of_version_0_1_is_read() -> None:
+    with pytest.warns(DeprecationWarning, match="Temper is now"):
+        from edge_runtime.interlocutor import Temper
+
+        assert asdict(pickle.loads(pickle.dumps(Temper(lingering=0.5)))) == asdict(Temper(lingering=0.5))
+    stored = Temper.__new__(Temper)
+    stored.__setstate__({"lingering": 0.25, "uptake": 0.3, "spread": 1.5, "noise": 0.3, "hearing": 0.125})
+    assert (stored.mood_decay, stored.observation_noise) == (0.25, 0.125)
+
+
+def test_old_simulator_takes_its_old_keyword() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Interlocutor is now|Temper is now"):
+        from edge_runtime.interlocutor import Interlocutor, Temper
+    person = Interlocutor(temper=Temper(lingering=0.0), random=np.random.default_rng(0))
+    assert person.mood == 0.0
+
+
+def test_all_names_of_an_old_module_are_imported_by_a_star() -> None:
+    found: dict[str, object] = {}
+    with pytest.warns(DeprecationWarning):
+        exec("from edge_runtime.reward import *", found)
+    assert "EmotionValues" in found
 
 
 def test_environment_takes_its_user_by_the_old_keyword() -> None:

@@ -234,3 +234,25 @@ def test_protocol_and_folds_of_the_command_line_hold_for_the_one_branch_that_has
 def test_a_protocol_for_two_branches_with_corpora_of_their_own_is_refused():
     with pytest.raises(ConfigError, match="protocol: speech and text have one each here; name a branch with --only"):
         config.changed(config.read(config.BUNDLE), {"protocol": "corpus"}, {})
+
+
+SPEECH_DATA = '[speech.data]\ncorpora = ["a", "b"]\nprotocol = "{}"\n'
+TEXT_DATA = (
+    '[text.data]\ncorpora = ["c"]\nprotocol = "{}"\nvalidation_percent = {}\n[fusion]\nblock = "product-of-experts"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (SPEECH_DATA.format("official") + TEXT_DATA.format("official", 10), "speech.data.protocol = official"),
+        (SPEECH_DATA.format("speaker") + TEXT_DATA.format("session", 10), "fusion learns from validation text"),
+        (SPEECH_DATA.format("speaker") + TEXT_DATA.format("official", 0), "fusion learns from validation text"),
+        ('[speech.data]\ncorpora = ["a"]\nprotocol = "corpus"', "speech.data.protocol = corpus"),
+    ],
+)
+def test_corpora_that_fusion_cannot_learn_from_are_refused_before_anything_is_read(tmp_path, text, named):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=named):
+        config.read(path)

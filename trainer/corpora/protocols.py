@@ -75,6 +75,8 @@ def plan(
         names = [f"part {i + 1} of {count}" for i in range(count)]
     else:
         several = len({u.corpus for u in utterances}) > 1
+        if protocol == "corpus" and not several:
+            raise CorpusError("the protocol corpus leaves out one of several corpora, and there is one; use speaker")
         groups = np.array([_group(u, protocol, several) for u in utterances])
         parts, names = _groups(groups, protocol, folds if protocol == "speaker" else None)
     return [
@@ -116,8 +118,7 @@ def _groups(groups: NDArray[np.str_], protocol: str, folds: int | None) -> tuple
     names = sorted(set(groups))
     count = folds or len(names)
     if not 2 <= count <= len(names):
-        several = {"corpus": "corpora"}.get(protocol, f"{protocol}s")
-        raise CorpusError(f"{len(names)} {several} cannot be dealt to {count} folds")
+        raise CorpusError(f"{len(names)} {protocol}s cannot be dealt to {count} folds")
     dealt = [names[i::count] for i in range(count)]
     return [np.flatnonzero(np.isin(groups, part)) for part in dealt], [", ".join(part) for part in dealt]
 

@@ -187,6 +187,7 @@ def how_divided(corpus: str, utterances: Sequence[Utterance], use: Use) -> str:
         if count is None
         else f"{speakers} speakers in {count} parts, each tested on in turn",
         "session": "each session is tested on in turn",
+        "corpus": "each corpus is tested on in turn",
         "shuffled": f"at random into {count or 10} parts, each tested on in turn",
     }[protocol]
     return f"{protocol}, {why}: {how}"

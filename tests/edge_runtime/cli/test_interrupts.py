@@ -162,3 +162,26 @@ def test_signals_that_are_ignored_are_not_heeded(monkeypatch: pytest.MonkeyPatch
     ignored = {signal.SIGTERM: signal.SIG_IGN, signal.SIGINT: signal.SIG_DFL}
     monkeypatch.setattr(signal, "getsignal", ignored.__getitem__)
     assert interrupts.heeded_signals() == (signal.SIGINT,)
+
+
+def test_signal_within_a_callback_of_libsndfile_is_raised_after_it() -> None:
+    """An exception in the callback itself would be lost, and the file be called damaged."""
+    before = signal.signal(signal.SIGTERM, interrupts.end)
+    reached = []
+
+    def vio_read() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        reached.append("the callback ends as if nothing had come")
+
+    def decode() -> None:
+        with interrupts.after_cleaning_up():
+            vio_read()
+            time.sleep(30)
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            decode()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert reached

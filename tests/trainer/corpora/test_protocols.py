@@ -78,7 +78,7 @@ def test_one_corpus_is_left_out_at_a_time():
 
 
 def test_a_single_corpus_cannot_be_left_out():
-    with pytest.raises(CorpusError, match="1 corpora cannot be dealt to 1 folds"):
+    with pytest.raises(CorpusError, match="leaves out one of several corpora, and there is one"):
         plan(voices({"own": ["a", "b"]}), "corpus")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -92,7 +93,8 @@ def check(
     )
     found = registry.named(corpus) if corpus else registry.detect(path)
     refused: list[str] = []
-    utterances = registry.read(path, corpus=found, options=options, faults=refused)
+    left_out: Counter[str] = Counter()
+    utterances = registry.read(path, corpus=found, options=options, faults=refused, left_out=left_out)
     result = examine(
         utterances, expected=registry.expected(found, options), refused=refused, quiet=not sys.stderr.isatty()
     )
@@ -104,6 +106,7 @@ def check(
     problems = trainable.problems(found.name, kept, registry.labels_of(kept, found), use)
     how = trainable.how_divided(found.name, kept, use)
     notes = [*trainable.notes(found.name, kept), *result.notes]
+    notes += [registry.not_learned(left_out)] if left_out else []
     fine = not problems and (skip_bad or result.fine)
     if as_json:
         natural, parts = trainable.division(found.name, kept, protocol)

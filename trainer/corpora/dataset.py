@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,7 +76,10 @@ def load(
     """
     corpus = registry.detect(path)
     refused: list[str] | None = [] if skip_bad else None
-    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused)
+    left_out: Counter[str] = Counter()
+    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused, left_out=left_out)
+    if left_out:
+        log.info("note: %s", registry.not_learned(left_out))
     for fault in refused or ():
         log.info("note: %s; left out", fault)
     speech = speech and any(u.audio is not None for u in utterances)

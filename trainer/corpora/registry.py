@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -192,6 +193,7 @@ def read(
     corpus: Corpus | None = None,
     options: LoadOptions = LoadOptions(),
     faults: list[str] | None = None,
+    left_out: Counter[str] | None = None,
 ) -> list[Utterance]:
     """Return the utterances of the corpus' classes, labels renamed as asked; of a user's own data, all.
 
@@ -201,6 +203,7 @@ def read(
         options: see ``LoadOptions``.
         faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
             the manifest instead.
+        left_out: gets the number of utterances of each label that is not learned.
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.
@@ -214,10 +217,19 @@ def read(
             f"{strange[0]!r} is not a class of {corpus.name}; rename to one of {', '.join(corpus.labels)}"
         )
     found = corpus.load(path, options, faults=faults)
-    kept = [u for u in relabel(found, options.label_map) if not corpus.labels or u.label in corpus.labels]
+    renamed = relabel(found, options.label_map)
+    kept = [u for u in renamed if not corpus.labels or u.label in corpus.labels]
+    if left_out is not None:
+        left_out.update(Counter(u.label for u in renamed) - Counter(u.label for u in kept))
     if not kept:
         raise CorpusError(f"{path}: none of its {len(found)} utterances is left; see the labels and lengths asked for")
     return kept
+
+
+def not_learned(left_out: Mapping[str, int]) -> str:
+    """Return a sentence on the utterances of labels that are not learned."""
+    counts = ", ".join(f"{label} {count:,}" for label, count in sorted(left_out.items()))
+    return f"utterances of labels that are not learned are left out: {counts}"
 
 
 def expected(corpus: Corpus, options: LoadOptions = LoadOptions()) -> dict[str, dict[str, int]]:

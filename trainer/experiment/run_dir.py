@@ -92,6 +92,8 @@ def open_run(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
+    if "held_percent" in stored.get("experiment", {}):
+        raise ConfigError(f"{folder}: holds a run of version 0.1, which cannot go on; use another --out")
     earlier, asked = ({key: run.get(key) for key in COMPARED} for run in (stored, json.loads(json.dumps(config))))
     for name, there, now in differences(earlier, asked):
         raise ConfigError(

@@ -2,13 +2,24 @@
 
 import csv
 import hashlib
+from collections import Counter
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
 
 from trainer.corpora import meld, registry, semeval, synthetic
-from trainer.corpora.registry import CORPORA, LoadOptions, detect, expected, labels_of, named, protocol_of, read
+from trainer.corpora.registry import (
+    CORPORA,
+    LoadOptions,
+    detect,
+    expected,
+    labels_of,
+    named,
+    not_learned,
+    protocol_of,
+    read,
+)
 from trainer.corpora.utterance import LABELS, Utterance
 from trainer.errors import CorpusError
 
@@ -326,3 +337,11 @@ def test_labels_are_in_the_projects_order_if_it_has_them_all():
 def test_corpus_descriptions_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         registry.CORPORA[0].name = "other"
+
+
+def test_labels_that_are_not_learned_are_counted(tmp_path):
+    clips(tmp_path, "03-01-03-01-02-01-07.flac", "03-01-02-01-02-01-07.flac", "03-01-02-01-02-02-07.flac")
+    left_out: Counter[str] = Counter()
+    assert [u.label for u in read(tmp_path, left_out=left_out)] == ["happy"]
+    assert left_out == {"calm": 2}
+    assert not_learned(left_out) == "utterances of labels that are not learned are left out: calm 2"

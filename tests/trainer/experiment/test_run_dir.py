@@ -54,6 +54,12 @@ def test_a_different_experiment_cannot_resume_a_run(tmp_path, other, named):
         open_run(tmp_path, other, resume=True)
 
 
+def test_a_run_of_version_0_1_is_refused_as_such(tmp_path):
+    open_run(tmp_path, changed(experiment={"seed": 0, "held_percent": 10}), resume=False)
+    with pytest.raises(ConfigError, match=r"a run of version 0\.1, which cannot go on"):
+        open_run(tmp_path, RUN, resume=True)
+
+
 def test_a_damaged_config_is_named(tmp_path):
     (tmp_path / CONFIG).write_text("{")
     with pytest.raises(ConfigError, match="damaged"):

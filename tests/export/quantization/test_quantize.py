@@ -88,8 +88,9 @@ def in_fp32(path) -> set[str]:
     return {*quantizable_layers.matmuls(model), *(n.name for n in quantizable_layers.embedding_gathers(model))}
 
 
-@pytest.mark.parametrize("name", ["int8", "static", "fp16"])
-def test_excluded_layers_stay_in_fp32(name, words, feeds, tmp_path, run):
+# In fp16 all other operations are converted too, excluded layers or not.
+@pytest.mark.parametrize(("name", "most"), [("int8", 1e-5), ("static", 1e-5), ("fp16", 1e-2)])
+def test_excluded_layers_stay_in_fp32(name, most, words, feeds, tmp_path, run):
     prepared = quantizable_layers.prepare(words)
     names = quantizable_layers.matmuls(prepared) + [n.name for n in quantizable_layers.embedding_gathers(prepared)]
     quantize(words, tmp_path / "all.onnx", CONFIGS[name], feeds)
@@ -98,8 +99,7 @@ def test_excluded_layers_stay_in_fp32(name, words, feeds, tmp_path, run):
     assert in_fp32(tmp_path / "all.onnx") == set()
     assert in_fp32(tmp_path / "some.onnx") == {n for n in names if n.startswith("/layer.0/")} | {names[-1]}
     quantize(words, tmp_path / "none.onnx", replace(some, exclude=tuple(names)), feeds)
-    if name != "fp16":  # whose other operations are converted all the same
-        assert difference(run, words, tmp_path / "none.onnx", feeds[0]["ids"]) < 1e-5
+    assert difference(run, words, tmp_path / "none.onnx", feeds[0]["ids"]) < most
     assert (tmp_path / "all.onnx").stat().st_size < (tmp_path / "some.onnx").stat().st_size
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +89,7 @@ def labels_of(folder: Path, renamed: Mapping[str, str]) -> tuple[str, ...]:
     if hf_classifier.is_finetuned(folder):
         return hf_classifier.labels_of(folder, renamed)
     for part in COMPONENTS:
-        labels = _peek(folder / part).get("labels")
+        labels = checkpoints.peek(folder / part).get("labels")
         if isinstance(labels, list):
             return tuple(str(label) for label in labels)
     return ()
@@ -128,12 +127,3 @@ def _belong(folder: Path, fusion: dict[str, Any], digests: dict[str, str]) -> No
                 f"{folder / 'fusion'}: was trained on another {part} checkpoint; take all three of one run; "
                 "`trainer fit --resume` trains fusion on the branches of its run"
             )
-
-
-def _peek(folder: Path) -> dict[str, Any]:
-    """Return a checkpoint's config as far as it can be read; restoring it says what is wrong with it."""
-    try:
-        config = json.loads((folder / checkpoints.CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}

@@ -64,12 +64,18 @@ def read(folder: Path, expected: str) -> dict[str, Any]:
     return config
 
 
+def peek(folder: Path) -> dict[str, Any]:
+    """Return a checkpoint's config as far as it can be read; restoring it says what is wrong with it."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
 def kind(folder: Path) -> str:
     """Return the kind of the checkpoint in ``folder`` as far as that can be told; "" where it cannot."""
-    try:
-        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    return str(peek(folder).get("kind", ""))
 
 
 def digest(folder: Path) -> str:

@@ -23,6 +23,7 @@ from trainer.corpora import commands as corpora_commands
 from trainer.corpora.commands import Longest, Map, MergeExcited, Shortest
 
 if TYPE_CHECKING:
+    from trainer.config import Experiment
     from trainer.experiment.run_dir import RunPaths
 
 __all__ = ["app", "main"]
@@ -114,8 +115,8 @@ def fit(
     from trainer.experiment import commands, cross_validation, separate_corpora  # noqa: PLC0415
     from trainer.experiment.run_dir import Source  # noqa: PLC0415
 
-    with _interruptible("--resume goes on from here"), _progress_said():
-        chosen = configuration.read(config).only(only) if config else configuration.of_bundle(corpus, only)
+    with _interruptible("--resume goes on from here"), _log_said():
+        chosen = _read(config).only(only) if config else configuration.of_bundle(corpus, only)
         reading = registry.LoadOptions(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         load = functools.partial(dataset.load, reading=reading, skip_bad=skip_bad, quiet=_quiet())
         top = {
@@ -204,7 +205,7 @@ def reproduce(
         raise typer.BadParameter(f"{table!r}: use {', '.join(TABLES)}")
     if transcripts not in {None, "asr"}:
         raise typer.BadParameter(f"--transcripts {transcripts!r}: a table names its own; asr replaces simulated ones")
-    with _interruptible("--resume goes on from here"), _progress_said():
+    with _interruptible("--resume goes on from here"), _log_said():
         target = out or Path("runs") / table
         _check_writable(target)
         found = dataset.load(
@@ -253,19 +254,26 @@ class _Console(logging.Handler):
         _say(record.getMessage())
 
 
+def _read(config: str) -> Experiment:
+    """Return the experiment of a file, and say at once which of its settings have other names now."""
+    from trainer.config import read  # noqa: PLC0415
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DeprecationWarning)
+        experiment = read(config)
+    for warning in caught:
+        _say(f"note: {warning.message}")
+    return experiment
+
+
 @contextmanager
-def _progress_said() -> Iterator[None]:
-    """Show what the trainer logs, and which settings have other names now."""
+def _log_said() -> Iterator[None]:
+    """Show what the trainer logs."""
     logger, handler = logging.getLogger("trainer"), _Console()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", DeprecationWarning)
-            yield
-            for warning in caught:
-                if issubclass(warning.category, DeprecationWarning) and "trainer" in warning.filename:
-                    _say(f"note: {warning.message}")
+        yield
     finally:
         logger.removeHandler(handler)
 

@@ -130,8 +130,9 @@ def train(
         text: the text branch, as it is.
         cache: where features are kept.
     """
-    experiment = config.read(config.BUNDLE).alone("speech")
-    settings, fusion, seed = experiment.speech, config.read(config.BUNDLE).fusion, experiment.seed
+    bundle = config.read(config.BUNDLE)
+    experiment, fusion, seed = bundle.alone("speech"), bundle.fusion, bundle.seed
+    settings = experiment.speech
     assert settings is not None
     assert fusion is not None
     key = front_end.key + inspect.getsource(FrontEnd)

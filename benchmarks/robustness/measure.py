@@ -28,6 +28,7 @@ from benchmarks.robustness.corruptions import AXES, Corruption, corruptions
 from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Heard, TextBranch, train
 from edge_runtime.bundle.bundle import Bundle
 from export.evaluation import agreement
+from trainer import config
 from trainer.audio import load_audio
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
@@ -36,8 +37,6 @@ from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals
 from trainer.text.wer import word_error_rate
 
-VALIDATION_PERCENT = 15
-"""Of MELD's training dialogues, which the bundle's text branch was not trained on."""
 BABBLE_RECORDINGS = 40
 """Recordings that babble is made of."""
 NOT_FOUND = -1
@@ -63,7 +62,10 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
     corpora = {name: registry.read(data / name) for name in ("ravdess", "emodb", "meld")}
     speech = join([Dataset(name, corpora[name], LABELS) for name in ("ravdess", "emodb")])
     everything = speech.utterances
-    apart = plan(corpora["meld"], "official", validation_percent=VALIDATION_PERCENT)[0].validation
+    divided = config.read(config.BUNDLE).corpora[
+        "text"
+    ]  # the bundle's text branch was not trained on its validation part
+    apart = plan(corpora["meld"], "official", validation_percent=divided.validation_percent)[0].validation
     folds, fold_of = train(speech, [corpora["meld"][i] for i in apart], front_end, words, cache)
     ravdess = [i for i, u in enumerate(everything) if u.corpus == "ravdess"]
     rows = balanced(ravdess, [everything[i].label for i in ravdess], voices, random)

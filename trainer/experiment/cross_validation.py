@@ -20,9 +20,9 @@ from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import checksum, summary
 from trainer.errors import CorpusError
-from trainer.experiment import fold as folds_
 from trainer.experiment import refit, report, warm_start
 from trainer.experiment.fold import FoldRun, RunContext
+from trainer.experiment.fold import run as run_fold
 from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
 from trainer.modality import Modality, Truth
 from trainer.speech.modality import speech_modality
@@ -95,7 +95,7 @@ def run(
                 mine = mine or _warmed(context, experiment, paths, seed)
                 clock.begin(f"run {repeat + 1} of {experiment.repeats}, part {number + 1} of {len(folds)}")
                 # With an official split the network that was tested is the one to ship.
-                folds_.run(part, mine, keep=export and len(folds) == 1 and repeat == 0)
+                run_fold(part, mine, keep=export and len(folds) == 1 and repeat == 0)
             clock.done()
         runs.append(parts)
     branches = report.metrics(runs, truth)

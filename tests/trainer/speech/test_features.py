@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import soundfile
-from onnx import TensorProto, helper
 
+from tests.export.tiny import vad
 from trainer.audio import load_audio
 from trainer.corpora.utterance import Utterance
 from trainer.errors import WeightsError
@@ -15,27 +14,11 @@ from trainer.speech import features
 from trainer.speech.features import augmented, pooled_states
 
 
-def voice_activity(path: Path) -> None:
-    """Write a graph with the detector's inputs and outputs, to which everything is speech."""
-    state = (1, 1, 128)
-    ends = {"input": ["n", 576], "h": state, "c": state, "speech_probs": ["n"], "hn": state, "cn": state}
-    values = [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in ends.items()]
-    nodes = [
-        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=0),
-        helper.make_node("Sub", ["mean", "mean"], ["zero"]),
-        helper.make_node("Cos", ["zero"], ["speech_probs"]),
-        helper.make_node("Identity", ["h"], ["hn"]),
-        helper.make_node("Identity", ["c"], ["cn"]),
-    ]
-    graph = helper.make_graph(nodes, "vad", values[:3], values[3:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
-
-
 @pytest.fixture
 def pretrained(tmp_path, tiny_whisper) -> Path:
     tiny_whisper.save_pretrained(tmp_path / "weights" / "whisper-tiny.en")
     (tmp_path / "weights" / "silero-vad").mkdir()
-    voice_activity(tmp_path / "weights" / "silero-vad" / "vad.onnx")
+    vad(tmp_path / "weights" / "silero-vad" / "vad.onnx")
     for folder in (tmp_path / "weights").iterdir():
         (folder / "source.json").write_text("{}")
     return tmp_path / "weights"

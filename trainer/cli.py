@@ -233,7 +233,7 @@ def _paths(target: Path, weights: Path, cache: Path, resume: bool) -> RunPaths:
 
 
 def _say(what: str) -> None:
-    console.print(what, soft_wrap=True, highlight=False)
+    console.print(what, soft_wrap=True, highlight=False, markup=False)
 
 
 def _quiet() -> bool:

@@ -176,9 +176,12 @@ def test_a_pattern_in_quotes_is_looked_up_and_a_table_is_for_spreadsheets(run: R
         "used",
         "duration_s",
         "notes",
+        "uncertain",
+        "baseline_s",
     ]
     assert (first["file"], second["file"]) == ("calls/a.wav", "calls/deep/c.wav")
     assert float(first[first["label"]]) == float(first["confidence"])
+    assert (first["uncertain"], first["baseline_s"]) == ("false", "0.0")
     assert run("classify", "calls", "--csv", "--json").returncode == 2
 
 

@@ -17,10 +17,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 TYPE_CHECKING = False  # what `typing` calls so, which takes longer to import than all else here
 if TYPE_CHECKING:
     from edge_runtime.audio.recording import Audio, Recording
+    from edge_runtime.baseline import Baseline
     from edge_runtime.bundle.bundle import Bundle
     from edge_runtime.errors import (
         AudioError,
         AudioNotFoundError,
+        BaselineError,
         BundleError,
         BundleNotFoundError,
         ClosedError,
@@ -42,6 +44,8 @@ __all__ = [
     "Audio",
     "AudioError",
     "AudioNotFoundError",
+    "Baseline",
+    "BaselineError",
     "Bundle",
     "BundleError",
     "BundleNotFoundError",
@@ -66,6 +70,7 @@ __all__ = [
 
 _MODULES = {
     "Audio": "audio.recording",
+    "Baseline": "baseline",
     "Bundle": "bundle.bundle",
     "DialogueReward": "rewards.dialogue_reward",
     "EmotionValues": "rewards.reward",

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edge_runtime.audio.recording import SAMPLE_RATE
+from edge_runtime.baseline import LEAST_SPEECH_S, Baseline, checksum
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import BaselineError, BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.session import Arrays, Session
+from edge_runtime.inference.vad import ENCODER_HOP
 from edge_runtime.prediction import DOUBTFUL, Scores, Segment
 
 Float = NDArray[np.float32]
@@ -38,20 +41,47 @@ class UtteranceClassifier:
             self._transcript_decoder = TranscriptDecoder(slots["transcript_decoder"], tokenizer, bundle.decoding)
         self._speech, self._text, self._fusion = (slots.get(s) for s in ("speech_emotion", "text_emotion", "fusion"))
         self._takes_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
+        self._features, self._graphs = 0, ""
+        if "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("baseline"):
+            self._features = int(bundle.slots["speech_emotion"].output("pooled").shape[1])
+            self._graphs = checksum(bundle)
         if self._text is not None:
             self._text_tokenizer = _tokenizer(bundle, "text")
             self._text_tokenizer.no_padding()  # whatever the file asks for
             self._text_tokenizer.enable_truncation(MAX_TEXT_TOKENS)
 
-    def __call__(self, utterance: Utterance, given: str | None = None, timings: Timings | None = None) -> Segment:
+    def __call__(
+        self,
+        utterance: Utterance,
+        given: str | None = None,
+        timings: Timings | None = None,
+        baseline: Baseline | None = None,
+    ) -> Segment:
+        """Classify ``utterance``; the arguments are those of ``classify_and_pool``."""
+        return self.classify_and_pool(utterance, given, timings, baseline)[0]
+
+    def classify_and_pool(
+        self,
+        utterance: Utterance,
+        given: str | None = None,
+        timings: Timings | None = None,
+        baseline: Baseline | None = None,
+    ) -> tuple[Segment, Baseline | None]:
         """Classify ``utterance``, in which somebody speaks.
 
         Args:
             utterance: what is said.
             given: its transcript, if that is known; None has it recognised, where the bundle can.
             timings: milliseconds spent in each slot are added to it.
+            baseline: other recordings of the speaker, which ``check_baseline`` has let pass; less than
+                ``LEAST_SPEECH_S`` of speech counts as none.
+
+        Returns:
+            The answer; and the utterance as a baseline for others, None where the bundle takes none.
         """
         timings = {} if timings is None else timings
+        if baseline is not None and baseline.speech_s < LEAST_SPEECH_S:
+            baseline = None
         decoder = self._transcript_decoder if given is None else None
         hidden: Float | None = None
         cross: Arrays = {}
@@ -65,7 +95,7 @@ class UtteranceClassifier:
         speech = text = None
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
-                speech = self._run_speech(utterance, hidden)
+                speech = self._run_speech(utterance, hidden, baseline)
         transcript, doubtful = (given or "").strip(), False
         if decoder is not None:
             with stopwatch(timings, "transcript_decoder"):
@@ -76,7 +106,7 @@ class UtteranceClassifier:
                 text = self._run_text(transcript)
         with stopwatch(timings, "fusion"):
             fused = self._fuse(speech, text)
-        return Segment(
+        segment = Segment(
             start_s=utterance.start_s,
             end_s=utterance.end_s,
             fused=fused,
@@ -84,7 +114,53 @@ class UtteranceClassifier:
             text=self._scores(text["logits"], "text") if text else None,
             transcript=transcript or None,
             notes=(DOUBTFUL,) if doubtful else (),
+            uncertain=fused is not None and fused.confidence < self._bundle.operating_point,
+            baseline_s=0.0 if baseline is None else baseline.speech_s,
         )
+        return segment, self._pooled(utterance, speech) if speech and self._features else None
+
+    def pool(self, utterance: Utterance) -> Baseline:
+        """Return ``utterance``, in which somebody speaks, as a baseline for others; no words are recognised.
+
+        Raises:
+            BundleError: the bundle takes no baseline.
+        """
+        self.require_baseline()
+        assert self._speech_encoder is not None
+        hidden, _ = self._speech_encoder(utterance.waveform)
+        return self._pooled(utterance, self._run_speech(utterance, hidden, None))
+
+    def check_baseline(self, baseline: Baseline) -> None:
+        """Check that this bundle made ``baseline``.
+
+        Raises:
+            BaselineError: another did.
+            BundleError: this one takes none.
+            TypeError: it is no baseline.
+        """
+        if not isinstance(baseline, Baseline):
+            raise TypeError(
+                f"baseline is of type {type(baseline).__name__}; give what model.baseline(recordings) or "
+                "Baseline.load(path) returns"
+            )
+        self.require_baseline()
+        if (baseline.graphs, baseline.pooled.shape[1]) != (self._graphs, self._features):
+            raise BaselineError(
+                f"the baseline was made by {baseline.made_by}, and the bundle is {self._bundle.name} "
+                f"{self._bundle.version} (graphs {self._graphs[:12]}); make it again with this bundle"
+            )
+
+    def require_baseline(self) -> None:
+        """Check that the bundle takes a baseline.
+
+        Raises:
+            BundleError: it does not.
+        """
+        if not self._features:
+            raise BundleError(
+                f"{self._bundle.folder}: takes no baseline, its slot speech_emotion has no input 'baseline'; use "
+                "another bundle, or leave the baseline out"
+            )
 
     def classify_text(self, text: str) -> Scores:
         """Return the answer from ``text`` alone.
@@ -98,12 +174,24 @@ class UtteranceClassifier:
         assert answer is not None
         return answer
 
-    def _run_speech(self, utterance: Utterance, hidden: Float | None) -> Arrays:
+    def _run_speech(self, utterance: Utterance, hidden: Float | None, baseline: Baseline | None) -> Arrays:
         assert self._speech is not None
         if self._takes_waveform:
             return self._speech(waveform=utterance.waveform[None])
         assert hidden is not None
-        return self._speech(hidden_states=hidden, spoken=utterance.speech_mask[None].astype(np.float32))
+        inputs: Arrays = {"hidden_states": hidden, "spoken": utterance.speech_mask[None].astype(np.float32)}
+        if self._features:
+            none = np.zeros((1, self._features), np.float32), np.zeros(1, np.float32)
+            rows, seconds = none if baseline is None else (baseline.pooled, baseline.seconds)
+            inputs |= {"baseline": rows[None], "baseline_s": seconds[None]}
+        return self._speech(**inputs)
+
+    def _pooled(self, utterance: Utterance, speech: Arrays) -> Baseline:
+        """Return the utterance as a baseline of one recording."""
+        if not np.isfinite(speech["pooled"]).all():
+            raise BundleError(f"{self._bundle.folder}: what its slot speech_emotion pools are not numbers")
+        seconds = np.array([utterance.speech_mask.sum() * ENCODER_HOP / SAMPLE_RATE], np.float32)
+        return Baseline(speech["pooled"], seconds, self._graphs, f"{self._bundle.name} {self._bundle.version}")
 
     def _run_text(self, text: str) -> Arrays:
         assert self._text is not None

@@ -18,6 +18,10 @@ class AudioNotFoundError(IEmoNetError, FileNotFoundError):
     """No file at the path given."""
 
 
+class BaselineError(IEmoNetError, ValueError):
+    """A speaker's baseline cannot be used: damaged, of another bundle, or of too little speech."""
+
+
 class BundleError(IEmoNetError, ValueError):
     """A bundle's manifest, checksum, labels or graph shapes do not fit."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.audio.resample import Resampler
 from edge_runtime.audio.validation import SupportsArray, check_format, to_array, to_float32, to_sample_rate
-from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Segment
@@ -39,10 +38,13 @@ class Event:
 
 
 class Stream:
-    """Takes audio in portions of any size, on which the answers do not depend. For one thread at a time."""
+    """Takes audio in portions of any size, on which the answers do not depend. For one thread at a time.
+
+    An utterance is compared with the finished ones before it; an answer that was given is not changed later.
+    """
 
     def __init__(
-        self, vad: Session, classify: UtteranceClassifier, sample_rate: float, *, provisional_s: float | None
+        self, vad: Session, classify: Callable[[Utterance], Segment], sample_rate: float, *, provisional_s: float | None
     ) -> None:
         """Begin; ``IEmoNet.stream`` is the usual way to get here."""
         self._rate = to_sample_rate(sample_rate, name="stream")

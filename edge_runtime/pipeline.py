@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
 from edge_runtime.audio.validation import check_text, is_batch
+from edge_runtime.baseline import Baseline, join
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
@@ -20,6 +22,7 @@ from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
 from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
+from edge_runtime.running import RunningClassifier
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
 
@@ -113,7 +116,8 @@ class IEmoNet:
         *,
         transcript: str | None = None,
         asr: bool = True,
-        threshold: float = 0.0,
+        threshold: float | None = None,
+        baseline: Baseline | None = None,
     ) -> Prediction: ...
     @overload
     def __call__(
@@ -123,7 +127,8 @@ class IEmoNet:
         *,
         transcript: None = None,
         asr: bool = True,
-        threshold: float = 0.0,
+        threshold: float | None = None,
+        baseline: Baseline | None = None,
     ) -> list[Prediction]: ...
     def __call__(
         self,
@@ -132,7 +137,8 @@ class IEmoNet:
         *,
         transcript: str | None = None,
         asr: bool = True,
-        threshold: float = 0.0,
+        threshold: float | None = None,
+        baseline: Baseline | None = None,
     ) -> Prediction | list[Prediction]:
         """Say what emotion is in ``audio``.
 
@@ -142,23 +148,30 @@ class IEmoNet:
             sample_rate: of arrays, in Hz.
             transcript: the words, if they are known; speech recognition is then left out.
             asr: whether to recognise words that are not given; without, the voice alone answers.
-            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1.
+            threshold: an answer whose confidence is less is uncertain, and has the label ``"uncertain"``; 0 to 1.
+                None takes the bundle's operating point, and leaves the label.
+            baseline: other recordings of the same speaker, as ``baseline`` returns them: each utterance is compared
+                with them. None compares with nothing; a long recording's own utterances are no baseline here.
 
         Raises:
             AudioNotFoundError: there is no such file.
             AudioError: the audio cannot be used; the message says why.
-            BundleError: the bundle reads words alone, or knows no voice and was told to recognise no words.
+            BaselineError: another bundle made the baseline.
+            BundleError: the bundle reads words alone, knows no voice and was told to recognise no words, or takes no
+                baseline and was given one.
             ClosedError: the model was closed.
-            TypeError: a transcript that is no text.
+            TypeError: a transcript that is no text, or a baseline that is none.
             ValueError: a threshold outside 0 to 1, or one transcript for a list.
         """
         check_threshold(threshold)
         if transcript is not None:
             check_text(transcript, name="transcript")
+        if baseline is not None:
+            self._classify.check_baseline(baseline)
         if is_batch(audio):
             if transcript is not None:
                 raise ValueError("a transcript belongs to one recording, and a list was given")
-            return [self(one, sample_rate, asr=asr, threshold=threshold) for one in audio]
+            return [self(one, sample_rate, asr=asr, threshold=threshold, baseline=baseline) for one in audio]
         vad = self._require_vad()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:
@@ -171,17 +184,18 @@ class IEmoNet:
         found = utterances(_timed(recording.blocks(), timings, "read"), vad)
         for utterance in _timed(found, timings, "vad"):
             if utterance.speech_mask.any():
-                segments.append((self._classify(utterance, transcript, timings), int(utterance.speech_mask.sum())))
+                segment = self._classify(utterance, transcript, timings, baseline)
+                segments.append((segment, int(utterance.speech_mask.sum())))
         timings["vad"] -= timings["read"]  # the reader runs inside the segmenter
         timings["total"] = 1000 * (time.perf_counter() - begin)
         return self._prediction(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
 
-    def classify_text(self, text: str, *, threshold: float = 0.0) -> Scores:
+    def classify_text(self, text: str, *, threshold: float | None = None) -> Scores:
         """Say what emotion is in words alone.
 
         Args:
             text: an utterance in the bundle's language; words of a dialogue, not of a page.
-            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1.
+            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1, or None.
 
         Raises:
             TypeError: it is no text.
@@ -193,9 +207,60 @@ class IEmoNet:
         check_text(text, name="text")
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
-        return self._classify.classify_text(text.strip()).at(threshold)
+        return self._classify.classify_text(text.strip()).at(threshold or 0.0)
 
-    def timeline(self, audio: Audio, sample_rate: float | None = None, *, channels: Channels = "mix") -> Timeline:
+    def baseline(self, recordings: Audio | Sequence[Audio], sample_rate: float | None = None) -> Baseline:
+        """Make a baseline of recordings of one speaker, whose emotion need not be known.
+
+        They are cut into utterances as in a call of the model, and each utterance is a row. No words are recognised.
+
+        Args:
+            recordings: one or a list of what a call takes; in those in which nobody speaks is nothing to compare with,
+                and ``notes`` names them.
+            sample_rate: of arrays, in Hz.
+
+        Raises:
+            AudioNotFoundError: there is no such file.
+            AudioError: the audio cannot be used; the message says why.
+            BaselineError: there is less than a second of speech in all of them together.
+            BundleError: the bundle takes no baseline.
+            ClosedError: the model was closed.
+        """
+        self._classify.require_baseline()
+        opened = (
+            Recording(one, sample_rate)  # type: ignore[arg-type]
+            for one in (recordings if is_batch(recordings) else [recordings])
+        )
+        return join((recording.name, self._pool(recording)) for recording in opened)
+
+    def pool(self, audio: Audio, sample_rate: float | None = None) -> Baseline | None:
+        """Return one recording as a part of a baseline, however short; None where nobody speaks.
+
+        Raises:
+            AudioNotFoundError: there is no such file.
+            AudioError: the audio cannot be used; the message says why.
+            BundleError: the bundle takes no baseline.
+            ClosedError: the model was closed.
+        """
+        self._classify.require_baseline()
+        return self._pool(Recording(audio, sample_rate))
+
+    def _pool(self, recording: Recording) -> Baseline | None:
+        found: Baseline | None = None
+        for utterance in utterances(recording.blocks(), self._require_vad()):
+            if utterance.speech_mask.any():
+                pooled = self._classify.pool(utterance)
+                found = pooled if found is None else found + pooled
+        return found
+
+    def timeline(
+        self,
+        audio: Audio,
+        sample_rate: float | None = None,
+        *,
+        channels: Channels = "mix",
+        baseline: Baseline | bool = True,
+    ) -> Timeline:
         """Say what is said in a recording of any length, and how, utterance by utterance.
 
         Args:
@@ -203,6 +268,8 @@ class IEmoNet:
             sample_rate: of an array, in Hz.
             channels: "mix" them to one, or "split" them: each is then a speaker of its own, as in many recorded calls,
                 and each segment has the number of its channel.
+            baseline: True compares each utterance with those before it on its channel, if the bundle can; False
+                compares it with none; a baseline is what each channel begins with.
 
         Returns:
             An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes.
@@ -210,28 +277,44 @@ class IEmoNet:
         Raises:
             AudioNotFoundError: there is no such file.
             AudioError: the audio cannot be used; the message says why.
-            BundleError: the bundle reads words alone.
+            BaselineError: another bundle made the baseline.
+            BundleError: the bundle reads words alone, or takes no baseline and was given one.
+            TypeError: a baseline that is none.
         """
         if channels not in {"mix", "split"}:
             raise ValueError(f"channels {channels!r}: use 'mix' or 'split'")
         vad = self._require_vad()
-        return Timeline(Recording(audio, sample_rate), vad, self._classify, split=channels == "split")
+        self._check_running(baseline)
+        new_classifier = partial(RunningClassifier, self._classify, baseline)
+        return Timeline(Recording(audio, sample_rate), vad, new_classifier, split=channels == "split")
 
-    def stream(self, sample_rate: float, *, provisional_s: float | None = None) -> Stream:
+    def stream(
+        self, sample_rate: float, *, provisional_s: float | None = None, baseline: Baseline | bool = True
+    ) -> Stream:
         """Listen to sound as it comes.
 
         Args:
             sample_rate: of what will be fed, in Hz.
             provisional_s: give provisional answers about what is being said, one after each so many seconds of it.
+            baseline: True compares each utterance with the finished ones before it, if the bundle can; False compares
+                it with none; a baseline is what the stream begins with.
 
         Returns:
             A stream: ``feed`` it samples, and it gives back an event for each utterance that is over.
 
         Raises:
             AudioError: an unusable sample rate.
-            BundleError: the bundle reads words alone.
+            BaselineError: another bundle made the baseline.
+            BundleError: the bundle reads words alone, or takes no baseline and was given one.
+            TypeError: a baseline that is none.
         """
-        return Stream(self._require_vad(), self._classify, sample_rate, provisional_s=provisional_s)
+        vad = self._require_vad()
+        self._check_running(baseline)
+        return Stream(vad, RunningClassifier(self._classify, baseline), sample_rate, provisional_s=provisional_s)
+
+    def _check_running(self, baseline: Baseline | bool) -> None:
+        if not isinstance(baseline, bool):
+            self._classify.check_baseline(baseline)
 
     def _require_vad(self) -> Session:
         if self._vad is None:
@@ -243,7 +326,7 @@ class IEmoNet:
         recording: Recording,
         segments: list[tuple[Segment, int]],
         timings: Mapping[str, float],
-        threshold: float,
+        threshold: float | None,
     ) -> Prediction:
         notes = list(recording.notes)
         if not segments:
@@ -254,17 +337,20 @@ class IEmoNet:
             )
         notes += doubt(sum(DOUBTFUL in s.notes for s, _ in segments), len(segments))
         fused = _mean([(s.fused, n) for s, n in segments if s.fused])
+        least = self.bundle.operating_point if threshold is None else threshold
         return Prediction(
-            label=fused.at(threshold).label if fused else None,
+            label=fused.at(threshold or 0.0).label if fused else None,
             confidence=fused.confidence if fused else None,
             scores=fused.scores if fused else {},
             transcript=" ".join(s.transcript for s, _ in segments if s.transcript) or None,
             speech=_mean([(s.speech, n) for s, n in segments if s.speech]),
             text=_mean([(s.text, n) for s, n in segments if s.text]),
-            segments=tuple(s.at(threshold) for s, _ in segments),
+            segments=tuple(s if threshold is None else s.at(threshold) for s, _ in segments),
             duration_s=round(recording.duration_s, 3),
             timings_ms=timings,
             notes=tuple(notes),
+            uncertain=fused is not None and fused.confidence < least,
+            baseline_s=max((s.baseline_s for s, _ in segments), default=0.0),
         )
 
 

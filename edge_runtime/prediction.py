@@ -23,13 +23,13 @@ def doubt(doubtful: int, utterances: int) -> tuple[str, ...]:
     return (f"{DOUBTFUL}{where}: the recogniser is unsure, as with another language",)
 
 
-def check_threshold(threshold: float) -> None:
-    """Check that ``threshold`` is a probability.
+def check_threshold(threshold: float | None) -> None:
+    """Check that ``threshold`` is a probability, or None.
 
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}: a confidence is between 0 and 1")
 
 
@@ -50,6 +50,11 @@ class Scores:
         """Probability of the likeliest emotion."""
         return max(self.scores.values())
 
+    @property
+    def likeliest(self) -> str:
+        """The likeliest emotion, also where the label is "uncertain"."""
+        return max(self.scores, key=self.scores.__getitem__)
+
     def at(self, threshold: float) -> Scores:
         """Return the same scores, with the label "uncertain" where ``confidence`` is less than ``threshold``."""
         return self if self.confidence >= threshold else replace(self, label=UNCERTAIN)
@@ -69,6 +74,9 @@ class Segment:
         transcript: the text of the utterance, or None.
         channel: the number of the channel that it was said on, from 1, where channels are kept apart; else None.
         notes: what a user should know about it, such as that the words are doubtful.
+        uncertain: whether ``confidence`` is below the threshold asked for; where none was, below the bundle's
+            operating point.
+        baseline_s: seconds of speech of the same speaker with which it was compared; 0.0 of none.
     """
 
     start_s: float
@@ -79,6 +87,8 @@ class Segment:
     transcript: str | None
     channel: int | None = None
     notes: tuple[str, ...] = ()
+    uncertain: bool = False
+    baseline_s: float = 0.0
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -87,16 +97,23 @@ class Segment:
 
     def at(self, threshold: float) -> Segment:
         """Return the same segment, with the label "uncertain" where the answer's confidence is less."""
-        return replace(self, fused=self.fused.at(threshold)) if self.fused else self
+        if self.fused is None:
+            return self
+        return replace(self, fused=self.fused.at(threshold), uncertain=self.fused.confidence < threshold)
 
     @property
     def label(self) -> str | None:
-        """The likeliest emotion, or None."""
+        """The likeliest emotion; "uncertain", where a threshold was asked for and is not reached; or None."""
         return self.fused.label if self.fused else None
 
     @property
+    def likeliest(self) -> str | None:
+        """The likeliest emotion, also where the label is "uncertain"; or None."""
+        return self.fused.likeliest if self.fused else None
+
+    @property
     def confidence(self) -> float | None:
-        """Calibrated probability of ``label``, or None."""
+        """Calibrated probability of the likeliest emotion, or None."""
         return self.fused.confidence if self.fused else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,6 +144,9 @@ class Prediction:
         duration_s: length of the recording.
         timings_ms: milliseconds spent in each slot, in reading, and in total.
         notes: what a user should know about this recording.
+        uncertain: whether ``confidence`` is below the threshold asked for; where none was, below the bundle's
+            operating point. False where nobody speaks.
+        baseline_s: seconds of speech of the same speaker with which it was compared; 0.0 of none.
     """
 
     label: str | None
@@ -139,11 +159,18 @@ class Prediction:
     duration_s: float
     timings_ms: Mapping[str, float]
     notes: tuple[str, ...] = field(default=())
+    uncertain: bool = False
+    baseline_s: float = 0.0
 
     @property
     def used(self) -> tuple[str, ...]:
         """The branches behind the answer, as "voice" and "words"."""
         return _used(self.speech, self.text)
+
+    @property
+    def likeliest(self) -> str | None:
+        """The likeliest emotion, also where the label is "uncertain"; or None."""
+        return max(self.scores, key=self.scores.__getitem__) if self.scores else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists, ready for JSON."""

@@ -83,6 +83,18 @@ def tiny_bundle(tmp_path: Path) -> Path:
     return build(tmp_path / "tiny")
 
 
+@pytest.fixture(scope="session")
+def comparing_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny bundle that takes a baseline."""
+    return build(tmp_path_factory.mktemp("comparing") / "tiny", takes_baseline=True)
+
+
+@pytest.fixture(scope="session")
+def comparing(comparing_bundle: Path) -> IEmoNet:
+    """The model of ``comparing_bundle``: its voice differs from that of a bundle without, its fused answer does not."""
+    return IEmoNet.load(comparing_bundle, device="cpu", threads=1)
+
+
 @pytest.fixture
 def altered(tmp_path: Path, bundle_folder: Path) -> Callable[[str, str, bytes], Path]:
     """``altered("slots", "fusion", data)`` is the default bundle with one file that holds other data."""

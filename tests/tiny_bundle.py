@@ -108,12 +108,40 @@ READS_STATES = """(float[batch,2,states,4] hidden_states, float[batch,states] sp
     logits = Cos(moved)
 }"""
 """A ``speech_emotion`` that reads the states of the speech encoder."""
+TAKES_BASELINE = """(float[batch,2,states,4] hidden_states, float[batch,states] spoken,
+        float[batch,recordings,3] baseline, float[batch,recordings] baseline_s)
+    => (float[batch,4] logits, float[batch,3] embedding, float[batch,3] pooled) {
+    axes = Constant<value_ints=[1,3]>()
+    wide = Unsqueeze(spoken, axes)
+    kept = Mul(hidden_states, wide)
+    each = ReduceMean<axes=[1,2,3], keepdims=0>(kept)
+    first = Constant<value_ints=[1]>()
+    mean = Unsqueeze(each, first)
+    pooled = Concat<axis=1>(mean, mean, mean)
+    last = Constant<value_ints=[2]>()
+    weights = Unsqueeze(baseline_s, last)
+    weighted = Mul(baseline, weights)
+    sums = ReduceSum<keepdims=0>(weighted, first)
+    seconds = ReduceSum<keepdims=1>(baseline_s, first)
+    one = Constant<value_float=1.0>()
+    more = Add(seconds, one)
+    usual = Div(sums, more)
+    embedding = Sub(pooled, usual)
+    unusual = ReduceSum<keepdims=1>(embedding, first)
+    phases = Constant<value=float[1,4] {0,1,2,3}>()
+    moved = Add(phases, unusual)
+    logits = Cos(moved)
+}"""
+"""A ``speech_emotion`` that also takes away the mean of a baseline, weighted by seconds and shrunk by one second."""
+VOICES = {"waveform": GRAPHS["speech_emotion"], "states": READS_STATES, "baseline": TAKES_BASELINE}
+"""The graphs of ``speech_emotion``, by what they read last."""
 
 
-def build(folder: Path, *, reads_states: bool = False) -> Path:
-    """Write the bundle into ``folder``; its voice reads the waveform, or the encoder's states."""
+def build(folder: Path, *, reads_states: bool = False, takes_baseline: bool = False) -> Path:
+    """Write the bundle into ``folder``; its voice reads the waveform, or the encoder's states, or a baseline too."""
     folder.mkdir()
-    for slot, text in (GRAPHS | ({"speech_emotion": READS_STATES} if reads_states else {})).items():
+    voice = VOICES["baseline" if takes_baseline else "states" if reads_states else "waveform"]
+    for slot, text in (GRAPHS | {"speech_emotion": voice}).items():
         onnx.save(graph(text), folder / f"{slot}.onnx")
     for name in TOKENIZERS:
         tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))

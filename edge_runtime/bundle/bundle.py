@@ -57,6 +57,7 @@ class Bundle:
         decoding: special tokens of the transcript decoder, None without one.
         temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
         manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
+        operating_point: confidence below which an answer is uncertain; 0.0 where the bundle states none.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Bundle:
     decoding: Decoding | None
     temperatures: Mapping[str, float]
     manifest: Mapping[str, Any]
+    operating_point: float = 0.0
 
     @classmethod
     def read(cls, folder: Path) -> Bundle:
@@ -103,6 +105,7 @@ class Bundle:
                     if slot in slots and not (name in ALONE and name not in manifest["calibration"])
                 },
                 manifest=manifest,
+                operating_point=_operating_point(manifest),
             )
         except BundleError:
             raise
@@ -216,6 +219,18 @@ def _positive(value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"calibration {value!r}: a temperature is a positive number")
     return number
+
+
+def _operating_point(manifest: Mapping[str, Any]) -> float:
+    """Return the confidence below which an answer is uncertain; 0.0 where the manifest states none."""
+    if "operating_point" not in manifest:
+        return 0.0
+    value = manifest["operating_point"]["confidence"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"operating_point {value!r}: a confidence is a number above 0, at most 1")
+    if not 0 < value <= 1:
+        raise ValueError(f"operating_point {value!r}: a confidence is a number above 0, at most 1")
+    return float(value)
 
 
 def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:

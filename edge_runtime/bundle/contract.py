@@ -37,6 +37,8 @@ FUSED = {
     f"{part}_{output}": (f"{part}_emotion", output) for part in ("speech", "text") for output in ("embedding", "logits")
 }
 """What fusion may take: the slot and the output that each is."""
+BASELINE = {"baseline": "input", "baseline_s": "input", "pooled": "output"}
+"""What a ``speech_emotion`` has that compares a recording with others of its speaker: all of it, or nothing."""
 
 
 def check(slots: Mapping[str, Slot]) -> None:
@@ -58,15 +60,33 @@ def check(slots: Mapping[str, Slot]) -> None:
 
 
 def _speech(slots: Mapping[str, Slot]) -> None:
-    """It reads the waveform, or the states of the speech encoder and which of them lie in speech."""
+    """It reads the waveform, or the states of the speech encoder, which of them lie in speech, and a baseline."""
     speech = slots["speech_emotion"]
+    baseline = _baseline(speech)
     if speech.takes("hidden_states"):
         states = slots["speech_encoder"].output("hidden_states")
-        _inputs(speech, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY))})
+        _inputs(speech, {"hidden_states": _passed(states), "spoken": (FLOAT, (1, ANY)), **baseline})
     elif speech.takes("waveform"):
         _inputs(speech, {"waveform": WAVEFORM})
     else:
         raise speech.error("takes neither 'hidden_states' nor 'waveform'")
+
+
+def _baseline(speech: Slot) -> Mapping[str, Form]:
+    """Return the inputs of ``speech`` that are a baseline, whose rows have the size of what it pools; {} of none."""
+    if not (speech.takes("baseline") or speech.takes("baseline_s") or speech.gives("pooled")):
+        return {}
+    for name, end in BASELINE.items():
+        if not (speech.takes(name) if end == "input" else speech.gives(name)):
+            others = " and ".join(repr(other) for other in BASELINE if other != name)
+            raise speech.error(f"has no {end} {name!r}, which belongs to {others}")
+    pooled = speech.output("pooled")
+    _fits(speech, pooled, (FLOAT, (1, OWN)))
+    _sized(speech, pooled, 1)
+    rows: Form = FLOAT, (1, ANY, int(pooled.shape[1]))
+    _fits(speech, speech.input("baseline"), rows)
+    _sized(speech, speech.input("baseline"), 2)
+    return {"baseline": rows, "baseline_s": (FLOAT, (1, ANY))}
 
 
 def _decoder(slots: Mapping[str, Slot]) -> None:

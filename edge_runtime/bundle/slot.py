@@ -47,6 +47,10 @@ class Slot:
         """Whether the graph has an input called ``name``."""
         return any(tensor.name == name for tensor in self.inputs)
 
+    def gives(self, name: str) -> bool:
+        """Whether the graph has an output called ``name``."""
+        return any(tensor.name == name for tensor in self.outputs)
+
     def error(self, problem: str) -> BundleError:
         """Return the error that says what is wrong with this graph, to be raised."""
         return BundleError(f"{self.path}: slot {self.name} {problem}; export the bundle again")

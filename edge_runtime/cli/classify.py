@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_runtime.cli import COMMAND
 from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Bundle, Device, Json, Threads, Threshold
+from edge_runtime.cli.options import Baselines, Bundle, Device, Json, SaveBaseline, Threads, Threshold
+from edge_runtime.cli.progress import with_progress
 from edge_runtime.errors import IEmoNetError
 
 if TYPE_CHECKING:
     from edge_runtime.cli.results_file import ResultsFile
     from edge_runtime.prediction import Prediction
 
-EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle or device."
+EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle, device or baseline."
 
 CLASSIFY_EXAMPLES = f"""
 Examples:
@@ -31,6 +31,15 @@ Examples:
   edge-iemonet classify calls/ "more/**/*.flac" --output results.jsonl
 
   ffmpeg -i film.mkv -f wav - | edge-iemonet classify -
+
+  edge-iemonet classify new.wav --baseline old.wav --save-baseline ann.baseline
+
+  edge-iemonet classify next.wav --baseline ann.baseline
+
+  edge-iemonet classify ann/ --same-speaker --csv
+
+A baseline is other recordings of the same speaker, their emotion unknown: how a voice differs from its usual says more
+than the voice alone. With --same-speaker all recordings are of one person, and each is compared with the others.
 
 With --output, results are appended as they come. Killed or interrupted, the same command goes on where it was: what
 has a line is not classified again. A file that cannot be used has a line with its error.
@@ -57,7 +66,13 @@ def classify(
         typer.Option(help="The words, when they are known: leaves out speech recognition.", metavar="TEXT"),
     ] = None,
     no_asr: Annotated[bool, typer.Option("--no-asr", help="Recognise no words: the voice alone answers.")] = False,
-    threshold: Threshold = 0.0,
+    threshold: Threshold = None,
+    baseline: Baselines = None,
+    same_speaker: Annotated[
+        bool,
+        typer.Option("--same-speaker", help="All files are of one speaker: compare each with all others, not itself."),
+    ] = False,
+    save_baseline: SaveBaseline = None,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -67,11 +82,14 @@ def classify(
         raise typer.BadParameter("--json, --csv and --output are three ways to answer; choose one")
     # Imported here so that --help and usage errors need not wait for onnxruntime.
     from edge_runtime.audio.find_recordings import STDIN  # noqa: PLC0415
+    from edge_runtime.cli import baselines  # noqa: PLC0415
     from edge_runtime.cli.results_file import ResultsFile  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
     from edge_runtime.system.parallel import map_ordered, split_threads  # noqa: PLC0415
     from edge_runtime.system.processors import thread_budget  # noqa: PLC0415
 
+    wanted = baselines.Wanted(baseline or [], same_speaker=same_speaker, save_to=save_baseline)
+    wanted.check(files)
     found, failed = _find(files)
     if transcript is not None and len(files) > 1:
         raise typer.BadParameter("--transcript belongs to one file, and several are given")
@@ -89,12 +107,15 @@ def classify(
         workers, threads_each = split_threads(thread_budget(threads), len(waiting))
         model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=threads_each))
 
+        baseline_of = wanted.make(model, found, workers=workers)
+
         def classify_file(name: str) -> Prediction:
             audio = standard_input().buffer if name == STDIN else Path(name)
-            return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold)
+            return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold, baseline=baseline_of(name))
 
         printer = _ResultPrinter(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
-        for name, answer in _with_progress(map_ordered(classify_file, waiting, workers=workers), len(waiting), output):
+        answers = map_ordered(classify_file, waiting, workers=workers)
+        for name, answer in with_progress(answers, len(waiting), printed=output is None):
             if isinstance(answer, IEmoNetError):
                 failed += 1
                 report_error(COMMAND, answer)
@@ -136,7 +157,8 @@ class _ResultPrinter:
         if self._table is not None:
             # Data, so the same on every terminal, and names keep their bytes, those that are no text as well.
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
-            self._table.writerow(["file", "label", "confidence", *labels, "transcript", "used", "duration_s", "notes"])
+            head = ["file", "label", "confidence", *labels, "transcript", "used", "duration_s", "notes"]
+            self._table.writerow([*head, "uncertain", "baseline_s"])
 
     def answer(self, name: str, answer: Prediction) -> None:
         if self._results is not None:
@@ -146,9 +168,9 @@ class _ResultPrinter:
         elif self._table is not None:
             scores = [answer.scores.get(label) for label in self._labels]
             used, notes = " ".join(answer.used), "; ".join(answer.notes)
-            self._table.writerow(
-                [name, answer.label, answer.confidence, *scores, answer.transcript, used, answer.duration_s, notes]
-            )
+            row = [name, answer.label, answer.confidence, *scores, answer.transcript, used, answer.duration_s, notes]
+            uncertain = "" if answer.label is None else str(answer.uncertain).lower()
+            self._table.writerow([*row, uncertain, answer.baseline_s])
             sys.stdout.flush()  # an answer that is there is not lost when the next is interrupted
         else:
             from edge_runtime.formats.terminal import render  # noqa: PLC0415
@@ -176,7 +198,7 @@ def classify_text(
         list[str] | None, typer.Argument(help="What is said; without, each line of standard input.", metavar="TEXT…")
     ] = None,
     as_json: Json = False,
-    threshold: Threshold = 0.0,
+    threshold: Threshold = None,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -190,19 +212,9 @@ def classify_text(
     with IEmoNet.load(bundle, device=device, threads=threads) as model:
         for text in filter(None, (line.strip() for line in texts or standard_input())):
             answer = model.classify_text(text, threshold=threshold)
+            uncertain = answer.confidence < (model.bundle.operating_point if threshold is None else threshold)
             if as_json:
                 fields = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
-                print_json({"text": text, **fields, "used": ["words"]})
+                print_json({"text": text, **fields, "used": ["words"], "uncertain": uncertain})
             else:
-                print(render_text(text, answer, colour=sys.stdout.isatty()), flush=True)
-
-
-def _with_progress(answers: Iterable[Any], count: int, output: Path | None) -> Iterator[Any]:
-    """Yield ``answers`` behind a bar, where somebody sees it and it does not run into the answers."""
-    seen = sys.stderr.isatty() and count > 1 and (output is not None or not sys.stdout.isatty())
-    bar = typer.progressbar(length=count, file=sys.stderr, show_pos=True) if seen else nullcontext()
-    with bar as shown:
-        for answer in answers:
-            yield answer
-            if shown is not None:
-                shown.update(1)
+                print(render_text(text, answer, uncertain=uncertain, colour=sys.stdout.isatty()), flush=True)

@@ -17,7 +17,7 @@ import typer
 from edge_runtime.cli import COMMAND, interrupts
 from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Bundle, Device, Json, Threads
+from edge_runtime.cli.options import Baselines, Bundle, Device, Json, NoBaseline, Threads, check_baseline_options
 from edge_runtime.errors import AudioError, IEmoNetError
 
 if TYPE_CHECKING:
@@ -38,10 +38,15 @@ Examples:
 
   arecord -f S16_LE -r 16000 -t raw | edge-iemonet listen - --format s16le --rate 16000
 
+  edge-iemonet listen --baseline ann.baseline
+
+Each utterance is compared with the finished ones before it, if the bundle can; what is given by --baseline comes
+before the first. No answer is changed by what comes later.
+
 The microphone needs the extra: pip install 'edge-iemonet[mic]'. Ctrl-C ends it, and what was being said is answered.
 
 Exit codes: 0 the pipe ended, 130 Ctrl-C ended it, 1 the sound cannot be used or broke off, 2 wrong usage, or no
-bundle, device or microphone.
+bundle, device, microphone or baseline.
 """
 
 
@@ -60,6 +65,8 @@ def listen(
         float | None, typer.Option(help="Say what it sounds like so far, each so many seconds.", metavar="SECONDS")
     ] = None,
     as_json: Json = False,
+    baseline: Baselines = None,
+    no_baseline: NoBaseline = False,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -69,11 +76,14 @@ def listen(
         raise typer.BadParameter(f"{source!r}: give - for standard input, or nothing for a microphone")
     if provisional is not None and not provisional > 0:
         raise typer.BadParameter("--provisional takes a number of seconds above 0")
+    check_baseline_options(baseline, no_baseline=no_baseline)
     # Imported here so that --help and usage errors need not wait for onnxruntime.
     from edge_runtime.audio.live_sources import Microphone, Pipe  # noqa: PLC0415
+    from edge_runtime.cli.baselines import read_baselines  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
     model = IEmoNet.load(bundle, device=device, threads=threads)
+    before = read_baselines(model, baseline) if baseline else not no_baseline
     printer = _EventPrinter(as_json=as_json, labels=model.labels)
     arriving = _Arriving(
         lambda: (
@@ -89,7 +99,7 @@ def listen(
         if opened is not None:
             if sys.stderr.isatty():
                 print_status("listening; Ctrl-C ends it")
-            stream = model.stream(opened.sample_rate, provisional_s=provisional)
+            stream = model.stream(opened.sample_rate, provisional_s=provisional, baseline=before)
             try:
                 for samples, arrived in arriving:
                     printer(stream.feed(samples, arrived=arrived))
@@ -122,12 +132,14 @@ class _EventPrinter:
 
         self._json, self._table = as_json, Table(labels, channels=False, colour=sys.stdout.isatty())
         self._latencies: list[float] = []
+        self._uncertain = 0
 
     def __call__(self, events: Iterable[Event]) -> None:
         """Print ``events``."""
         for event in events:
             if event.final:
                 self._latencies.append(event.latency_s)
+                self._uncertain += event.segment.uncertain
             if self._json:
                 print_json(event.to_dict())
             else:
@@ -137,13 +149,15 @@ class _EventPrinter:
     def summary(self, received_s: float) -> str:
         """Return a line about all that was heard."""
         from edge_runtime.formats.clock import clock  # noqa: PLC0415
+        from edge_runtime.formats.emotion import LEGEND  # noqa: PLC0415
 
         if not self._latencies:
             return f"{clock(received_s)} heard, no speech"
         median, longest = statistics.median(self._latencies), max(self._latencies)
+        unsure = f", {self._uncertain} uncertain ({LEGEND})" if self._uncertain else ""
         return (
-            f"{clock(received_s)} heard, {len(self._latencies)} utterances; from the end of speech to the answer "
-            f"{median:.2f} s (median), {longest:.2f} s (longest)"
+            f"{clock(received_s)} heard, {len(self._latencies)} utterances{unsure}; from the end of speech to the "
+            f"answer {median:.2f} s (median), {longest:.2f} s (longest)"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,5 +12,30 @@ Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle t
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
 Threshold = Annotated[
-    float, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
+    float | None, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
 ]
+Baselines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--baseline",
+        help="Other recordings of the same speaker, to compare with: a file, a folder, a pattern in quotes, or what "
+        "--save-baseline wrote. May be repeated.",
+        metavar="FILE",
+    ),
+]
+NoBaseline = Annotated[
+    bool, typer.Option("--no-baseline", help="Compare no utterance with those before it; each stands alone.")
+]
+SaveBaseline = Annotated[
+    Path | None, typer.Option(help="Write what is compared with to this file, for --baseline.", metavar="FILE")
+]
+
+
+def check_baseline_options(baseline: list[str] | None, *, no_baseline: bool) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        BadParameter: a baseline is given, and none is wanted.
+    """
+    if baseline and no_baseline:
+        raise typer.BadParameter("--baseline and --no-baseline contradict each other; choose one")

@@ -16,7 +16,7 @@ from edge_runtime.cli import COMMAND
 from edge_runtime.cli.command import FAILED, report_error, standard_input
 from edge_runtime.cli.interrupts import after_cleaning_up
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Bundle, Device, Json, Threads
+from edge_runtime.cli.options import Baselines, Bundle, Device, Json, NoBaseline, Threads, check_baseline_options
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.formats.printable import visible
 from edge_runtime.system.writing import check_writable, write_text
@@ -37,7 +37,12 @@ Examples:
 
   ffmpeg -i film.mkv -f wav - | edge-iemonet timeline - --json > film.jsonl
 
-Exit codes: 0 done, 1 the audio cannot be used, 2 wrong usage, or no bundle or device.
+  edge-iemonet timeline monday.wav --baseline ann.baseline
+
+Each utterance is compared with those before it on its channel, if the bundle can. What is given by --baseline comes
+before the first. The recording is read once: no answer is changed by what comes later.
+
+Exit codes: 0 done, 1 the audio cannot be used, 2 wrong usage, or no bundle, device or baseline.
 """
 
 
@@ -52,6 +57,8 @@ def timeline(
     channels: Annotated[
         Literal["mix", "split"], typer.Option(help="mix all channels, or take each for a speaker of its own.")
     ] = "mix",
+    baseline: Baselines = None,
+    no_baseline: NoBaseline = False,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -59,14 +66,17 @@ def timeline(
     """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
     wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
     _check(file, wanted, as_json=as_json, embed_audio=embed_audio)
+    check_baseline_options(baseline, no_baseline=no_baseline)
     # Imported here so that --help and usage errors need not wait for onnxruntime.
     from edge_runtime.audio.decode import STANDARD_INPUT, SeekableCopy  # noqa: PLC0415
     from edge_runtime.audio.recording import Recording  # noqa: PLC0415
+    from edge_runtime.cli.baselines import read_baselines  # noqa: PLC0415
     from edge_runtime.formats import audio_preview, csv_table, report, webvtt  # noqa: PLC0415
     from edge_runtime.formats import textgrid as praat  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
     model = IEmoNet.load(bundle, device=device, threads=threads)
+    before = read_baselines(model, baseline, [file]) if baseline else not no_baseline
     name = STANDARD_INPUT if file == STDOUT else Path(file).name
     split = channels == "split"
     segments: list[Segment] = []
@@ -76,7 +86,7 @@ def timeline(
             audio: Any = Path(file)
             if file == STDOUT:  # a page needs it twice
                 audio = stack.enter_context(SeekableCopy(standard_input().buffer, STANDARD_INPUT))
-            found = model.timeline(audio, channels=channels)
+            found = model.timeline(audio, channels=channels, baseline=before)
             taken = _taken(found, segments if wanted else None)
             if STDOUT in wanted.values():
                 for _ in taken:
@@ -148,16 +158,19 @@ def _print_table(
     name: str, timeline: Timeline, segments: Iterator[Segment], labels: Sequence[str], *, split: bool
 ) -> None:
     from edge_runtime.formats.clock import clock  # noqa: PLC0415
+    from edge_runtime.formats.emotion import LEGEND  # noqa: PLC0415
     from edge_runtime.formats.terminal import Table  # noqa: PLC0415
 
     table = Table(labels, channels=split, colour=sys.stdout.isatty())
-    count = 0
+    count = uncertain = 0
     for count, segment in enumerate(segments, start=1):
         if count == 1:
             print(table.header())
+        uncertain += segment.uncertain
         print(table.row(segment), flush=True)
     found = f"{count} utterance{'s' * (count != 1)}" if count else "no speech"
-    print("; ".join([f"{visible(name)}: {found} in {clock(timeline.duration_s)}", *timeline.notes]))
+    unsure = [f"{uncertain} uncertain ({LEGEND})"] if uncertain else []
+    print("; ".join([f"{visible(name)}: {found} in {clock(timeline.duration_s)}", *unsure, *timeline.notes]))
 
 
 def _write(to: str, text: str) -> None:

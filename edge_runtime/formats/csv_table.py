@@ -10,10 +10,15 @@ from edge_runtime.prediction import Segment
 
 
 def render(segments: Sequence[Segment], labels: Sequence[str]) -> str:
-    """Return a header and a row for each segment: times, channel, emotion, the score of each of ``labels``, words."""
+    """Return a header and a row for each segment.
+
+    The columns are times, channel, emotion, the score of each of ``labels``, words, whether the answer is uncertain
+    (true or false), and the seconds of speech with which it was compared.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["start_s", "end_s", "channel", "label", "confidence", *labels, "transcript"])
+    head = ["start_s", "end_s", "channel", "label", "confidence", *labels, "transcript"]
+    writer.writerow([*head, "uncertain", "baseline_s"])
     for segment in segments:
         scores = segment.fused.scores if segment.fused else {}
         found = [segment.confidence, *(scores.get(label) for label in labels)]
@@ -25,6 +30,8 @@ def render(segments: Sequence[Segment], labels: Sequence[str]) -> str:
                 segment.label,
                 *("" if score is None else f"{score:.4f}" for score in found),
                 " ".join((segment.transcript or "").split()),  # a row is a line
+                "" if segment.fused is None else str(segment.uncertain).lower(),
+                f"{segment.baseline_s:.3f}",
             ]
         )
     return file.getvalue()

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from edge_runtime.formats.audio_preview import AudioPreview
 from edge_runtime.formats.clock import clock
+from edge_runtime.formats.emotion import LEGEND, marked
 from edge_runtime.formats.printable import visible
 from edge_runtime.prediction import Segment
 
@@ -59,7 +60,9 @@ def render(
     legend = "".join(f'<li class="label-{i}">{escape(label)}</li>' for i, label in enumerate(labels))
     utterances = "".join(_utterance(segment, labels) for segment in segments)
     title = escape(visible(name))
-    about = " · ".join([clock(duration_s, decimals=0), f"{len(segments)} utterances", *map(escape, notes)])
+    unsure = sum(segment.uncertain for segment in segments)
+    counts = [f"{len(segments)} utterances", *([f"{unsure} uncertain ({LEGEND})"] if unsure else [])]
+    about = " · ".join([clock(duration_s, decimals=0), *counts, *map(escape, notes)])
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -96,10 +99,10 @@ def _panel(
 ) -> str:
     title = "" if channel is None else f"<h2>channel {channel}</h2>"
     spans = "".join(
-        f'<rect class="span label-{labels.index(s.label)}" x="{_x(s.start_s, duration_s)}" '
+        f'<rect class="{_classes("span", s, labels)}" x="{_x(s.start_s, duration_s)}" '
         f'y="{HEIGHT:g}" width="{_x(s.end_s - s.start_s, duration_s)}" height="{FOOT:g}"/>'
         for s in segments
-        if s.label is not None
+        if s.fused is not None
     )
     curves = "".join(
         f'<path class="curve label-{i}" d="{_curve(segments, label, duration_s)}"><title>{escape(label)}</title></path>'
@@ -110,6 +113,11 @@ def _panel(
         f'aria-label="waveform and emotions over time"><path class="waveform" d="{_waveform(outline)}"/>'
         f'<path class="ground" d="M0,{HEIGHT:g}H{WIDTH:g}"/>{curves}{spans}</svg>\n'
     )
+
+
+def _classes(kind: str, segment: Segment, labels: Sequence[str]) -> str:
+    """Return the classes that give a segment with an answer its colour, and show where it is uncertain."""
+    return f"{kind} label-{labels.index(segment.likeliest or '')}" + " uncertain" * segment.uncertain
 
 
 def _waveform(outline: Sequence[float]) -> str:
@@ -143,8 +151,8 @@ def _ticks(duration_s: float) -> str:
 
 
 def _utterance(segment: Segment, labels: Sequence[str]) -> str:
-    which = "" if segment.label is None else f' class="label-{labels.index(segment.label)}"'
-    feeling = "none" if segment.confidence is None else f"{escape(segment.label or '')} {segment.confidence:.0%}"
+    which = "" if segment.fused is None else f' class="{_classes("utterance", segment, labels)}"'
+    feeling = "none" if segment.confidence is None else f"{escape(marked(segment))} {segment.confidence:.0%}"
     channel = "" if segment.channel is None else f"{segment.channel}: "
     return (
         f'<li{which}><button type="button" data-start="{segment.start_s:.3f}" data-end="{segment.end_s:.3f}">'

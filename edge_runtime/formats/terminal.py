@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from edge_runtime.formats.clock import clock
+from edge_runtime.formats.emotion import MARK, marked, spelled_out
 from edge_runtime.formats.printable import visible
 from edge_runtime.prediction import Prediction, Scores, Segment
 
@@ -25,12 +26,15 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
     if prediction.label is None or prediction.confidence is None:
         lines.append(f"{INDENT}{visible(', '.join(prediction.notes))}")
     else:
-        lines.append(f"{INDENT}{bold}{visible(prediction.label)}{reset}  {prediction.confidence:.0%}")
+        emotion = visible(spelled_out(prediction.likeliest, uncertain=prediction.uncertain))
+        lines.append(f"{INDENT}{bold}{emotion}{reset}  {prediction.confidence:.0%}")
         lines += [INDENT + line for line in _bars(prediction.scores)]
         lines += _transcript(prediction.transcript)
         lines.append(f"{INDENT}voice {_brief(prediction.speech)}   words {_brief(prediction.text)}")
         if len(prediction.used) == 1:
             lines.append(f"{INDENT}{dim}from the {prediction.used[0]} alone{reset}")
+        if prediction.baseline_s:
+            lines.append(f"{INDENT}{dim}compared with {prediction.baseline_s:.1f} s of the same speaker{reset}")
         lines += [f"{INDENT}{dim}note: {visible(note)}{reset}" for note in prediction.notes]
     total = prediction.timings_ms["total"]
     parts = ", ".join(
@@ -42,10 +46,11 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def render_text(text: str, answer: Scores, *, colour: bool = False) -> str:
+def render_text(text: str, answer: Scores, *, uncertain: bool = False, colour: bool = False) -> str:
     """Return some lines about the answer from ``text`` alone."""
     bold, reset = (BOLD, RESET) if colour else ("", "")
-    lines = [f"{bold}{visible(answer.label)}{reset}  {answer.confidence:.0%}"]
+    emotion = visible(spelled_out(answer.likeliest, uncertain=uncertain))
+    lines = [f"{bold}{emotion}{reset}  {answer.confidence:.0%}"]
     lines += [INDENT + line for line in _bars(answer.scores)]
     return "\n".join(lines + _transcript(text))
 
@@ -75,7 +80,7 @@ class Table:
 
     def __init__(self, labels: Sequence[str], *, channels: bool, colour: bool) -> None:
         """Make a table for ``labels``, with a column for the channel if ``channels`` are kept apart."""
-        self._label_width = max(len("emotion"), *(len(visible(label)) for label in labels))
+        self._label_width = max(len("emotion"), *(len(visible(label + MARK)) for label in labels))
         self._channels = channels
         self._bold, self._dim, self._reset = (BOLD, DIM, RESET) if colour else ("", "", "")
         self._indent = len(self._left("", "", "", "", ""))
@@ -86,10 +91,10 @@ class Table:
         return f"{self._dim}{self._left('start', 'end', 'ch', 'emotion', 'conf')}words{self._reset}"
 
     def row(self, segment: Segment) -> str:
-        """Return one line about ``segment``, or more where there are many words."""
+        """Return one line about ``segment``, or more where there are many words; "angry?" is uncertain."""
         confidence = "" if segment.confidence is None else f"{segment.confidence:.0%}"
         channel = "" if segment.channel is None else str(segment.channel)
-        label = visible(segment.label or "none")
+        label = visible(marked(segment) or "none")
         text = visible(" ".join((segment.transcript or "-").split()))
         text += "".join(f" ({visible(note)})" for note in segment.notes)
         left = self._left(clock(segment.start_s), clock(segment.end_s), channel, label, confidence)

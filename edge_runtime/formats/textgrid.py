@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from edge_runtime.formats.emotion import marked
 from edge_runtime.prediction import Segment
 
 Text = Callable[[Segment], str]
 TIERS: dict[str, Text] = {
-    "emotion": lambda segment: segment.label or "",
+    "emotion": marked,
     "confidence": lambda segment: "" if segment.confidence is None else f"{segment.confidence:.3f}",
     "words": lambda segment: segment.transcript or "",
 }
 
 
 def render(segments: Sequence[Segment], duration_s: float) -> str:
-    """Return a TextGrid of ``duration_s`` seconds; between segments its intervals are empty, as Praat wants it."""
+    """Return a TextGrid of ``duration_s`` seconds; between segments its intervals are empty, as Praat wants it.
+
+    An emotion with a question mark, such as "angry?", is uncertain.
+    """
     channels = sorted({segment.channel for segment in segments}, key=lambda channel: channel or 0) or [None]
     tiers = []
     for channel in channels:

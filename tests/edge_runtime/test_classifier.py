@@ -13,10 +13,11 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from edge_runtime.baseline import Baseline
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.classifier import UtteranceClassifier
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import BaselineError, BundleError
 from edge_runtime.inference.asr import Transcript, TranscriptDecoder
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.vad import WINDOW
@@ -177,3 +178,89 @@ def test_the_length_of_a_transcript_is_bound_by_the_samples_wherever_the_utteran
     for utterance in [utterances[0], *rounded[:2]]:
         classify(utterance, None, {})
     assert durations == [4.0, 4.0, 4.0]
+
+
+FORMS = {
+    "hidden_states": ("batch", 1, "states", 2),
+    "spoken": ("batch", "states"),
+    "baseline": ("batch", "recordings", 2),
+    "baseline_s": ("batch", "recordings"),
+    "pooled": ("batch", 2),
+}
+
+
+def comparing(folder: Path, slots: Mapping[str, Graph], operating_point: float = 0.0) -> UtteranceClassifier:
+    """A bundle of the voice alone, which takes a baseline."""
+    tensors = [Tensor(name, "tensor(float)", shape) for name, shape in FORMS.items()]
+    stated = {
+        slot: Slot(slot, folder / slot, "fp32", tuple(tensors[:4]), tuple(tensors[4:]))
+        for slot in ("speech_encoder", "speech_emotion")
+    }
+    manifest = {"slots": {slot: {"sha256": slot} for slot in stated}}
+    bundle = Bundle(
+        folder, "stand-in", "1", LABELS, stated, {}, None, {"speech": 2.0}, manifest, operating_point=operating_point
+    )
+    return UtteranceClassifier(bundle, {slot: slots[slot] for slot in stated})  # type: ignore[misc]
+
+
+def pooling() -> dict[str, Graph]:
+    slots = graphs()
+    slots["speech_emotion"].outputs["pooled"] = np.array([[3, 4]], np.float32)
+    return slots
+
+
+def test_without_a_baseline_the_graph_gets_one_row_of_zeros_with_no_seconds(tmp_path: Path) -> None:
+    slots = pooling()
+    segment, pooled = comparing(tmp_path, slots).classify_and_pool(UTTERANCE)
+    np.testing.assert_array_equal(slots["speech_emotion"].given["baseline"], np.zeros((1, 1, 2), np.float32))
+    np.testing.assert_array_equal(slots["speech_emotion"].given["baseline_s"], np.zeros((1, 1), np.float32))
+    assert segment.baseline_s == 0.0
+    assert pooled is not None
+    assert pooled.pooled.tolist() == [[3, 4]]
+    assert pooled.seconds.tolist() == pytest.approx([0.04])  # two states of speech
+    assert pooled.bundle == "stand-in 1"
+
+
+def test_the_graph_gets_each_row_of_a_baseline_and_its_seconds(tmp_path: Path) -> None:
+    slots = pooling()
+    classify = comparing(tmp_path, slots)
+    graphs_of = classify.pool(UTTERANCE).graphs
+    given = Baseline(np.array([[1, 2], [5, 6]]), np.array([0.25, 2]), graphs_of, "stand-in 1")
+    classify.check_baseline(given)
+    assert classify(UTTERANCE, baseline=given).baseline_s == 2.25
+    sent = slots["speech_emotion"].given
+    assert (sent["baseline"].tolist(), sent["baseline_s"].tolist()) == ([[[1, 2], [5, 6]]], [[0.25, 2]])
+    assert {sent[name].dtype for name in ("baseline", "baseline_s", "spoken")} == {np.dtype(np.float32)}
+    classify.pool(UTTERANCE)
+    assert slots["speech_emotion"].given["baseline_s"].tolist() == [[0]]
+
+
+def test_a_baseline_of_less_than_a_second_has_a_weight_of_nothing(tmp_path: Path) -> None:
+    slots = pooling()
+    classify = comparing(tmp_path, slots)
+    short = Baseline(np.array([[1, 2]]), np.array([0.98]), classify.pool(UTTERANCE).graphs, "stand-in 1")
+    assert classify(UTTERANCE, baseline=short).baseline_s == 0.0
+    assert slots["speech_emotion"].given["baseline"].tolist() == [[[0, 0]]]
+
+
+def test_rows_of_another_width_are_another_bundle_s(tmp_path: Path) -> None:
+    classify = comparing(tmp_path, pooling())
+    wide = Baseline(np.ones((1, 3)), np.ones(1), classify.pool(UTTERANCE).graphs, "stand-in 1")
+    with pytest.raises(BaselineError, match="make it again"):
+        classify.check_baseline(wide)
+
+
+def test_pooled_values_that_are_no_numbers_are_the_bundle_s_fault(tmp_path: Path) -> None:
+    slots = pooling()
+    slots["speech_emotion"].outputs["pooled"] = np.array([[np.nan, 4]], np.float32)
+    with pytest.raises(BundleError, match="slot speech_emotion pools"):
+        comparing(tmp_path, slots)(UTTERANCE)
+
+
+def test_an_answer_below_the_operating_point_is_uncertain_and_keeps_its_label(tmp_path: Path) -> None:
+    sure = comparing(tmp_path, pooling())(UTTERANCE)
+    assert sure.confidence is not None
+    assert (sure.label, sure.uncertain) == ("angry", False)
+    for point, uncertain in ((sure.confidence, False), (float(np.nextafter(sure.confidence, 1)), True)):
+        found = comparing(tmp_path, pooling(), operating_point=point)(UTTERANCE)
+        assert (found.label, found.uncertain) == ("angry", uncertain)

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import AudioError, AudioNotFoundError, IEmoNet, Prediction, Segment, pipeline
+from edge_runtime import AudioError, AudioNotFoundError, BaselineError, IEmoNet, Prediction, Segment, pipeline
 from edge_runtime.bundle.bundle import SLOTS
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
@@ -291,3 +291,132 @@ def test_bad_audio_is_refused_and_the_model_still_answers(
     with pytest.raises(AudioError, match="NaN"):
         model(late, RATE)
     assert what_counts(model(jfk)) == what_counts(answer)
+
+
+@pytest.fixture(scope="module")
+def clips(speech: np.ndarray) -> list[np.ndarray]:
+    """The same voice, each time louder."""
+    return [speech[: 4 * RATE] * level for level in (0.2, 0.5, 1.0)]
+
+
+def test_a_baseline_has_a_row_for_each_recording_in_order_and_needs_no_words(
+    comparing: IEmoNet, clips: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "first.wav", clips[0], RATE, subtype="FLOAT")
+    monkeypatch.setattr(comparing._classify, "_transcript_decoder", None)
+    monkeypatch.setattr(comparing._classify, "_text", None)
+    found = comparing.baseline(clips, RATE)
+    assert found.recordings == 3
+    assert np.all(np.diff(found.pooled[:, 0]) > 0)
+    assert 0 < found.speech_s <= 12
+    assert found.notes == ()
+    assert comparing.baseline(tmp_path / "first.wav") + comparing.baseline(clips[1:], RATE) == found
+    assert comparing.baseline((tmp_path / "first.wav").read_bytes()) == comparing.baseline(clips[0], RATE)
+
+
+def test_a_long_recording_has_a_row_for_each_utterance(comparing: IEmoNet, speech: np.ndarray) -> None:
+    long = np.concatenate([speech, np.zeros(2 * RATE, np.float32), speech])
+    found = comparing.baseline(long, RATE)
+    segments = comparing(long, RATE).segments
+    assert found.recordings == len(segments) > 1
+    assert comparing.baseline(np.tile(long, 40), RATE).recordings == 64
+
+
+def test_an_utterance_is_compared_with_the_baseline(comparing: IEmoNet, clips: list[np.ndarray]) -> None:
+    before = comparing.baseline(clips[:2], RATE)
+    alone, compared = comparing(clips[2], RATE), comparing(clips[2], RATE, baseline=before)
+    assert (alone.baseline_s, compared.baseline_s) == (0.0, before.speech_s)
+    assert [segment.baseline_s for segment in compared.segments] == [before.speech_s]
+    assert compared.speech != alone.speech
+    assert (compared.text, compared.transcript) == (alone.text, alone.transcript)
+    assert compared.to_dict()["baseline_s"] == before.speech_s
+    several = comparing(clips, RATE, baseline=before)
+    assert [answer.baseline_s for answer in several] == [before.speech_s] * 3
+    assert what_counts(several[2]) == what_counts(compared)
+
+
+def test_a_long_recording_is_no_baseline_of_itself(comparing: IEmoNet, speech: np.ndarray) -> None:
+    long = comparing(np.tile(speech, 2), RATE)
+    assert len(long.segments) > 1
+    assert {segment.baseline_s for segment in long.segments} == {0.0}
+
+
+def test_where_nobody_speaks_nothing_is_compared(comparing: IEmoNet, clips: list[np.ndarray]) -> None:
+    silent = comparing(np.zeros(RATE, np.float32), RATE, baseline=comparing.baseline(clips, RATE))
+    assert (silent.label, silent.uncertain, silent.baseline_s) == (None, False, 0.0)
+
+
+def test_threads_may_share_a_baseline(comparing: IEmoNet, clips: list[np.ndarray]) -> None:
+    baselines = [comparing.baseline(clip, RATE) for clip in clips]
+    pairs = list(itertools.product(clips, baselines))
+    serial = [what_counts(comparing(clip, RATE, baseline=baseline)) for clip, baseline in pairs]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda pair: what_counts(comparing(pair[0], RATE, baseline=pair[1])), pairs)
+        assert list(found) == serial
+
+
+def test_silent_recordings_of_a_baseline_are_named_and_silence_alone_is_refused(
+    comparing: IEmoNet, clips: list[np.ndarray], tmp_path: Path
+) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "said.wav", clips[2], RATE)
+    found = comparing.baseline([silence, tmp_path / "said.wav"])
+    assert found.recordings == 1
+    assert found.notes == (f"{silence}: no speech, so it is not in the baseline",)
+    assert comparing.pool(silence) is None
+    for useless in (silence, [silence], [silence, silence]):
+        with pytest.raises(BaselineError, match="no speech"):
+            comparing.baseline(useless)
+    with pytest.raises(BaselineError, match="0 recordings"):
+        comparing.baseline([])
+    with pytest.raises(BaselineError, match=r"array: 0\.\d s of speech"):
+        comparing.baseline(clips[2][: RATE // 2], RATE)
+    with pytest.raises(AudioNotFoundError):
+        comparing.baseline([tmp_path / "said.wav", tmp_path / "missing.wav"])
+    with pytest.raises(AudioError, match="not audio"):
+        comparing.baseline(b"not audio")
+
+
+@pytest.fixture
+def unsure(model: IEmoNet, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """``unsure(point)`` gives the model's bundle another operating point."""
+
+    def put(point: float) -> None:
+        changed = replace(model.bundle, operating_point=point)
+        monkeypatch.setattr(model, "bundle", changed)
+        monkeypatch.setattr(model._classify, "_bundle", changed)
+
+    return put
+
+
+def test_an_answer_below_the_operating_point_is_uncertain_and_keeps_its_label(
+    model: IEmoNet, jfk: Path, answer: Prediction, unsure: Callable[[float], None]
+) -> None:
+    unsure(1.0)
+    found = model(jfk)
+    assert (found.label, found.uncertain, found.likeliest) == (answer.label, True, answer.label)
+    assert (found.scores, found.confidence) == (answer.scores, answer.confidence)
+    assert [(s.label, s.uncertain) for s in found.segments] == [(answer.label, True)]
+    assert all(segment.uncertain for segment in model.timeline(jfk))
+    assert found.to_dict()["uncertain"] is True
+    assert model.classify_text("hm").label in model.labels
+
+
+def test_a_threshold_takes_the_place_of_the_operating_point(
+    model: IEmoNet, jfk: Path, answer: Prediction, unsure: Callable[[float], None]
+) -> None:
+    unsure(1.0)
+    for threshold in (0.0, answer.confidence):
+        sure = model(jfk, threshold=threshold)
+        assert (sure.label, sure.uncertain, sure.segments[0].uncertain) == (answer.label, False, False)
+    unsure(0.01)
+    found = model(jfk, threshold=1.0)
+    assert (found.label, found.uncertain, found.likeliest) == ("uncertain", True, answer.label)
+    assert (found.segments[0].label, found.segments[0].uncertain) == ("uncertain", True)
+    assert found.segments[0].likeliest == answer.label
+
+
+def test_a_bundle_without_an_operating_point_is_never_uncertain(tiny_bundle: Path, jfk: Path) -> None:
+    found = IEmoNet.load(tiny_bundle, device="cpu", threads=1)(jfk)
+    assert (found.uncertain, found.segments[0].uncertain) == (False, False)

@@ -87,6 +87,16 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "an id that is true": (lambda m: m["decoding"].update(suppress=[True]), "decoding.suppress[0]: True is not"),
     "no room": (lambda m: m["decoding"].update(max_tokens=0), "decoding.max_tokens: 0 is less than"),
     "frozen": (lambda m: m["calibration"].update(text=0), "calibration.text: 0 is less than or equal"),
+    "never sure": (lambda m: m.update(operating_point={"confidence": 0}), "operating_point.confidence: 0 is less than"),
+    "surer than sure": (lambda m: m.update(operating_point={"confidence": 1.5}), "operating_point.confidence: 1.5 is"),
+    "an operating point of nothing": (lambda m: m.update(operating_point={}), "'confidence' is a required property"),
+    "a bare operating point": (lambda m: m.update(operating_point=0.6), "operating_point: 0.6 is not of type 'object'"),
+    "a baseline of the waveform": (
+        lambda m: m["slots"]["speech_emotion"]["outputs"].append(
+            {"name": "pooled", "dtype": "tensor(float)", "shape": ["batch", 3]}
+        ),
+        "slots.speech_emotion.inputs: 'baseline' is not among",
+    ),
     "warm in words": (lambda m: m["calibration"].update(fusion="1.5"), "calibration.fusion: '1.5' is not of type"),
 }
 

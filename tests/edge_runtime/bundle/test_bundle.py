@@ -51,6 +51,21 @@ def test_a_whole_bundle_is_read(tiny_bundle: Path) -> None:
     assert list(session.outputs) == ["logits"]
 
 
+def test_a_bundle_may_state_the_confidence_below_which_an_answer_is_uncertain(change: Change) -> None:
+    assert Bundle.read(change(lambda m: None)).operating_point == 0.0
+    assert Bundle.read(change(lambda m: m.update(operating_point={"confidence": 1, "why": "x"}))).operating_point == 1.0
+
+
+@pytest.mark.parametrize("confidence", [0, -0.1, 1.01, 10**400, float("nan"), True, "0.6", None, [0.6]])
+def test_an_operating_point_that_is_no_probability_is_refused(change: Change, confidence: object) -> None:
+    refused(change(lambda m: m.update(operating_point={"confidence": confidence})), "operating_point|manifest")
+
+
+@pytest.mark.parametrize("stated", [None, 0.6, [], {}, "0.6"])
+def test_an_operating_point_of_another_form_is_refused(change: Change, stated: object) -> None:
+    refused(change(lambda m: m.update(operating_point=stated)), "manifest")
+
+
 def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder: Path) -> None:
     bundle = Bundle.read(bundle_folder)
     assert bundle.name == bundle_folder.name

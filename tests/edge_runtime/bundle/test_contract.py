@@ -19,8 +19,12 @@ from export.inspect_bundle import schema_errors
 from tests import tiny_bundle as tiny
 
 Edit = Callable[[dict[str, Any]], Any]
-READS = {"waveform": False, "states": True}
-"""What the voice of each of two tiny bundles reads."""
+READS: dict[str, dict[str, bool]] = {
+    "waveform": {},
+    "states": {"reads_states": True},
+    "baseline": {"takes_baseline": True},
+}
+"""What the voice of each of three tiny bundles reads, and how the bundle is made."""
 
 
 class Place(NamedTuple):
@@ -33,8 +37,8 @@ class Place(NamedTuple):
 
 
 def tensors(reads: str) -> dict[Place, dict[str, Any]]:
-    """What the manifest states of each, of the bundle whose voice ``reads`` the waveform or states."""
-    graphs = tiny.GRAPHS | ({"speech_emotion": tiny.READS_STATES} if READS[reads] else {})
+    """What the manifest states of each, of the bundle whose voice ``reads`` the waveform, states or a baseline too."""
+    graphs = tiny.GRAPHS | {"speech_emotion": tiny.VOICES[reads]}
     return {
         Place(reads, slot, end, value.name): tiny.tensor(value)
         for slot, text in graphs.items()
@@ -43,7 +47,12 @@ def tensors(reads: str) -> dict[Place, dict[str, Any]]:
     }
 
 
-TENSORS = tensors("waveform") | {place: t for place, t in tensors("states").items() if place.slot == "speech_emotion"}
+TENSORS = tensors("waveform") | {
+    place: t
+    for reads in ("states", "baseline")
+    for place, t in tensors(reads).items()
+    if place.slot == "speech_emotion"
+}
 SPARED = [
     Place("waveform", "fusion", "input", "speech_embedding"),
     Place("waveform", "fusion", "input", "text_logits"),
@@ -55,7 +64,7 @@ SPARED = [
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("tiny")
-    return {reads: tiny.build(folder / reads, reads_states=states) for reads, states in READS.items()}
+    return {reads: tiny.build(folder / reads, **how) for reads, how in READS.items()}
 
 
 def use_everything(model: IEmoNet, jfk: Path) -> None:
@@ -92,7 +101,7 @@ def without(place: Place, whole: dict[str, Path], folder: Path) -> Path:
 
 
 def named(place: Place) -> str:
-    """Return a pattern for errors that name the slot and the tensor, or what in another slot belongs to it."""
+    """Return a pattern for errors that name the slot and the tensor, or what belongs to it."""
     partners = {place.name, place.name.replace("past_", "present_"), place.name.replace("present_", "past_")}
     return rf"\.onnx: slot \w+ .*'({'|'.join(partners)})'"
 
@@ -248,6 +257,49 @@ MISFITS: dict[str, tuple[Edit, str]] = {
         "slot speech_emotion takes neither 'hidden_states' nor 'waveform'",
     ),
 }
+
+
+BASELINE_MISFITS: dict[str, tuple[Edit, str]] = {
+    "seconds of a baseline without its rows": (
+        lambda voice: voice["inputs"].pop(2),
+        "has no input 'baseline', which belongs to 'baseline_s' and 'pooled'",
+    ),
+    "a baseline that no recording can become": (
+        lambda voice: voice["outputs"].pop(2),
+        "has no output 'pooled', which belongs to 'baseline' and 'baseline_s'",
+    ),
+    "rows of another size than what is pooled": (
+        lambda voice: voice["inputs"][2].update(shape=["batch", "recordings", 4]),
+        r"'baseline' .* expected tensor\(float\) \(1, open, 3\)",
+    ),
+    "rows of unknown size": (
+        lambda voice: voice["inputs"][2].update(shape=["batch", "recordings", "features"]),
+        "'baseline' .* its axis 2 must have a size",
+    ),
+    "what is pooled of unknown size": (
+        lambda voice: voice["outputs"][2].update(shape=["batch", "features"]),
+        "'pooled' .* its axis 1 must have a size",
+    ),
+    "a fixed number of recordings": (
+        lambda voice: voice["inputs"][3].update(shape=["batch", 8]),
+        r"'baseline_s' .* expected tensor\(float\) \(1, open\)",
+    ),
+    "a baseline of a voice that reads the waveform": (
+        lambda voice: voice["inputs"].__setitem__(
+            slice(0, 2), [{"name": "waveform", "dtype": "tensor(float)", "shape": ["batch", "samples"]}]
+        ),
+        "takes 'baseline', which it is not given",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BASELINE_MISFITS)
+def test_a_voice_whose_baseline_is_not_whole_is_refused(copies: dict[str, Path], name: str) -> None:
+    edit, said = BASELINE_MISFITS[name]
+    manifest = json.loads((copies["baseline"] / MANIFEST).read_text())
+    edit(manifest["slots"]["speech_emotion"])
+    with pytest.raises(BundleError, match=f"slot speech_emotion {said}"):
+        read(copies["baseline"], manifest)
 
 
 @pytest.mark.parametrize("name", MISFITS)

@@ -19,6 +19,8 @@ import onnxruntime as ort
 import pytest
 import soundfile
 
+from edge_runtime import Bundle
+
 COMMAND = [sys.executable, "-c", "from edge_runtime.cli.app import main; main()"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -69,9 +71,9 @@ def test_people_see_label_bars_and_words(run: Run, jfk: Path, jfk_words: list[st
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == [str(jfk), "11.0", "s"]
-    label, confidence = lines[1].split()
+    *_, label, confidence = lines[1].split()
     assert re.fullmatch(r"\d+%", confidence)
-    assert lines[2].split()[0] == label
+    assert lines[2].split()[0] == label.removesuffix(")")  # or: uncertain (leaning angry)
     assert lines[2].split()[-1] == confidence
     assert "█" in lines[2]
     shown = re.findall(r"[a-z]+", done.stdout[done.stdout.index("“") : done.stdout.index("”")].lower())
@@ -160,7 +162,9 @@ def test_killed_at_any_time_it_is_gone_on_with(
     assert len(names) == len(set(names)) == 34
 
 
-def test_a_pattern_in_quotes_is_looked_up_and_a_table_is_for_spreadsheets(run: Run, folder: Path) -> None:
+def test_a_pattern_in_quotes_is_looked_up_and_a_table_is_for_spreadsheets(
+    run: Run, folder: Path, bundle_folder: Path
+) -> None:
     done = run("classify", "calls/**/[ac].wav", "--csv")
     assert (done.returncode, done.stderr) == (0, "")
     head, first, second = csv.DictReader(done.stdout.splitlines()).fieldnames, *csv.DictReader(done.stdout.splitlines())
@@ -176,9 +180,13 @@ def test_a_pattern_in_quotes_is_looked_up_and_a_table_is_for_spreadsheets(run: R
         "used",
         "duration_s",
         "notes",
+        "uncertain",
+        "baseline_s",
     ]
     assert (first["file"], second["file"]) == ("calls/a.wav", "calls/deep/c.wav")
     assert float(first[first["label"]]) == float(first["confidence"])
+    uncertain = float(first["confidence"]) < Bundle.read(bundle_folder).operating_point
+    assert (first["uncertain"], first["baseline_s"]) == (str(uncertain).lower(), "0.0")
     assert run("classify", "calls", "--csv", "--json").returncode == 2
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,18 @@ def test_labels_may_be_hostile_too(jfk: Path) -> None:
     text = page(jfk, [said], labels=labels)
     assert text.count("<script") == 1
     assert "<img" not in text
+
+
+def test_what_is_uncertain_is_marked_counted_and_pale(jfk: Path) -> None:
+    unsure = replace(segment(0.5, 3.0, "sad", "Perhaps."), uncertain=True)
+    for shown in (unsure, unsure.at(1.0)):
+        text = page(jfk, [shown, segment(4, 6, "happy", "Surely.")])
+        assert "<span>sad? 70%</span>" in text
+        assert "<span>happy 70%</span>" in text
+        assert text.count('class="utterance label-2 uncertain"') == text.count('class="span label-2 uncertain"') == 1
+        assert text.count('class="utterance label-1"') == text.count('class="span label-1"') == 1
+        assert "2 utterances · 1 uncertain (? = uncertain) · file ends early" in text
+    assert "? = uncertain" not in page(jfk, SEGMENTS)
 
 
 def test_curves_are_level_in_an_utterance_and_stop_over_a_long_silence(jfk: Path) -> None:

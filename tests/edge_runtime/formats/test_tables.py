@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,10 @@ def segment(start_s: float, end_s: float, words: str | None = "It is.", channel:
 
 
 SILENT = Segment(1.0, 2.0, None, None, None, None)
+UNSURE = replace(segment(1.0, 2.0), uncertain=True, baseline_s=12.3456)
+"""Below the operating point."""
+BELOW = UNSURE.at(1.0)
+"""Below a threshold, which takes the label."""
 
 
 @st.composite
@@ -72,6 +77,25 @@ def test_csv_is_read_back(found: list[Segment]) -> None:
 def test_csv_of_what_has_no_answer_is_empty_there() -> None:
     (row,) = csv.DictReader(io.StringIO(csv_table.render([SILENT], LABELS)))
     assert (row["label"], row["confidence"], row["angry"], row["channel"], row["transcript"]) == ("", "", "", "", "")
+
+
+def test_csv_says_what_is_uncertain_and_what_it_was_compared_with() -> None:
+    found = [segment(0, 1), UNSURE, BELOW, SILENT]
+    rows = list(csv.DictReader(io.StringIO(csv_table.render(found, LABELS))))
+    assert [row["uncertain"] for row in rows] == ["false", "true", "true", ""]
+    assert [row["label"] for row in rows] == ["happy", "happy", "uncertain", ""]
+    assert [row["baseline_s"] for row in rows] == ["0.000", "12.346", "12.346", "0.000"]
+
+
+def test_subtitles_tiers_and_rows_mark_what_is_uncertain() -> None:
+    for unsure in (UNSURE, BELOW):
+        ((_, text),) = cues(webvtt.render([unsure]))
+        assert text == "[happy?, 75%] It is."
+        _, tiers = read_textgrid(textgrid.render([unsure], 3.0))
+        assert [name for _, _, name in tiers["emotion"]] == ["", "happy?", ""]
+        assert rows([unsure])[1].split()[2:4] == ["happy?", "75%"]
+    header, *shown = rows([segment(0, 1), UNSURE])
+    assert {line.index("It") for line in shown} == {header.index("words")}
 
 
 def cues(text: str) -> list[list[str]]:

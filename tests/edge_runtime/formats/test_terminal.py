@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,20 @@ def test_everything_is_shown_in_order() -> None:
     assert lines[7].split() == ["voice", "sad", "70%", "words", "none"]
     assert lines[8].strip() == "from the voice alone"
     assert lines[9].strip() == "76 ms (speech encoder 61)"
+
+
+def test_an_uncertain_answer_says_where_it_leans() -> None:
+    for label in ("neutral", "uncertain"):
+        shown = render("x", prediction([0.1, 0.2, 0.45, 0.25], label=label, uncertain=True)).splitlines()
+        assert shown[1].strip() == "uncertain (leaning neutral)  45%"
+    text = Scores("uncertain", {"angry": 0.6, "sad": 0.4})
+    assert render_text("hm", text, uncertain=True).splitlines()[0] == "uncertain (leaning angry)  60%"
+    assert render_text("hm", replace(text, label="angry")).splitlines()[0] == "angry  60%"
+
+
+def test_what_it_was_compared_with_is_said() -> None:
+    assert "compared with 12.3 s of the same speaker" in render("x", prediction([1, 0, 0, 0], baseline_s=12.34))
+    assert "compared" not in render("x", prediction([1, 0, 0, 0]))
 
 
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=4).filter(any))

@@ -19,6 +19,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         assert self.bundle["schema"] in {1, 2}
+        self.operating_point = self.bundle.get("operating_point", {"confidence": 0})["confidence"]
         slots, tokenizers = self.bundle["slots"], self.bundle["tokenizers"]
         for entry in [*slots.values(), *tokenizers.values()]:
             assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
@@ -124,6 +125,7 @@ class Reader:
         }
         return {
             "label": max(scores, key=scores.get, default=None),
+            "uncertain": bool(counted) and max(scores.values()) < self.operating_point,
             "scores": scores,
             "transcript": " ".join(piece["transcript"] for piece in pieces if piece["transcript"]) or None,
             "segments": pieces,
@@ -140,6 +142,8 @@ class Reader:
             heard = self.run("speech_encoder", waveform=waveform[None])
         given = {"waveform": waveform[None], "hidden_states": heard.pop("hidden_states", None), "spoken": spoken}
         if "speech_emotion" in self.graphs:
+            width = self.inputs("speech_emotion").get("baseline", [1])[-1]
+            given |= {"baseline": np.zeros((1, 1, width), np.float32), "baseline_s": np.zeros((1, 1), np.float32)}
             voice = self.run("speech_emotion", **{name: given[name] for name in self.inputs("speech_emotion")})
         if "transcript_encoder" in self.graphs:
             heard = self.run("transcript_encoder", waveform=waveform[None])

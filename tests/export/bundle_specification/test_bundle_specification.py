@@ -38,6 +38,7 @@ def same(bundle: Path, model: IEmoNet, *clips: Path) -> None:
         pieces = [(s["start_s"], s["end_s"], s["transcript"]) for s in found["segments"]]
         assert pieces == [(s.start_s, s.end_s, s.transcript) for s in expected.segments]
         assert (found["label"], found["transcript"]) == (expected.label, expected.transcript)
+        assert found["uncertain"] == expected.uncertain
         assert found["scores"] == pytest.approx(dict(expected.scores), abs=NEAR)
         for piece, segment in zip(found["segments"], expected.segments, strict=True):
             assert piece["scores"] == pytest.approx(dict(segment.fused.scores if segment.fused else {}), abs=NEAR)
@@ -142,6 +143,18 @@ def test_both_cut_sound_of_every_rhythm_at_the_same_places(
     assert max(lengths) > 11
     assert len(set(too_long)) > 3
     same(tiny_bundle, model, *clips)
+
+
+@pytest.mark.parametrize(("point", "uncertain"), [(0.3, False), (1, True)])
+def test_the_minimal_reader_agrees_on_a_bundle_that_takes_a_baseline(
+    comparing_bundle: Path, tmp_path: Path, jfk: Path, point: float, uncertain: bool
+) -> None:
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest["operating_point"] = {"confidence": point}
+
+    model = IEmoNet.load(altered(comparing_bundle, tmp_path / "bundle", edit), device="cpu", threads=1)
+    assert model(jfk).uncertain is uncertain
+    same(tmp_path / "bundle", model, jfk)
 
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -1,0 +1,193 @@
+"""The running baseline: each utterance is compared with those before it on its channel, however the sound comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime import Baseline, IEmoNet, Segment
+from edge_runtime.baseline import LEAST_SPEECH_S, MOST_RECORDINGS
+from edge_runtime.inference.segmenter import Utterance
+from edge_runtime.running import RunningClassifier
+
+RATE = 16_000
+GRAPHS = "ab" * 32
+
+
+def row(seconds: float, number: float = 0.0) -> Baseline:
+    return Baseline(np.full((1, 2), number), np.array([seconds]), GRAPHS, "tiny 1")
+
+
+class Classifier:
+    """Pools the beginning of each utterance, and keeps what each was compared with."""
+
+    def __init__(self) -> None:
+        self.baselines: list[Baseline | None] = []
+
+    def classify_and_pool(self, utterance: Utterance, *, baseline: Baseline | None) -> tuple[Segment, Baseline | None]:
+        self.baselines.append(baseline)
+        segment = Segment(utterance.start_s, utterance.end_s, None, None, None, None)
+        return segment, row(utterance.duration_s, utterance.start_s)
+
+    @property
+    def starts(self) -> list[list[float]]:
+        return [[] if b is None else b.pooled[:, 0].tolist() for b in self.baselines]
+
+
+def utterance(start_s: float, *, finished: bool = True) -> Utterance:
+    return Utterance(start_s, np.zeros(RATE, np.float32), np.ones(50, np.bool_), finished)
+
+
+def test_each_is_compared_with_the_finished_ones_before_it_and_never_with_itself() -> None:
+    classifier = Classifier()
+    classify = RunningClassifier(classifier, True)  # type: ignore[arg-type]
+    for start_s, finished in ((1, True), (2, False), (2, False), (2, True), (3, False), (4, True)):
+        classify(utterance(start_s, finished=finished))
+    assert classifier.starts == [[], [1], [1], [1], [1, 2], [1, 2]]
+
+
+def test_a_baseline_that_is_given_comes_first_and_the_given_one_stays_as_it_was() -> None:
+    classifier, given_one = Classifier(), row(7, 100)
+    classify = RunningClassifier(classifier, given_one)  # type: ignore[arg-type]
+    for start_s in (1, 2):
+        classify(utterance(start_s))
+    assert classifier.starts == [[100], [100, 1]]
+    assert given_one.recordings == 1
+
+
+def test_without_a_baseline_each_stands_alone() -> None:
+    classifier = Classifier()
+    classify = RunningClassifier(classifier, False)  # type: ignore[arg-type]
+    for start_s in (1, 2):
+        classify(utterance(start_s))
+    assert classifier.starts == [[], []]
+
+
+def test_of_many_utterances_the_last_are_compared_with() -> None:
+    classifier = Classifier()
+    classify = RunningClassifier(classifier, True)  # type: ignore[arg-type]
+    for start_s in range(MOST_RECORDINGS + 3):
+        classify(utterance(start_s))
+    assert classifier.starts[-1] == list(range(2, MOST_RECORDINGS + 2))
+
+
+@pytest.fixture(scope="module")
+def call() -> np.ndarray:
+    """Bursts of sound of several levels and lengths, with pauses."""
+    random = np.random.default_rng(0)
+    parts = []
+    for level, seconds in ((0.3, 3.2), (0.5, 0.7), (0.4, 4.0), (0.2, 3.1), (0.45, 3.5)):
+        burst = random.uniform(-level, level, round(seconds * RATE)).astype(np.float32)
+        parts += [burst, np.zeros(round(1.3 * RATE), np.float32)]
+    return np.concatenate(parts)
+
+
+@pytest.fixture(scope="module")
+def whole(comparing: IEmoNet, call: np.ndarray) -> list[Segment]:
+    return list(comparing.timeline(call, RATE))
+
+
+def portions(samples: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
+    begin, turn = 0, 0
+    while begin < len(samples):
+        yield samples[begin : begin + sizes[turn % len(sizes)]]
+        begin, turn = begin + sizes[turn % len(sizes)], turn + 1
+
+
+def streamed(
+    model: IEmoNet, samples: np.ndarray, sizes: list[int], *, provisional_s: float | None = None
+) -> list[Segment]:
+    stream = model.stream(RATE, provisional_s=provisional_s)
+    events = [event for portion in portions(samples, sizes) for event in stream.feed(portion)] + stream.close()
+    return [event.segment for event in events if event.final]
+
+
+def test_the_baseline_of_a_timeline_grows_by_the_speech_of_each_utterance(
+    comparing: IEmoNet, call: np.ndarray, whole: list[Segment]
+) -> None:
+    assert len(whole) == 5
+    alone = [comparing.pool(call[round(s.start_s * RATE) : round(s.end_s * RATE)], RATE) for s in whole]
+    spoken = [0.0 if part is None else part.speech_s for part in alone]
+    assert [segment.baseline_s for segment in whole] == pytest.approx(np.cumsum([0.0, *spoken[:-1]]).tolist())
+    assert whole[-1].baseline_s > 10
+
+
+def test_each_utterance_has_the_answer_of_itself_with_those_before_it_as_its_baseline(
+    comparing: IEmoNet, call: np.ndarray, whole: list[Segment]
+) -> None:
+    pieces = [call[round(s.start_s * RATE) : round(s.end_s * RATE)] for s in whole]
+    for number, segment in enumerate(whole):
+        before = comparing.baseline(pieces[:number], RATE) if number else None
+        (alone,) = comparing(pieces[number], RATE, baseline=before).segments
+        assert replace(alone, start_s=segment.start_s, end_s=segment.end_s) == segment
+    apart = list(comparing.timeline(call, RATE, baseline=False))
+    assert apart[0] == whole[0]
+    assert {segment.baseline_s for segment in apart} == {0.0}
+    assert all(a.speech != b.speech for a, b in zip(apart[1:], whole[1:], strict=True))
+
+
+@settings(max_examples=25)
+@given(sizes=st.lists(st.integers(16, 100_000), min_size=1, max_size=4), provisional_s=st.sampled_from([None, 0.4, 1]))
+def test_portions_of_any_size_give_the_segments_of_the_whole(
+    comparing: IEmoNet, call: np.ndarray, whole: list[Segment], sizes: list[int], provisional_s: float | None
+) -> None:
+    assert streamed(comparing, call, sizes, provisional_s=provisional_s) == whole
+
+
+def test_provisional_answers_are_compared_with_the_same_baseline_as_the_final_one(
+    comparing: IEmoNet, call: np.ndarray
+) -> None:
+    stream = comparing.stream(RATE, provisional_s=0.5)
+    events = [event for portion in portions(call, [4_000]) for event in stream.feed(portion)] + stream.close()
+    by_start: dict[float, set[float]] = {}
+    for event in events:
+        by_start.setdefault(event.segment.start_s, set()).add(event.segment.baseline_s)
+    assert sum(not event.final for event in events) > 10
+    assert len(by_start) == 5
+    assert all(len(seconds) == 1 for seconds in by_start.values())
+
+
+def test_each_channel_has_a_baseline_of_its_own(comparing: IEmoNet, call: np.ndarray) -> None:
+    stereo = np.stack([call, np.roll(call, 5 * RATE)], axis=1)
+    found = list(comparing.timeline(stereo, RATE, channels="split"))
+    for channel in (1, 2):
+        alone = comparing.timeline(np.ascontiguousarray(stereo[:, channel - 1]), RATE)
+        assert [s for s in found if s.channel == channel] == [replace(s, channel=channel) for s in alone]
+    given_one = comparing.baseline(call, RATE)
+    begun = list(comparing.timeline(stereo, RATE, channels="split", baseline=given_one))
+    first = {channel: next(s for s in begun if s.channel == channel) for channel in (1, 2)}
+    assert {segment.baseline_s for segment in first.values()} == {given_one.speech_s}
+
+
+def test_a_stream_begins_with_the_baseline_that_is_given(comparing: IEmoNet, call: np.ndarray) -> None:
+    before = comparing.baseline(call[: 4 * RATE], RATE)
+    stream = comparing.stream(RATE, baseline=before)
+    events = stream.feed(call) + stream.close()
+    assert [event.segment for event in events] == list(comparing.timeline(call, RATE, baseline=before))
+    assert events[0].segment.baseline_s == before.speech_s
+    silent = comparing.stream(RATE, baseline=False)
+    assert {event.segment.baseline_s for event in silent.feed(call) + silent.close()} == {0.0}
+
+
+def test_less_than_a_second_of_speech_before_counts_as_none(comparing: IEmoNet, call: np.ndarray) -> None:
+    silence = np.zeros(2 * RATE, np.float32)
+    short = call[: round(0.5 * RATE)]
+    words = np.concatenate([short, silence, short, silence, short, silence, short])
+    found, apart = list(comparing.timeline(words, RATE)), list(comparing.timeline(words, RATE, baseline=False))
+    assert len(found) == 4
+    assert [segment.baseline_s >= LEAST_SPEECH_S for segment in found] == [False, False, True, True]
+    assert [segment.baseline_s > 0 for segment in found] == [False, False, True, True]
+    assert [a.speech == b.speech for a, b in zip(found, apart, strict=True)] == [True, True, False, False]
+
+
+def test_a_bundle_that_takes_no_baseline_has_the_same_timeline_with_and_without(tiny_bundle: Path, jfk: Path) -> None:
+    model = IEmoNet.load(tiny_bundle, device="cpu", threads=1)
+    found = list(model.timeline(jfk))
+    assert found == list(model.timeline(jfk, baseline=False))
+    assert {segment.baseline_s for segment in found} == {0.0}

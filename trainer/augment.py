@@ -1,15 +1,26 @@
-"""Augmentation: seeded changes to a waveform, as rooms, noise, other voices, lines and pace make them."""
+"""Augmentation: seeded changes to a waveform, as rooms, noise, voices, microphones, lines and codecs make them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
 from scipy import signal
 
+from edge_runtime.audio.recording import Recording
+
 SAMPLE_RATE = 16_000
+TELEPHONE_RATE, TELEPHONE_HZ = 8_000, (300.0, 3400.0)
+CODECS = (("OGG", "OPUS", 0.7), ("MP3", "MPEG_LAYER_III", 0.3), ("OGG", "VORBIS", 0.3))
+"""Container and codec of libsndfile, and the least compression that a copy gets, from 0 to 1."""
+MOST_COMPRESSION = 0.99
+LEVEL = 0.9
+"""Peak before a codec, whose noise depends on the level."""
+SILENCE = 1e-3
 Float = NDArray[np.float32]
 
 
@@ -77,6 +88,50 @@ def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
     return x[begin : len(x) - (cut - begin)]
 
 
+def piece(x: Float, random: np.random.Generator, seconds: float) -> Float:
+    """Return the loudest of five random pieces of so many ``seconds``: a word or two, rather than a pause."""
+    length = int(seconds * SAMPLE_RATE)
+    if len(x) <= length:
+        return x
+    begins = random.integers(0, len(x) - length + 1, size=5)
+    begin = max(begins, key=lambda first: float(np.square(x[first : first + length]).sum()))
+    return x[begin : begin + length]
+
+
+def telephone(x: Float) -> Float:
+    """Return ``x`` as a telephone line carries it: 300 to 3400 Hz, 8 kHz, 8 bits by the µ-law."""
+    narrow = change_speed(_levelled(band_pass(x, *TELEPHONE_HZ)), SAMPLE_RATE / TELEPHONE_RATE)
+    file = io.BytesIO()
+    soundfile.write(file, narrow, TELEPHONE_RATE, "ULAW", format="WAV")
+    return decoded(file.getvalue())
+
+
+def encoded(x: Float, form: str, codec: str, compression: float) -> bytes:
+    """Return ``x`` as a file of a lossy format; ``compression`` is libsndfile's, 0 least and 1 most compressed."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, codec, format=form, compression_level=compression) as target:
+        # Vorbis' encoder overflows its stack on a long write at once.
+        for begin in range(0, len(x), SAMPLE_RATE):
+            target.write(np.clip(x[begin : begin + SAMPLE_RATE], -1.0, 1.0))
+    return file.getvalue()
+
+
+def decoded(file: bytes) -> Float:
+    """Return the samples in a file, at 16 kHz."""
+    return np.concatenate(list(Recording(file).blocks()))
+
+
+def compress(x: Float, random: np.random.Generator) -> Float:
+    """Encode and decode ``x`` by a random lossy codec."""
+    form, codec, least = CODECS[int(random.integers(len(CODECS)))]
+    return decoded(encoded(_levelled(x), form, codec, float(random.uniform(least, MOST_COMPRESSION))))
+
+
+def _levelled(x: Float) -> Float:
+    result: Float = x * np.float32(LEVEL / max(float(np.abs(x).max(initial=0.0)), SILENCE))
+    return result
+
+
 def augment(x: Float, random: np.random.Generator, others: Float | None = None) -> Float:
     """Return ``x`` under a random mixture of the changes above; the gain is drawn from x0.1 to x2.
 
@@ -89,16 +144,23 @@ def augment(x: Float, random: np.random.Generator, others: Float | None = None) 
         x = change_speed(x, float(random.uniform(0.92, 1.08)))
     if random.random() < 0.3:
         x = crop(x, random, 1.0)
-    if random.random() < 0.25:
-        x = tilt(x, float(random.uniform(-2, 2)))
+    elif random.random() < 0.2:
+        x = piece(x, random, float(random.uniform(0.6, 1.6)))
+    if random.random() < 0.35:
+        x = tilt(x, float(random.uniform(-4, 4)))
     if random.random() < 0.4:
         x = reverberate(x, random, float(random.uniform(0.1, 0.6)), float(random.uniform(0.1, 0.8)))
     if others is not None:
         x = mix(x, np.resize(others, len(x)), float(random.uniform(3, 25)))
     if random.random() < 0.6:
         x = add_noise(x, random, float(random.uniform(8, 40)), float(random.choice([0.0, 1.0, 2.0])))
-    if random.random() < 0.2:
-        x = band_pass(x, float(random.uniform(150, 350)), float(random.uniform(3200, 4000)))
+    line = random.random()
+    if line < 0.12:
+        x = telephone(x)
+    elif line < 0.24:
+        x = band_pass(x, float(random.uniform(100, 350)), float(random.uniform(3200, 7000)))
+    if random.random() < 0.25:
+        x = compress(x, random)
     gain = float(np.exp(random.uniform(np.log(0.1), np.log(2.0))))
     result: Float = np.clip(x * gain, -1.0, 1.0).astype(np.float32)  # as a sound card would
     return result

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.common.clips import Float
-from edge_runtime.audio.recording import SAMPLE_RATE, Recording
-from trainer.augment import add_noise, babble, band_pass, change_speed, mix
+from trainer.augment import add_noise, babble, change_speed, decoded, encoded, mix, telephone
 
 WHITE = 0.0
 VOICES = 6
 """People who talk at once in babble."""
-TELEPHONE_HZ = (300.0, 3400.0)
 OPUS = ((18.0, 0.9), (8.0, 0.99))
 """About how many kbit/s RAVDESS takes at each of libsndfile's compression levels."""
 VORBIS = ((35.0, 0.5), (22.0, 0.99))
@@ -70,16 +66,6 @@ def corruptions(babble_of: Sequence[Float]) -> list[Corruption]:
     ]  # fmt: skip
 
 
-def encoded(x: Float, form: str, kind: str, level: float) -> bytes:
-    """Return ``x`` as a file of a lossy format; ``level`` is libsndfile's, 0 least and 1 most compressed."""
-    file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, kind, format=form, compression_level=level) as target:
-        # Vorbis' encoder overflows its stack on a long write at once.
-        for begin in range(0, len(x), SAMPLE_RATE):
-            target.write(np.clip(x[begin : begin + SAMPLE_RATE], -1.0, 1.0))
-    return file.getvalue()
-
-
 def _white(x: Float, random: np.random.Generator, *, snr_db: float) -> Float:
     return add_noise(x, random, snr_db, WHITE)
 
@@ -105,16 +91,8 @@ def _speed(x: Float, _: np.random.Generator, *, times: float) -> Float:
 
 
 def _telephone(x: Float, _: np.random.Generator) -> Float:
-    narrow = band_pass(x, *TELEPHONE_HZ)
-    narrow = narrow * (0.9 / max(float(np.abs(narrow).max(initial=0.0)), 1e-3))
-    file = io.BytesIO()
-    soundfile.write(file, change_speed(narrow, SAMPLE_RATE / 8000), 8000, "ULAW", format="WAV")
-    return _decoded(file.getvalue())
+    return telephone(x)
 
 
 def _codec(x: Float, _: np.random.Generator, *, form: str, kind: str, level: float) -> Float:
-    return _decoded(encoded(x, form, kind, level))
-
-
-def _decoded(file: bytes) -> Float:
-    return np.concatenate(list(Recording(file).blocks()))
+    return decoded(encoded(x, form, kind, level))

@@ -134,8 +134,15 @@ def fit(
             experiment = configuration.changed(chosen, top, parts)
 
             def joined(branch: str, data: configuration.Data) -> dataset.Dataset:
-                read = functools.partial(load, speech=branch == "speech", text=branch == "text", protocol=data.protocol)
-                return dataset.join([read(corpus / name) for name in data.corpora])
+                unlabelled = branch == "speech" and bool(experiment.speech and experiment.speech.unlabelled_weight)
+                read = functools.partial(
+                    load,
+                    speech=branch == "speech",
+                    text=branch == "text",
+                    protocol=data.protocol,
+                    unlabelled=unlabelled,
+                )
+                return dataset.join([read(corpus / name) for name in (*data.corpora, *data.plain)])
 
             paths = _paths(target, weights, cache, resume)
             if config is None and out is None:

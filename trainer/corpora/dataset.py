@@ -20,11 +20,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dataset:
-    """Utterances to learn from, the name of their corpus (several are joined by "+"), and their labels in order."""
+    """Utterances to learn from.
+
+    Attributes:
+        name: of their corpus; several are joined by "+".
+        utterances: those of a class.
+        labels: the classes in order.
+        unlabelled: recordings of another emotion or without a label, which teach when not to be sure.
+    """
 
     name: str
     utterances: Sequence[Utterance]
     labels: tuple[str, ...]
+    unlabelled: Sequence[Utterance] = ()
+
+    @property
+    def everything(self) -> Sequence[Utterance]:
+        """All utterances, those without a class last."""
+        return [*self.utterances, *self.unlabelled]
 
     @property
     def label_ids(self) -> list[int]:
@@ -33,12 +46,13 @@ class Dataset:
 
     def provenance(self, rows: Iterable[int]) -> dict[str, Any]:
         """Return the counts of labels in the ``rows`` that are learned, and the checksum of each corpus, by name."""
-        learned = [self.utterances[row] for row in rows]
-        corpora = dict.fromkeys(u.corpus for u in self.utterances)
+        everything = self.everything
+        learned = [everything[row] for row in rows]
+        corpora = dict.fromkeys(u.corpus for u in everything)
         return {
             name: {
                 "labels": summary([u for u in learned if u.corpus == name]),
-                "checksum": checksum([u for u in self.utterances if u.corpus == name]),
+                "checksum": checksum([u for u in everything if u.corpus == name]),
             }
             for name in corpora
         }
@@ -47,7 +61,8 @@ class Dataset:
 def join(datasets: Sequence[Dataset]) -> Dataset:
     """Return several corpora as one."""
     utterances = [u for dataset in datasets for u in dataset.utterances]
-    return Dataset("+".join(d.name for d in datasets), utterances, registry.labels_of(utterances))
+    unlabelled = [u for dataset in datasets for u in dataset.unlabelled]
+    return Dataset("+".join(d.name for d in datasets), utterances, registry.labels_of(utterances), unlabelled)
 
 
 def load(
@@ -59,6 +74,7 @@ def load(
     skip_bad: bool,
     quiet: bool,
     protocol: str | None = None,
+    unlabelled: bool = False,
 ) -> Dataset:
     """Return the checked corpus at ``path``.
 
@@ -70,6 +86,7 @@ def load(
         skip_bad: leave out what is missing or damaged instead of refusing.
         quiet: no progress bar.
         protocol: that was asked for, if one was.
+        unlabelled: keep the recordings of another emotion or without a label.
 
     Raises:
         CorpusError: not a corpus, or something in it is missing or damaged.
@@ -77,11 +94,18 @@ def load(
     corpus = registry.detect(path)
     refused: list[str] | None = [] if skip_bad else None
     left_out: Counter[str] = Counter()
-    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused, left_out=left_out)
+    more: list[Utterance] | None = [] if unlabelled else None
+    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused, left_out=left_out, unlabelled=more)
+    if corpus.note:
+        log.info("note: %s: %s", corpus.name, corpus.note)
     if left_out:
         log.info("note: %s", registry.not_learned(left_out))
     for fault in refused or ():
         log.info("note: %s; left out", fault)
+    if corpus.plain and more:
+        more = check.usable(more, check.examine(more, expected={}, quiet=quiet), skip=skip_bad)
+        log.info("%s: %d recordings without labels", corpus.title, len(more))
+        return Dataset(corpus.name, (), (), more)
     speech = speech and any(u.audio is not None for u in utterances)
     use = Use(speech, text and any(u.transcript for u in utterances), protocol)
     utterances = _complete(corpus.name, utterances, use, skip=skip_bad)
@@ -94,9 +118,12 @@ def load(
         utterances = check.usable(utterances, found, skip=skip_bad)
     for note in trainable.notes(corpus.name, utterances):
         log.info("note: %s", note)
+    if more:
+        more = check.usable(more, check.examine(more, expected={}, quiet=quiet), skip=skip_bad)
     labels = registry.labels_of(utterances, corpus)
-    log.info("%s: %d utterances; %s", corpus.title, len(utterances), ", ".join(labels))
-    return Dataset(corpus.name, utterances, labels)
+    said = f"; {len(more):,} without a class" if more else ""
+    log.info("%s: %d utterances; %s%s", corpus.title, len(utterances), ", ".join(labels), said)
+    return Dataset(corpus.name, utterances, labels, more or ())
 
 
 def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool) -> list[Utterance]:

@@ -17,6 +17,8 @@ from trainer.toml_file import read_entries
 
 OWN = "manifest"
 """The name of a user's own data."""
+UNLABELLED = frozenset({"other", "unlabelled"})
+"""Labels of known corpora that are no class: another emotion, and none that is known."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Corpus:
             the split of a corpus without official splits.
         protocol: how it is divided into training and test parts by default.
         manifest_sha256: of the ``manifest.csv`` of a corpus that comes as one; "" of others.
+        plain: speech without labels, from which nothing is learned but when not to be sure.
+        note: what a user should know about this copy; "" for nothing.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Corpus:
     label_map: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     manifest_sha256: str = ""
+    plain: bool = False
+    note: str = ""
 
     def is_at(self, path: Path) -> bool:
         """Whether a folder or file looks like this corpus."""
@@ -194,6 +200,7 @@ def read(
     options: LoadOptions = LoadOptions(),
     faults: list[str] | None = None,
     left_out: Counter[str] | None = None,
+    unlabelled: list[Utterance] | None = None,
 ) -> list[Utterance]:
     """Return the utterances of the corpus' classes, labels renamed as asked; of a user's own data, all.
 
@@ -204,6 +211,7 @@ def read(
         faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
             the manifest instead.
         left_out: gets the number of utterances of each label that is not learned.
+        unlabelled: gets the recordings of a known corpus that have another emotion or no label (``UNLABELLED``).
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.
@@ -218,7 +226,19 @@ def read(
         )
     found = corpus.load(path, options, faults=faults)
     renamed = relabel(found, options.label_map)
-    kept = [u for u in renamed if not corpus.labels or u.label in corpus.labels]
+    kept = [u for u in renamed if not corpus.plain and (not corpus.labels or u.label in corpus.labels)]
+    if unlabelled is not None and corpus.name != OWN:
+        classes = {u.id for u in kept}
+        more = [u for u in renamed if u.label in UNLABELLED and u.audio is not None and u.id not in classes]
+        unlabelled += more
+        renamed = [u for u in renamed if u.label not in UNLABELLED or u.id in classes]
+        if corpus.plain and more:
+            return []
+    if corpus.plain:
+        raise CorpusError(
+            f"{path}: speech without labels, from which no emotion can be learned; name its folder under plain in "
+            "[speech.data] of a configuration, and it teaches the others when not to be sure"
+        )
     if left_out is not None:
         left_out.update(Counter(u.label for u in renamed) - Counter(u.label for u in kept))
     if not kept:

@@ -18,6 +18,7 @@ COMMANDS = {
     "Accuracy": {
         "accuracy": "benchmarks.training.accuracy",
         "robustness": "benchmarks.robustness.measure",
+        "unseen": "benchmarks.unseen.measure",
         "precision": "benchmarks.precision.measure",
         "int8-accuracy": "benchmarks.precision.int8_accuracy",
         "opensmile-parity": "benchmarks.training.opensmile_parity",

@@ -22,7 +22,7 @@ from export.graphs.text import text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph
 from trainer.speech.bilstm import AttentionBiLSTM
-from trainer.speech.network import SpeechEmotion
+from trainer.speech.network import SpeechEmotion, no_baseline
 
 REFERENCE_INPUTS = 8
 """So many real recordings and sentences are compared with torch, number by number."""
@@ -119,7 +119,7 @@ def add_speech(
     layers = states[0].shape[1] if states else 1 + max(*network.mean_layers, *network.std_layers)
     graphs.slots["speech_emotion"] = states_graph(network, layers - 1)
     graphs.feeds["speech_emotion"] = [
-        (s, torch.from_numpy(mask.astype(np.float32))[None])
+        (s, torch.from_numpy(mask.astype(np.float32))[None], *no_baseline(network))
         for s, mask in zip(states, inputs.speech_masks(), strict=True)
     ]
 

@@ -45,6 +45,7 @@ class Data:
 
     Attributes:
         corpora: folders below the folder of all corpora; several are learned together.
+        plain: further such folders, of speech without labels; it teaches the branch when not to be sure.
         protocol: as of ``Experiment``.
         folds: as of ``Experiment``.
         validation_percent: as of ``Experiment``.
@@ -52,6 +53,7 @@ class Data:
 
     corpora: tuple[str, ...]
     protocol: Protocol
+    plain: tuple[str, ...] = ()
     folds: int | None = _positive(None)
     validation_percent: int = _percent(10)
 
@@ -72,6 +74,8 @@ class Speech:
         weight_decay: decoupled, as AdamW has it.
         class_weight_power: 1 weighs classes inversely to their frequency in their corpus, 0 not at all.
         label_smoothing: share of each target that is spread over all labels.
+        unlabelled_weight: how much the recordings of a corpus that have another emotion or no label count together,
+            where those of a class count 1; 0 leaves them out. For "encoder-states".
         data: the corpora of this branch; None where one corpus serves speech and text.
     """
 
@@ -86,6 +90,7 @@ class Speech:
     weight_decay: float = _not_negative(1e-2)
     class_weight_power: float = _not_negative(1.0)
     label_smoothing: float = _share(0.1)
+    unlabelled_weight: float = _not_negative(0.0)
     data: Data | None = None
 
 
@@ -363,10 +368,7 @@ def check(experiment: Experiment, where: str) -> None:
             "where both have corpora of their own, use product-of-experts"
         )
     for name, data in own.items():
-        if data.protocol == "corpus" and len(data.corpora) < 2:
-            raise ConfigError(
-                f"{where}: {name}.data.protocol = corpus: leaves out one of several corpora; name two at least"
-            )
+        _check_data(name, data, experiment, where)
     if len(own) == 2 and experiment.fusion is not None:
         if own["speech"].protocol == "official":
             raise ConfigError(f"{where}: speech.data.protocol = official: fusion needs several folds; use speaker")
@@ -375,6 +377,17 @@ def check(experiment: Experiment, where: str) -> None:
                 f"{where}: fusion learns from validation text; give [text.data] the protocol official and a "
                 "validation_percent above 0"
             )
+
+
+def _check_data(name: str, data: Data, experiment: Experiment, where: str) -> None:
+    if data.plain and name == "text":
+        raise ConfigError(f"{where}: text.data.plain: recordings without labels are for speech")
+    if data.plain and not (experiment.speech and experiment.speech.unlabelled_weight):
+        raise ConfigError(f"{where}: speech.data.plain teaches nothing while speech.unlabelled_weight is 0")
+    if data.protocol == "corpus" and len(data.corpora) < 2:
+        raise ConfigError(
+            f"{where}: {name}.data.protocol = corpus: leaves out one of several corpora; name two at least"
+        )
 
 
 def _bounds(settings: Any, prefix: str) -> Iterator[tuple[str, Any, tuple[Callable[[float], bool], str]]]:

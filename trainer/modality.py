@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
 Collate = Callable[[list[Example]], dict[str, Tensor]]
 BATCH = 64
+AUGMENTED, COMPARED = "augmented", "compared"
+"""Variants of the tested utterances: augmented copies; and the utterance beside a baseline of its speaker."""
+SOFT = ("other", "unlabelled")
+"""Labels of utterances without a class, in the order of their indices after the classes': another emotion, of which
+any class is as likely as the others; and plain speech, which is mostly neutral, and not certainly so."""
+NEUTRAL, NEUTRAL_SHARE = "neutral", 0.7
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,9 @@ class Modality:
         examples: the network's inputs for each utterance, as they are when it is tested.
         copies: for each utterance the inputs that are trained on: the example, then augmented copies of it if any.
         collate: joins examples into a batch.
+        bind: returns how examples are joined for one network, where what it reads depends on what it learned before
+            its training began; None where that is ``collate``.
+        variants: further examples of each utterance that are answered when it is tested, by name.
         fresh: returns an untrained network for given training rows (whose statistics it may learn) and a seed.
         schedule: how it is trained.
         class_weight_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
@@ -47,6 +56,12 @@ class Modality:
     class_weight_power: float = 1.0
     label_smoothing: float = 0.0
     length: str | None = None
+    bind: Callable[[nn.Module], Collate] | None = None
+    variants: Mapping[str, Sequence[Sequence[Example]]] = field(default_factory=dict)
+
+    def collate_for(self, network: nn.Module) -> Collate:
+        """Return how examples are joined into a batch for ``network``."""
+        return self.bind(network) if self.bind is not None else self.collate
 
 
 @dataclass(frozen=True)
@@ -54,18 +69,21 @@ class Truth:
     """The label of every utterance.
 
     Attributes:
-        labels: index of each utterance's label (n,).
-        names: the labels in order.
+        labels: index of each utterance's label (n,); of one without a class, the number of classes and more: see
+            ``SOFT``.
+        names: the classes in order.
         corpora: each utterance's corpus (n,); classes are weighed within a corpus, so that corpora count alike.
+        soft_weight: how much a group of utterances without a class counts, where one of a class counts 1.
     """
 
     labels: Int
     names: Sequence[str]
     corpora: Sequence[str]
+    soft_weight: float = 1.0
 
     def rows(self, rows: NDArray[np.intp]) -> Truth:
         """Return the truth of some utterances, in that order."""
-        return Truth(self.labels[rows], self.names, [self.corpora[row] for row in rows])
+        return replace(self, labels=self.labels[rows], corpora=[self.corpora[row] for row in rows])
 
 
 def train(
@@ -100,7 +118,7 @@ def train(
         modality.schedule,
         out=partial,
         seed=seed,
-        collate=modality.collate,
+        collate=modality.collate_for(network),
         lengths=[len(e[modality.length]) for e in examples] if modality.length else None,
         resume=resume,
         quiet=quiet,
@@ -111,7 +129,20 @@ def train(
 def weighted_targets(truth: Truth, power: float, smoothing: float) -> Float:
     """Return target distributions (n, classes), weighted by class: the paper's weighted cross-entropy (section 5.1)."""
     groups = list(zip(truth.corpora, truth.labels.tolist(), strict=True))
-    return one_hot(truth.labels, len(truth.names), smoothing) * group_weights(groups, power)[:, None]
+    weights = group_weights(groups, power) * np.where(truth.labels < len(truth.names), 1.0, truth.soft_weight)
+    table = np.concatenate([one_hot(np.arange(len(truth.names)), len(truth.names), smoothing), soft_targets(truth)])
+    result: Float = (table[truth.labels] * weights[:, None]).astype(np.float32)
+    return result
+
+
+def soft_targets(truth: Truth) -> Float:
+    """Return what is learned of utterances without a class (kinds of ``SOFT``, classes)."""
+    classes = len(truth.names)
+    result = np.full((len(SOFT), classes), 1 / classes, np.float32)
+    if NEUTRAL in truth.names:
+        result[SOFT.index("unlabelled")] = (1 - NEUTRAL_SHARE) / (classes - 1)
+        result[SOFT.index("unlabelled"), truth.names.index(NEUTRAL)] = NEUTRAL_SHARE
+    return result
 
 
 def group_weights(groups: Sequence[Hashable], power: float) -> Float:

@@ -15,16 +15,25 @@ from trainer.speech.network import SpeechEmotion, SpeechEmotionGraph
 
 
 def states_graph(network: SpeechEmotion, layers: int) -> Graph:
-    """Return hidden states (of ``layers`` layers and the input) and their spoken part → logits, embedding."""
+    """Return hidden states (of ``layers`` layers and the input), their spoken part, and a baseline → logits, embedding
+    and the recording's own row of a baseline."""
     return Graph(
         SpeechEmotionGraph(network),
-        (torch.randn(1, layers + 1, 90, network.width), torch.ones(1, 90)),
-        ["hidden_states", "spoken"],
-        OUTPUTS,
+        (
+            torch.randn(1, layers + 1, 90, network.width),
+            torch.ones(1, 90),
+            torch.randn(1, 3, network.features),
+            torch.tensor([[1.0, 2.0, 3.0]]),
+        ),
+        ["hidden_states", "spoken", "baseline", "baseline_s"],
+        [*OUTPUTS, "pooled"],
         {
             "hidden_states": {0: "batch", 2: "states"},
             "spoken": {0: "batch", 1: "states"},
+            "baseline": {0: "batch", 1: "recordings"},
+            "baseline_s": {0: "batch", 1: "recordings"},
             **BATCHED,
+            "pooled": {0: "batch"},
         },
     )
 

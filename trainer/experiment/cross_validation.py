@@ -24,7 +24,7 @@ from trainer.experiment import refit, report, warm_start
 from trainer.experiment.fold import FoldRun, RunContext
 from trainer.experiment.fold import run as run_fold
 from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
-from trainer.modality import Modality, Truth
+from trainer.modality import SOFT, Modality, Truth
 from trainer.speech.modality import speech_modality
 from trainer.text import transcripts
 from trainer.text.modality import locate, text_modality
@@ -73,12 +73,12 @@ def run(
     if found := trainable.problems(dataset.name, dataset.utterances, dataset.labels, use):
         raise CorpusError(f"{dataset.name}: {'; '.join(found)}")
     protocol, _ = trainable.division(dataset.name, dataset.utterances, use.protocol, use.folds)
-    folds = trainable.folds(dataset.name, dataset.utterances, use)
+    folds = with_unlabelled(trainable.folds(dataset.name, dataset.utterances, use), dataset, protocol)
     check_room(paths.run_dir, TRAINING * _weight_bytes(experiment, paths.weights) + SPARE_BYTES)
-    check_room(paths.cache, FEATURE_BYTES * len(dataset.utterances) if experiment.speech is not None else 0)
+    check_room(paths.cache, FEATURE_BYTES * len(dataset.everything) if experiment.speech is not None else 0)
     noted = source.noted() if source is not None else {}
     open_run(paths.run_dir, _config(experiment, dataset, folds) | noted, resume=paths.resume)
-    truth = Truth(np.array(dataset.label_ids), dataset.labels, [u.corpus for u in dataset.utterances])
+    truth = truth_of(dataset, experiment)
     context = RunContext(_modalities(experiment, dataset, paths), truth, experiment.fusion, paths.quiet)
 
     runs: list[list[FoldRun]] = []
@@ -114,14 +114,44 @@ def run(
     return Outcome(metrics, runs[0])
 
 
+def truth_of(dataset: Dataset, experiment: Experiment) -> Truth:
+    """Return the labels of all utterances, those without a class last."""
+    soft = [len(dataset.labels) + SOFT.index(u.label) for u in dataset.unlabelled]
+    corpora = [u.corpus for u in dataset.everything]
+    weight = experiment.speech.unlabelled_weight if experiment.speech is not None else 1.0
+    return Truth(np.array([*dataset.label_ids, *soft]), dataset.labels, corpora, weight)
+
+
+def with_unlabelled(folds: Sequence[Fold], dataset: Dataset, protocol: str) -> list[Fold]:
+    """Return the folds with the utterances without a class among their training rows, but for those of who is tested.
+
+    Args:
+        folds: of the utterances of a class.
+        dataset: all utterances.
+        protocol: that of "corpus" leaves out all of a tested corpus, others those of the tested speakers.
+    """
+    count, result = len(dataset.utterances), []
+    for fold in folds:
+        tested = [dataset.utterances[row] for row in (*fold.validation, *fold.test)]
+        corpora = {u.corpus for u in tested} if protocol == "corpus" else set()
+        speakers = {(u.corpus, u.speaker) for u in tested if u.speaker}
+        more = [
+            count + i
+            for i, u in enumerate(dataset.unlabelled)
+            if u.corpus not in corpora and (u.corpus, u.speaker) not in speakers
+        ]
+        result.append(replace(fold, train=np.concatenate([fold.train, np.array(more, np.intp)])))
+    return result
+
+
 def _config(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
     return {
         "experiment": asdict(experiment),
         "corpus": {
             "name": dataset.name,
-            "utterances": len(dataset.utterances),
-            "labels": summary(dataset.utterances),
-            "checksum": checksum(dataset.utterances),
+            "utterances": len(dataset.everything),
+            "labels": summary(dataset.everything),
+            "checksum": checksum(dataset.everything),
         },
         "division": _division(folds, dataset),
         "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -131,10 +161,10 @@ def _config(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold]) -> 
 
 def _division(folds: Sequence[Fold], dataset: Dataset) -> str:
     """Return a sha256 over who is trained on and who is tested on: finished parts are kept by row."""
-    digest = hashlib.sha256()
+    digest, everything = hashlib.sha256(), dataset.everything
     for fold in folds:
         for rows in (fold.train, fold.validation, fold.test):
-            digest.update("\t".join([*(dataset.utterances[i].id for i in rows), "\n"]).encode())
+            digest.update("\t".join([*(everything[i].id for i in rows), "\n"]).encode())
     return digest.hexdigest()
 
 
@@ -142,7 +172,7 @@ def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> di
     modalities = {}
     if experiment.speech is not None:
         modalities["speech"] = speech_modality(
-            dataset.utterances,
+            dataset.everything,
             dataset.labels,
             experiment.speech,
             weights=paths.weights,

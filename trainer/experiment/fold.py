@@ -28,8 +28,6 @@ from trainer.fusion.modality import cases, fusion_modality, inputs
 from trainer.modality import Float, Modality, Truth, predict, train, weighted_targets
 
 ANSWERS, CURVES = "answers.npz", "curves.json"
-AUGMENTED = "_augmented"
-"""Ends the name of a branch's answers to the augmented copies of the tested utterances."""
 JOINT_RATE = 3e-5
 """Learning rate of joint fine-tuning: the paper's for language models."""
 
@@ -69,8 +67,7 @@ class FoldRun:
     def answers(self) -> dict[str, Float]:
         """Return the logits of validation and test rows, in that order, of each branch.
 
-        Branches that learned from augmented copies have answers (test rows, copies, classes) to those too, under a
-        name that ends in ``AUGMENTED``.
+        A branch's answers (test rows, variants, classes) to the variants of its modality go by ``variant_name``.
         """
         with np.load(self.folder / ANSWERS) as stored:
             return dict(stored)
@@ -103,8 +100,8 @@ def run(part: FoldRun, context: RunContext, *, keep: bool = False) -> dict[str, 
         networks[name] = _trained(name, modality, known, part, context)
         if len(asked):
             answers[name] = _logits(networks[name], [modality.examples[i] for i in asked], modality)
-            if len(modality.copies[0]) > 1:
-                answers[name + AUGMENTED] = _augmented(networks[name], modality, fold.test)
+            for variant, examples in modality.variants.items():
+                answers[variant_name(name, variant)] = _variants(networks[name], modality, examples, fold.test)
     if context.fusion is not None:
         block, modality, embeddings = _fused(networks, fusion_rows, asked, part, context, context.fusion)
         networks["fusion"] = block
@@ -134,14 +131,24 @@ def _split(rows: NDArray[np.intp], fusion: Fusion | None, seed: int) -> tuple[ND
     return np.sort(shuffled[cut:]), np.sort(shuffled[:cut])
 
 
+def variant_name(branch: str, variant: str) -> str:
+    """Return the name that a branch's answers to a variant of the utterances have."""
+    return f"{branch}_{variant}"
+
+
 def _logits(network: nn.Module, examples: Sequence[training_loop.Example], modality: Modality) -> Float:
-    return predict(network, examples, modality.collate, modality.length)[0]
+    return predict(network, examples, modality.collate_for(network), modality.length)[0]
 
 
-def _augmented(network: nn.Module, modality: Modality, rows: NDArray[np.intp]) -> Float:
-    """Return logits (rows, copies, classes) of the augmented copies of ``rows``."""
-    examples = [copy for row in rows for copy in modality.copies[row][1:]]
-    return _logits(network, examples, modality).reshape(len(rows), len(modality.copies[0]) - 1, -1)
+def _variants(
+    network: nn.Module,
+    modality: Modality,
+    variants: Sequence[Sequence[training_loop.Example]],
+    rows: NDArray[np.intp],
+) -> Float:
+    """Return logits (rows, variants, classes)."""
+    logits = _logits(network, [example for row in rows for example in variants[row]], modality)
+    return logits.reshape(len(rows), -1, logits.shape[1])
 
 
 def _trained(name: str, modality: Modality, rows: NDArray[np.intp], part: FoldRun, context: RunContext) -> nn.Module:
@@ -192,7 +199,7 @@ def _fused(
     for name in ("speech", "text"):
         modality = context.modalities[name]
         examples = [modality.examples[i] for i in both]
-        embeddings.append(predict(networks[name], examples, modality.collate, modality.length)[1])
+        embeddings.append(predict(networks[name], examples, modality.collate_for(networks[name]), modality.length)[1])
     speech, text = embeddings
     # The runtime may have speech without text or text without speech: the block learns from all cases it can answer.
     known = (inputs(speech[: len(rows)], text[: len(rows)], present) for present in cases(settings).values())
@@ -215,11 +222,12 @@ def _joint(
 ) -> tuple[nn.Module, Modality]:
     """Return branches and block fine-tuned together, and the modality of their joined inputs."""
     speech, text = context.modalities["speech"], context.modalities["text"]
+    collates = {f"{name}_": context.modalities[name].collate_for(networks[name]) for name in ("speech", "text")}
 
     def collate(examples: list[training_loop.Example]) -> dict[str, Tensor]:
         batch: dict[str, Tensor] = {}
-        for prefix, modality in (("speech_", speech), ("text_", text)):
-            mine = modality.collate([unprefixed(prefix, example) for example in examples])
+        for prefix, collate_branch in collates.items():
+            mine = collate_branch([unprefixed(prefix, example) for example in examples])
             batch |= {prefix + key: value for key, value in mine.items()}
         return batch
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from trainer import checkpoints
@@ -17,9 +18,10 @@ from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import Fold
 from trainer.errors import WeightsError
 from trainer.experiment import warm_start
-from trainer.experiment.fold import FoldRun, RunContext, run
+from trainer.experiment.fold import FoldRun, RunContext, run, variant_name
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
+from trainer.modality import COMPARED
 from trainer.pretrained import download
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
@@ -27,6 +29,8 @@ from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.modality import locate
 from trainer.text.network import TextEmotion, load_tokenizer
+
+SPEECH_COMPARED = variant_name("speech", COMPARED)
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +63,16 @@ def write(
     if len(parts) == 1:
         part = parts[0]
     else:
-        everything, nobody = np.arange(len(dataset.utterances)), np.zeros(0, np.intp)
+        everything, nobody = np.arange(len(dataset.everything)), np.zeros(0, np.intp)
         part = FoldRun(
             paths.run_dir / "units" / "everything", Fold("everything", everything, nobody, nobody), parts[0].seed
         )
         if not part.finished:
             log.info("the networks to keep, on everything")
     networks = run(part, context, keep=True)
+    branches = metrics["branches"]
+    if isinstance(speech := networks.get("speech"), SpeechEmotion):
+        branches = {**branches, "speech": _calibrated(speech, branches)}
     common = {
         "labels": list(dataset.labels),
         "protocol": metrics["protocol"],
@@ -75,12 +82,34 @@ def write(
     }
     for name in ("speech", "text"):
         if name in networks:
-            config = {**common, "metrics": metrics["branches"][name]}
+            config = {**common, "metrics": branches[name]}
             _write_branch(paths.checkpoints / name, networks[name], experiment, paths.weights, config)
     if "fusion" in networks:
-        write_fusion(paths.checkpoints, networks["fusion"], experiment, common, metrics["branches"])
+        write_fusion(paths.checkpoints, networks["fusion"], experiment, common, branches)
     for kept in part.folder.glob("*.safetensors"):
         kept.unlink()  # the checkpoints hold them now
+
+
+def temperatures(branches: Mapping[str, Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the temperatures of speech that a run's metrics state: without a baseline, and with one."""
+    alone, compared = (branches.get(name, {}).get("calibration") for name in ("speech", SPEECH_COMPARED))
+    first = alone["temperature"] if alone else 1.0
+    return first, compared["temperature"] if compared else first
+
+
+def _calibrated(network: SpeechEmotion, branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Put the temperatures into ``network``, and return its metrics, in which they have become 1.
+
+    How sure an answer may be depends on the baseline, which the network alone knows.
+    """
+    fitted = temperatures(branches)
+    network.temperatures.copy_(torch.tensor(fitted))
+    found = dict(branches["speech"])
+    if found["calibration"]:
+        found["calibration"] = {**found["calibration"], "temperature": 1.0, "inside": list(fitted)}
+    if SPEECH_COMPARED in branches:
+        found["compared"] = branches[SPEECH_COMPARED]
+    return found
 
 
 def _write_branch(

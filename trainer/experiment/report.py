@@ -16,10 +16,11 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from edge_runtime.system.writing import write_text, writing
 from trainer import calibration
+from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance
-from trainer.experiment.fold import AUGMENTED, FoldRun
+from trainer.experiment.fold import FoldRun, variant_name
 from trainer.metrics import confusion, intervals, scores
-from trainer.modality import Truth
+from trainer.modality import AUGMENTED, COMPARED, Truth
 
 Int = NDArray[np.integer[Any]]
 Logits = NDArray[np.floating[Any]]
@@ -27,6 +28,7 @@ DECIMALS = 4
 SCORES = ("wa", "ua", "f1")
 TITLES = {
     "speech": "speech",
+    "speech_compared": "speech, with a baseline",
     "text": "text",
     "fusion": "fused",
     "fusion_speech_only": "fused, speech only",
@@ -53,10 +55,12 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
         if name.endswith(AUGMENTED):
             continue
         logits = [
-            np.concatenate([a[name][len(f.validation) :] for a, f in zip(run, folds, strict=True)]).astype(np.float64)
+            np.concatenate([_tested(a[name], f) for a, f in zip(run, folds, strict=True)]).astype(np.float64)
             for run in answers
         ]
-        if len(folds) > 1:
+        if name.endswith(COMPARED) and len(folds) == 1:
+            calibrated: Sequence[Mapping[str, float]] = []
+        elif len(folds) > 1:
             calibrated = [calibration.cross_fitted(truth.labels[tested], run, number) for run in logits]
         else:
             validation = folds[0].validation
@@ -68,10 +72,16 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
                 if len(validation)
             ]
         result[name] = branch_metrics(truth.rows(tested), logits, number, calibrated)
-        if name + AUGMENTED in answers[0][0]:
-            copies = [np.concatenate([a[name + AUGMENTED] for a in run]) for run in answers]
+        if (augmented := variant_name(name, AUGMENTED)) in answers[0][0]:
+            copies = [np.concatenate([a[augmented] for a in run]) for run in answers]
             result[name]["augmented"] = _augmented(truth.labels[tested], copies)
     return result
+
+
+def _tested(logits: Logits, fold: Fold) -> Logits:
+    """Return the logits of the tested utterances alone (n, classes): of answers to validation and test rows, or of
+    answers (n, 1, classes) to one variant of each tested one."""
+    return logits[:, 0] if logits.ndim == 3 else logits[len(fold.validation) :]
 
 
 def branch_metrics(
@@ -141,7 +151,7 @@ def write_predictions(
             for name, logits in part.answers().items():
                 if name.endswith(AUGMENTED):
                     continue
-                tested = logits[len(part.fold.validation) :]
+                tested = _tested(logits, part.fold)
                 for row, guess, p in zip(part.fold.test, tested.argmax(1), softmax(tested, axis=1), strict=True):
                     u = utterances[row]
                     shares = (f"{x:.4f}" for x in p)

@@ -49,7 +49,7 @@ def run_all(experiment: Experiment, load: Callable[[str, Data], Dataset], paths:
         log.info("%s, of %s", name, dataset.name)
         folder = replace(paths, run_dir=paths.run_dir / name, checkpoint_dir=paths.checkpoints)
         outcomes[name] = run(experiment.alone(name), dataset, folder)
-    branches = {name: outcome.metrics["branches"][name] for name, outcome in outcomes.items()}
+    branches = {key: found for outcome in outcomes.values() for key, found in outcome.metrics["branches"].items()}
     if experiment.fusion is not None:
         log.info("fusion, %d pairs", experiment.fusion.pairs)
         branches |= _fuse(datasets, outcomes, experiment, experiment.fusion, paths)
@@ -74,7 +74,9 @@ def _fuse(
     names, seed = datasets["speech"].labels, experiment.seed
     speech_network, _ = speech_checkpoint.restore(paths.checkpoints / "speech")
     text_network, texts, _ = text_checkpoint.restore(paths.checkpoints / "text")
-    speech = stacking.of_speech(datasets["speech"], outcomes["speech"])
+    speech = stacking.of_speech(
+        datasets["speech"], outcomes["speech"], refit.temperatures(outcomes["speech"].metrics["branches"])
+    )
     validation, test = stacking.of_text(datasets["text"], outcomes["text"], len(outcomes["speech"].folds))
     own = stacking.own_sentences(speech, text_network, texts)
     branches = stacking.measure(speech, validation, test, own, names, fusion, seed)

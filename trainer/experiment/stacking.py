@@ -20,11 +20,11 @@ from trainer.corpora.protocols import session_fold
 from trainer.errors import ConfigError
 from trainer.experiment import report
 from trainer.experiment.cross_validation import Outcome
-from trainer.experiment.fold import AUGMENTED
+from trainer.experiment.fold import variant_name
 from trainer.fusion.modality import BOTH, CASES, SPEECH_ONLY, TEXT_ONLY, fusion_modality, inputs
 from trainer.fusion.network import FusionEmotion
 from trainer.fusion.pairs import LabelledRows, agreeing_rows, training_pairs
-from trainer.modality import Float, Int, Truth, predict, train
+from trainer.modality import AUGMENTED, COMPARED, Float, Int, Truth, predict, train
 from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion
 
@@ -66,15 +66,23 @@ class BranchLogits:
         )
 
 
-def of_speech(dataset: Dataset, outcome: Outcome) -> BranchLogits:
-    """Return the logits of every recording, by the networks that had not learned from its speaker."""
+def of_speech(dataset: Dataset, outcome: Outcome, temperatures: tuple[float, float] = (1.0, 1.0)) -> BranchLogits:
+    """Return the logits of every recording, by the networks that had not learned from its speaker.
+
+    Args:
+        dataset: the recordings.
+        outcome: of their run.
+        temperatures: that the network to keep divides its logits by, without a baseline and with one.
+    """
     folds = [part.fold for part in outcome.folds]
     if len(folds) < 2:
         raise ConfigError("fusion learns from speech of several folds; give [speech.data] the protocol speaker")
     answers = [part.answers() for part in outcome.folds]
-    logits = np.concatenate([a["speech"] for a in answers])[:, None]
-    if "speech" + AUGMENTED in answers[0]:
-        logits = np.concatenate([logits, np.concatenate([a["speech" + AUGMENTED] for a in answers])], axis=1)
+    logits: Float = np.concatenate([a["speech"] for a in answers])[:, None] / np.float32(temperatures[0])
+    for variant, temperature in ((AUGMENTED, temperatures[0]), (COMPARED, temperatures[1])):
+        if (name := variant_name("speech", variant)) in answers[0]:
+            found: Float = np.concatenate([a[name] for a in answers]) / np.float32(temperature)
+            logits = np.concatenate([logits, found], axis=1)
     numbers = np.concatenate([np.full(len(fold.test), i) for i, fold in enumerate(folds)])
     return _branch(dataset, np.concatenate([fold.test for fold in folds]), logits, numbers)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer import checkpoints
+from trainer.errors import CheckpointError
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion
 
@@ -15,7 +16,7 @@ KIND, IS09_KIND = "speech", "speech-is09"
 def write(out: Path, network: SpeechEmotion | AttentionBiLSTM, config: dict[str, Any]) -> None:
     """Write the checkpoint ``out``, all of it or nothing."""
     if isinstance(network, SpeechEmotion):
-        config = {**config, "kind": KIND, "width": network.width}
+        config = {**config, "kind": KIND, "width": network.width, "features": network.features}
     else:
         config = {**config, "kind": IS09_KIND}
     checkpoints.write(out, network, config)
@@ -35,6 +36,11 @@ def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, An
         network = AttentionBiLSTM(len(config["labels"]), attention=size, masked=settings["masked"])
     else:
         config = checkpoints.read(folder, KIND)
-        network = SpeechEmotion(len(config["labels"]), width=config["width"])
+        if "features" not in config:
+            raise CheckpointError(
+                f"{folder}: its network knows nothing of baselines, as those before version 0.3; train it again, or "
+                "export it with the version that trained it"
+            )
+        network = SpeechEmotion(len(config["labels"]), width=config["width"], features=config["features"])
     checkpoints.load_weights(folder, network)
     return network, config

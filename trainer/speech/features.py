@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from edge_runtime.audio import mix
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.inference import vad as vad_module
 from edge_runtime.inference.session import Session
-from edge_runtime.inference.vad import speech_mask
+from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.system.writing import writing
 from trainer import augment
 from trainer.audio import load_audio
@@ -28,6 +29,23 @@ from trainer.speech.network import pool
 
 Float = NDArray[np.float32]
 
+
+@dataclass(frozen=True)
+class PooledStates:
+    """What the front end makes of recordings, as they are (index 0) and augmented.
+
+    Attributes:
+        states: (n, 1 + augmentations, layers, 2 x width), in 16 bits: of thousands of recordings they are gigabytes.
+        speech_s: seconds of speech in each (n, 1 + augmentations).
+    """
+
+    states: NDArray[np.float16]
+    speech_s: Float
+
+
+FrontEnd = Callable[[Float], tuple[Float, float]]
+"""A waveform (samples,) → its states, and the seconds of speech in it."""
+
 BABBLE_SHARE = 0.35
 """Share of the augmented waveforms in which others talk."""
 BABBLE_VOICES = 6
@@ -38,8 +56,8 @@ PIECE = 28 * SAMPLE_RATE
 
 def pooled_states(
     utterances: Sequence[Utterance], weights: Path, *, augmentations: int, seed: int, cache: Path, quiet: bool = False
-) -> Float:
-    """Return pooled states of each utterance, as it is and augmented (n, 1 + augmentations, layers, 2 x width).
+) -> PooledStates:
+    """Return pooled states of each utterance, as it is and augmented.
 
     Args:
         utterances: with audio.
@@ -50,13 +68,13 @@ def pooled_states(
         quiet: no progress bar.
     """
 
-    def front_end() -> Callable[[Float], Float]:
+    def front_end() -> FrontEnd:
         for name in ("whisper-tiny.en", "silero-vad"):
             provenance(weights / name)  # refuses what `trainer fetch` did not finish
         model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
         encoder = whisper.SpeechEncoder(model).eval()
         vad = Session(weights / "silero-vad" / "vad.onnx")
-        return lambda waveform: _pooled(waveform, encoder, vad)
+        return lambda waveform: pool_recording(waveform, encoder, vad)
 
     return cached_states(
         utterances,
@@ -71,36 +89,38 @@ def pooled_states(
 
 def cached_states(
     utterances: Sequence[Utterance],
-    front_end: Callable[[], Callable[[Float], Float]],
+    front_end: Callable[[], FrontEnd],
     front_end_key: str,
     *,
     augmentations: int,
     seed: int,
     cache: Path,
     quiet: bool = False,
-) -> Float:
+) -> PooledStates:
     """Return the states of each utterance, as it is and augmented, by any front end; kept in ``cache``.
 
     Args:
         utterances: with audio.
-        front_end: opens a function from a waveform (samples,) to states; only called where nothing is kept yet.
+        front_end: opens one; only called where nothing is kept yet.
         front_end_key: tells one front end from another.
         augmentations: as of ``pooled_states``.
         seed: of the augmentations.
         cache: folder where the result is kept.
         quiet: no progress bar.
     """
-    path = cache / f"pooled-{_key(utterances, augmentations, seed, front_end_key)}.npy"
-    if path.is_file():
-        stored: Float = np.load(path)
-        return stored
-    states = front_end()
-    numbers = progress(range(len(utterances)), "encoding", quiet=quiet)
-    result = np.stack([np.stack([states(x) for x in augmented(utterances, n, augmentations, seed)]) for n in numbers])
-    cache.mkdir(parents=True, exist_ok=True)
-    with writing(path) as file:
-        np.save(file, result)
-    return result
+    path = cache / f"pooled-{_key(utterances, augmentations, seed, front_end_key)}.npz"
+    if not path.is_file():
+        read = front_end()
+        states, speech_s = [], np.zeros((len(utterances), 1 + augmentations), np.float32)
+        for number in progress(range(len(utterances)), "encoding", quiet=quiet):
+            found = [read(x) for x in augmented(utterances, number, augmentations, seed)]
+            states.append(np.stack([one for one, _ in found]).astype(np.float16))
+            speech_s[number] = [seconds for _, seconds in found]
+        cache.mkdir(parents=True, exist_ok=True)
+        with writing(path) as file:
+            np.savez(file, states=np.stack(states), speech_s=speech_s)
+    with np.load(path) as stored:
+        return PooledStates(stored["states"], stored["speech_s"])
 
 
 def augmented(utterances: Sequence[Utterance], number: int, augmentations: int, seed: int) -> list[Float]:
@@ -135,7 +155,8 @@ def augmented(utterances: Sequence[Utterance], number: int, augmentations: int, 
 
 
 @torch.no_grad()
-def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: Session) -> Float:
+def pool_recording(waveform: Float, encoder: whisper.SpeechEncoder, vad: Session) -> tuple[Float, float]:
+    """Return the pooled states (layers, 2 x width) of a waveform (samples,), and the seconds of speech in it."""
     spoken = speech_mask(vad, waveform)
     if not spoken.any():
         # The runtime would say "no speech" here. A label is known, so the whole recording is learned from.
@@ -143,13 +164,13 @@ def _pooled(waveform: Float, encoder: whisper.SpeechEncoder, vad: Session) -> Fl
     # The encoder takes 30 s; a longer recording is encoded in pieces, and pooled as one.
     pieces = torch.split(torch.from_numpy(waveform)[None], PIECE, dim=1)
     hidden = torch.cat([encoder(piece)[0] for piece in pieces], dim=2)
-    result: Float = pool(hidden, torch.from_numpy(spoken.astype(np.float32))[None])[0].numpy()
-    return result
+    states: Float = pool(hidden, torch.from_numpy(spoken.astype(np.float32))[None])[0].numpy()
+    return states, float(spoken.sum()) * ENCODER_HOP / SAMPLE_RATE
 
 
 def _key(utterances: Sequence[Utterance], augmentations: int, seed: int, front_end_key: str) -> str:
     code = "".join(inspect.getsource(part) for part in (mix, augment, vad_module, augmented, pool))
     order = [u.id for u in utterances]  # which the checksum leaves out
     settings = (augmentations, seed, BABBLE_SHARE, BABBLE_VOICES)
-    text = f"{checksum(utterances)} {order} {settings} {code} {front_end_key}"
+    text = f"{checksum(utterances)} {order} {settings} {code} {front_end_key} float16"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from edge_runtime.system.writing import writing
 from trainer import training_loop
@@ -20,14 +20,21 @@ from trainer.audio import load_audio
 from trainer.config import Speech
 from trainer.console import progress
 from trainer.corpora.utterance import Utterance, checksum
-from trainer.modality import Modality
+from trainer.modality import AUGMENTED, COMPARED, Collate, Modality, group_weights
 from trainer.speech import is09
+from trainer.speech.baselines import Rows, Speakers
 from trainer.speech.bilstm import AttentionBiLSTM, collate
-from trainer.speech.features import pooled_states
+from trainer.speech.features import PooledStates, pooled_states
 from trainer.speech.network import SpeechEmotion
+from trainer.training_loop import Example
 
 WINDOWS = 384
 """Windows that are read of each recording: 11.8 s (section 5.3.2)."""
+BASELINES = 2
+"""Baselines that each copy of a recording is trained with; about a third of them are none."""
+COMPARED_S = 60.0
+"""Seconds of speech in the baseline that each recording is also tested with."""
+FEATURES_AT_ONCE = 1024
 Float = NDArray[np.float32]
 
 
@@ -56,7 +63,7 @@ def speech_modality(
         pooled = pooled_states(
             utterances, weights, augmentations=settings.augmentations, seed=seed, cache=cache, quiet=quiet
         )
-        return states_modality(pooled, labels, settings)
+        return states_modality(pooled, utterances, labels, settings, seed)
     windows = is09_windows(utterances, cache, quiet=quiet)
 
     def fresh(rows: NDArray[np.intp], seed: int) -> nn.Module:
@@ -78,23 +85,85 @@ def speech_modality(
     )
 
 
-def states_modality(pooled: Float, labels: Sequence[str], settings: Speech) -> Modality:
-    """Return the modality of pooled encoder states (n, 1 + augmentations, layers, 2 x width)."""
+def states_modality(
+    pooled: PooledStates, utterances: Sequence[Utterance], labels: Sequence[str], settings: Speech, seed: int
+) -> Modality:
+    """Return the modality of pooled encoder states.
+
+    An example is a recording's number, that of its copy, and the numbers of the recordings that are its baseline.
+    Their features are only known when a network has learned from the training rows what it reads.
+
+    Args:
+        pooled: of all ``utterances``, each with its augmented copies.
+        utterances: those without a class come last.
+        labels: the classes in order.
+        settings: see ``trainer.config.Speech``.
+        seed: of the baselines.
+    """
+    speakers = Speakers.of(utterances, pooled.speech_s[:, 0])
+    copies = pooled.states.shape[1]
+    nobody = np.zeros(0, np.intp)
+
+    def example(row: int, copy: int, others: Rows) -> Example:
+        return {"row": row, "copy": copy, "others": others}
 
     def fresh(rows: NDArray[np.intp], seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        network = SpeechEmotion(len(labels), width=pooled.shape[3] // 2)
-        network.standardise(torch.from_numpy(pooled[rows]).flatten(0, 1))
+        network = SpeechEmotion(len(labels), width=pooled.states.shape[3] // 2)
+        corpora = [(utterances[row].corpus, utterances[row].label) for row in rows]
+        weights = torch.from_numpy(group_weights(corpora, 1.0)).repeat_interleave(copies)
+        network.fit_features(torch.from_numpy(pooled.states[rows]).flatten(0, 1).float(), weights)
         return network
 
-    copies = [[{"pooled": copy} for copy in states] for states in pooled]
+    def bind(network: nn.Module) -> Collate:
+        assert isinstance(network, SpeechEmotion)
+        features = _features(network, pooled)
+        return functools.partial(_collate, features=features, speech_s=torch.from_numpy(pooled.speech_s))
+
+    trained, compared = [], []
+    for row in range(len(utterances)):
+        random = np.random.default_rng([seed, row])
+        trained.append(
+            [
+                example(row, copy, speakers.draw_for_training(row, random))
+                for copy in range(copies)
+                for _ in range(BASELINES)
+            ]
+        )
+        compared.append([example(row, 0, speakers.draw(row, COMPARED_S, random))])
+    variants = {COMPARED: compared} if any(u.speaker for u in utterances) else {}
+    if copies > 1:
+        variants[AUGMENTED] = [[example(row, n, nobody) for n in range(1, copies)] for row in range(len(utterances))]
     return Modality(
-        examples=[c[0] for c in copies],
-        copies=copies,
+        examples=[example(row, 0, nobody) for row in range(len(utterances))],
+        copies=trained,
         collate=training_loop.stack,
+        bind=bind,
+        variants=variants,
         fresh=fresh,
         **_training(settings),
     )
+
+
+@torch.no_grad()
+def _features(network: SpeechEmotion, pooled: PooledStates) -> Tensor:
+    """Return the features of every recording and copy (n, copies, features)."""
+    parts = torch.split(torch.from_numpy(pooled.states), FEATURES_AT_ONCE)
+    found = [network.pooled_features(part.flatten(0, 1).float()).view(*part.shape[:2], -1) for part in parts]
+    return torch.cat(found)
+
+
+def _collate(examples: Sequence[Example], *, features: Tensor, speech_s: Tensor) -> dict[str, Tensor]:
+    """Return the features of recordings (batch, features), and rows and seconds of their baselines, padded by 0."""
+    copies = torch.tensor([e["copy"] for e in examples])
+    lengths = torch.tensor([len(e["others"]) for e in examples])
+    most = max(1, int(lengths.max()))
+    others = torch.from_numpy(np.stack([np.pad(e["others"], (0, most - len(e["others"]))) for e in examples]))
+    there = torch.arange(most) < lengths[:, None]
+    rows = features[others, copies[:, None]] * there[:, :, None]
+    seconds = speech_s[others, copies[:, None]] * there
+    own = features[torch.tensor([e["row"] for e in examples]), copies]
+    return {"features": own, "baseline": rows, "baseline_s": seconds}
 
 
 def _training(settings: Speech) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 MIN_VARIANCE = 1e-6
 MIN_STD = 1e-3
+FEATURES = 384
+"""Principal components of the pooled states that are kept; a row of a baseline has as many numbers."""
 HIDDEN, DROPOUT = 128, 0.5
-"""Units of the second-to-last layer; dropout on it, and on the pooled states."""
+"""Units of the second-to-last layer; dropout on it, and on the features."""
+LOG_SCALE = 30.0
+"""Half-lives are learned as exp(scale x parameter), so that they move as fast as weights need to at their rate."""
+HALF_LIFE_S = 2.0
+"""Seconds of a baseline that count half, before training."""
 
 
 def pool(hidden_states: Tensor, speech_mask: Tensor) -> Tensor:
@@ -38,10 +46,14 @@ class Standardizer(nn.Module):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("std", torch.ones(shape))
 
-    def fit(self, rows: Tensor) -> None:
-        """Learn mean and standard deviation of every feature from ``rows`` (n, *shape)."""
-        self.mean.copy_(rows.mean(0))
-        self.std.copy_(rows.std(0).clamp_min(MIN_STD))
+    def fit(self, rows: Tensor, weights: Tensor | None = None) -> None:
+        """Learn mean and standard deviation of every feature from ``rows`` (n, *shape), weighed by ``weights`` (n,)."""
+        if weights is None:
+            weights = rows.new_ones(len(rows))
+        shares = (weights / weights.sum()).view(-1, *[1] * (rows.dim() - 1))
+        mean = (rows * shares).sum(0)
+        self.mean.copy_(mean)
+        self.std.copy_(((rows - mean).square() * shares).sum(0).sqrt().clamp_min(MIN_STD))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` (..., *shape) standardised."""
@@ -56,42 +68,98 @@ def read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: object
 
 
 class SpeechEmotion(nn.Module):
-    """Pooled states, standardised, weighed by learned layer weights → hidden layer → logits.
+    """Pooled states, compared with a baseline of the same speaker, → hidden layer → logits.
+
+    The level and the colour of a voice, a microphone and a room weigh more in the states than the emotion does; so the
+    mean of other recordings of the speaker is taken away (Kaya and Karpov 2018, Neurocomputing 275). How much of it
+    is learned for each feature: t / (t + k) for t seconds of speech, as in an empirical Bayes estimate. What the
+    emotions of those recordings themselves add to their mean is taken off first, as the network answers to each of
+    them alone: recordings of one mood would take that mood away. The hidden layer reads features with and without a
+    baseline by other weights, and goes from the former to the latter as speech comes in.
 
     Attributes:
         mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.
         std_layers: the layers whose standard deviation is read.
     """
 
-    mean_layers, std_layers = [1, 2, 3], [3]
+    mean_layers, std_layers = [1, 2, 3], [1, 2, 3]
+    components: Tensor
+    temperatures: Tensor
 
-    def __init__(self, labels: int, *, width: int) -> None:
-        """Make a network with fresh weights for so many ``labels`` and for states of ``width``."""
+    def __init__(self, labels: int, *, width: int, features: int = FEATURES) -> None:
+        """Make a network with fresh weights for so many ``labels``, and ``features`` of states of ``width``."""
         super().__init__()
-        self.width = width
+        self.width, self.features = width, features
         groups = len(self.mean_layers) + len(self.std_layers)
         self.standardizer = Standardizer(groups, width)
-        self.register_load_state_dict_pre_hook(read_old_names)  # type: ignore[no-untyped-call]
-        self.layer_weights = nn.Parameter(torch.zeros(groups))
+        self.register_buffer("components", torch.zeros(groups * width, features))
+        self.register_buffer("temperatures", torch.ones(2))
+        initial = math.log(HALF_LIFE_S) / LOG_SCALE
+        self.feature_half_life = nn.Parameter(torch.full((features,), initial))
+        self.layer_half_life = nn.Parameter(torch.tensor(initial))
+        self.mood = nn.Parameter(torch.zeros(labels, features))
         self.input_dropout = nn.Dropout(DROPOUT)
-        self.hidden = nn.Linear(groups * width, HIDDEN)
+        self.hidden = nn.Linear(2 * features, HIDDEN)
         self.dropout = nn.Dropout(DROPOUT)
+        # Without a bias, what divides the embedding divides the logits.
         self.classifier = nn.Linear(HIDDEN, labels)
+        nn.init.zeros_(self.classifier.bias)
+        self.classifier.bias.requires_grad_(False)
 
-    def standardise(self, pooled: Tensor) -> None:
-        """Learn mean and deviation of every feature from ``pooled`` (n, all layers, 2 x width)."""
-        self.standardizer.fit(self._chosen(pooled))
+    def fit_features(self, pooled: Tensor, weights: Tensor) -> None:
+        """Learn what to read of pooled states: their mean, deviation and principal components.
 
-    def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        Args:
+            pooled: (n, all layers, 2 x width).
+            weights: how much each counts (n,).
+        """
+        chosen = self._chosen(pooled)
+        self.standardizer.fit(chosen, weights)
+        rows = self.standardizer(chosen).flatten(1)
+        covariance = (rows * (weights / weights.sum())[:, None]).T @ rows
+        _, vectors = torch.linalg.eigh(covariance.double())
+        largest = vectors.flip(1)[:, : self.features]
+        signs = largest.gather(0, largest.abs().argmax(0, keepdim=True)).sign()  # eigenvectors have none of their own
+        self.components.copy_(largest * signs)
+
+    def pooled_features(self, pooled: Tensor) -> Tensor:
+        """Return the features (batch, features) of pooled states (batch, all layers, 2 x width): a baseline's row."""
+        result: Tensor = self.standardizer(self._chosen(pooled)).flatten(1) @ self.components
+        return result
+
+    def forward(
+        self, features: Tensor, baseline: Tensor | None = None, baseline_s: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and the second-to-last layer (batch, hidden).
 
         Args:
-            pooled: mean and deviation of all layers, by ``pool`` (batch, all layers, 2 x width).
+            features: of recordings, by ``pooled_features`` (batch, features).
+            baseline: features of other recordings of the same speaker (batch, recordings, features); None of none.
+            baseline_s: seconds of speech in each of those (batch, recordings); 0 of a row that is no recording.
         """
-        x = self.standardizer(self._chosen(pooled))
-        share = (self.layer_weights.softmax(0) * len(self.layer_weights)).sqrt()
-        x = (x * share[:, None]).flatten(1)
-        embedding = torch.relu(self.hidden(self.input_dropout(x)))
+        if baseline is None or baseline_s is None:
+            return self._answer(features, features.new_zeros(len(features), 1))
+        total = baseline_s.sum(1, keepdim=True)
+        shares = (baseline_s / total.clamp_min(MIN_STD)).unsqueeze(2)
+        rows = baseline - self._moods(baseline) @ self.mood
+        weight = total / (total + torch.exp(LOG_SCALE * self.feature_half_life))
+        known = total / (total + torch.exp(LOG_SCALE * self.layer_half_life))
+        return self._answer(features - weight * (rows * shares).sum(1), known)
+
+    def _moods(self, baseline: Tensor) -> Tensor:
+        """Return by how much each emotion is likelier in the recordings of a baseline than any (batch, recordings,
+        labels), as the network answers to each of them alone; it is taken as given, and not learned from."""
+        alone = torch.relu(
+            F.linear(baseline.detach(), self.hidden.weight[:, : self.features], self.hidden.bias).detach()
+        )
+        logits = F.linear(alone / self.temperatures[0], self.classifier.weight).detach()
+        return logits.softmax(2) - 1 / logits.shape[2]
+
+    def _answer(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and second-to-last layer of ``features``, of which a baseline was taken away if ``known``."""
+        both = torch.cat([features * (1 - known), features * known], dim=-1)
+        embedding = torch.relu(self.hidden(self.input_dropout(both)))
+        embedding = embedding / (self.temperatures[0] * (1 - known) + self.temperatures[1] * known)
         return self.classifier(self.dropout(embedding)), embedding
 
     def _chosen(self, pooled: Tensor) -> Tensor:
@@ -100,14 +168,29 @@ class SpeechEmotion(nn.Module):
 
 
 class SpeechEmotionGraph(nn.Module):
-    """The exported graph: pooling and network in one, from the encoder's states to logits."""
+    """The exported graph: pooling and network in one, from the encoder's states and a baseline to logits."""
 
     def __init__(self, network: SpeechEmotion) -> None:
         """Wrap a trained ``network``."""
         super().__init__()
         self.network = network
 
-    def forward(self, hidden_states: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (batch, labels) and embedding (batch, hidden); ``spoken`` is the mask of ``pool``."""
-        logits, embedding = self.network(pool(hidden_states, spoken))
-        return logits, embedding
+    def forward(
+        self, hidden_states: Tensor, spoken: Tensor, baseline: Tensor, baseline_s: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits (batch, labels), embedding (batch, hidden) and the recording's own row (batch, features).
+
+        Args:
+            hidden_states: see ``pool``.
+            spoken: the mask of ``pool``.
+            baseline: rows of other recordings (batch, recordings, features); one of zeros where there are none.
+            baseline_s: seconds of speech in each (batch, recordings).
+        """
+        features = self.network.pooled_features(pool(hidden_states, spoken))
+        logits, embedding = self.network(features, baseline, baseline_s)
+        return logits, embedding, features
+
+
+def no_baseline(network: SpeechEmotion) -> tuple[Tensor, Tensor]:
+    """Return what the exported graph of ``network`` is given where there is no baseline: its rows and seconds."""
+    return torch.zeros(1, 1, network.features), torch.zeros(1, 1)

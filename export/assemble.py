@@ -163,6 +163,18 @@ def add_product(graphs: BundleGraphs, labels: int, speech: float, text: float) -
     graphs.temperatures["fusion"] = 1.0
 
 
+def operating_point(configs: dict[str, dict[str, Any]]) -> float | None:
+    """Return the confidence below which an answer is uncertain: the highest that any way to answer asks for.
+
+    None where no checkpoint states one, as those before version 0.3.
+    """
+    last = next((part for part in ("fusion", "speech", "text") if part in configs), None)
+    calibration = (configs[last]["metrics"].get("calibration") if last else None) or {}
+    cases = calibration.values() if last == "fusion" else [calibration]
+    points = [case["operating_point"] for case in cases if case and "operating_point" in case]
+    return max(points, default=None)
+
+
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return what each kind of logits is divided by; where nothing was held apart to fit on, 1."""
     found = {part: configs[part]["metrics"].get("calibration") for part in ("speech", "text") if part in configs}

@@ -12,7 +12,7 @@ import torch
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import SCHEMA
 from export import components, model_card
-from export.assemble import assemble
+from export.assemble import assemble, operating_point
 from export.bundle_writer import Options, check_target, write_bundle
 from export.components import TrainedComponents
 from export.graphs import whisper
@@ -82,6 +82,7 @@ def build(
         origins |= config.get("pretrained", {}) if config["kind"] == "text" else {}
     evaluation = options.samples
     graphs = assemble(trained, asr, vad, evaluation, stitched=stitched)
+    point = operating_point(trained.configs)
     facts = {
         "schema": SCHEMA,
         "name": target.name,
@@ -92,6 +93,7 @@ def build(
         "tokenizers": {},
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": graphs.temperatures,
+        **({"operating_point": {"confidence": point}} if point is not None else {}),
         **component_facts(trained.configs, trained.digests, origins),
     }
     return write_bundle(target, graphs, facts, evaluation, options)

@@ -83,10 +83,23 @@ class BundleReport:
         """Size of all files together."""
         return sum(self.files.values())
 
+    @property
+    def takes_baseline(self) -> bool:
+        """Whether a recording can be compared with others of its speaker."""
+        speech = self.slots.get("speech_emotion")
+        inputs = speech.stated.get("inputs") if speech is not None else None
+        return isinstance(inputs, list) and any(isinstance(i, dict) and i.get("name") == "baseline" for i in inputs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         plain = asdict(self)
-        return {**plain, "folder": str(self.folder), "bytes": self.bytes, "whole": not self.problems}
+        return {
+            **plain,
+            "folder": str(self.folder),
+            "bytes": self.bytes,
+            "takes_baseline": self.takes_baseline,
+            "whole": not self.problems,
+        }
 
 
 def inspect_bundle(folder: Path) -> BundleReport:

@@ -125,6 +125,9 @@ def render(manifest: Mapping[str, Any]) -> str:
         trained_together="swapped" not in manifest and "fusion" in provenance,
         results=[_result(part, path, m) for part in metrics for path, m in measurements(metrics[part])],
         calibration=calibration,
+        inside=_inside(metrics),
+        takes_baseline=_takes_baseline(slots),
+        operating_point=manifest.get("operating_point", {}).get("confidence"),
         uncalibrated=any(row[2] == NOT_MEASURED for row in calibration),
         verification=_verification(manifest["verification"]) if "verification" in manifest else None,
         made_pairs="fusion" in provenance and not _shared_corpora(provenance),
@@ -136,6 +139,9 @@ def render(manifest: Mapping[str, Any]) -> str:
 
 
 NOT_MEASURED = "not measured"
+COMPARED = "compared"
+"""Where the metrics of speech have those of the same recordings, compared with a baseline of their speaker."""
+PLACES = {COMPARED: "the same, with a baseline"}
 
 
 def _credit(ingredient: str, use: str, licence: str, source: str) -> dict[str, str]:
@@ -224,7 +230,7 @@ def _result(part: str, path: str, found: Mapping[str, Any]) -> list[str]:
     interval = found["ua"]["interval"] if isinstance(found["ua"], Mapping) else found.get("ua_interval")
     return [
         OUTPUT[part],
-        path or "held-out utterances",
+        PLACES.get(path, path) or "held-out utterances",
         str(found.get("n", "")),
         *(_score(found[name]) for name in ("wa", "ua")),
         "{:.3f} to {:.3f}".format(*interval) if interval else "",
@@ -238,6 +244,9 @@ def _score(score: float | Mapping[str, float]) -> str:
 
 def _calibration(metrics: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     fitted = {OUTPUT[part]: metrics[part].get("calibration") for part in ("speech", "text") if part in metrics}
+    if fitted.get("speech") and (compared := metrics["speech"].get(COMPARED, {}).get("calibration")):
+        # The graph divides by both of its own: see _inside.
+        fitted["speech, with a baseline"] = compared | {"temperature": fitted["speech"]["temperature"]}
     fused = metrics.get("fusion", {}).get("calibration", {})
     fitted |= {title: fused[name] for name, title in CALIBRATED.items() if name in fused}
     return [
@@ -246,6 +255,16 @@ def _calibration(metrics: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
         else [title, "1.00", NOT_MEASURED, NOT_MEASURED]
         for title, c in fitted.items()
     ]
+
+
+def _inside(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the temperatures by which the graph of speech divides itself, without and with a baseline; [] of none."""
+    fitted = (metrics.get("speech", {}).get("calibration") or {}).get("inside", [])
+    return [f"{value:.2f}" for value in fitted]
+
+
+def _takes_baseline(slots: Mapping[str, Mapping[str, Any]]) -> bool:
+    return any(i["name"] == "baseline" for i in slots.get("speech_emotion", {}).get("inputs", []))
 
 
 def _verification(found: Mapping[str, Any]) -> dict[str, Any]:

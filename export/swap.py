@@ -13,7 +13,7 @@ import torch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.session import Session
 from export import components
-from export.assemble import ReferenceInputs, add_product, add_speech, add_text, add_whisper
+from export.assemble import ReferenceInputs, add_product, add_speech, add_text, add_whisper, operating_point
 from export.build import component_facts, provenance
 from export.bundle_writer import Options, check_target, write_bundle
 from export.evaluation.data import EvaluationSet
@@ -71,6 +71,8 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
     evaluation = options.samples
     graphs, added = _assemble(bundle, new, evaluation)
     old = {key: value for key, value in bundle.manifest.items() if key != "verification"}
+    if graphs.temperatures:  # another branch answers, and how sure it is when it is right is another matter
+        old.pop("operating_point", None)
     slots = {"speech": "speech_emotion", "text": "text_emotion", "fusion": "fusion"}
     stays = {part for part, slot in slots.items() if slot in bundle.slots and slot not in graphs.slots}
     facts = {
@@ -78,6 +80,7 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
         "name": target.name,
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": _temperatures(bundle, graphs),
+        **_operating_point(graphs, added["metrics"]),
         **_merge(old, added, stays),
         "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
     }
@@ -145,6 +148,12 @@ def _temperatures(bundle: Bundle, graphs: BundleGraphs) -> dict[str, float]:
     if "fusion" in graphs.slots:  # what was fitted to the trained block says nothing of the product
         old = {name: value for name, value in old.items() if not name.startswith("fusion")}
     return old | graphs.temperatures
+
+
+def _operating_point(graphs: BundleGraphs, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's operating point of new branches, where they state one; of a product none was measured."""
+    point = operating_point({part: {"metrics": found} for part, found in metrics.items()})
+    return {"operating_point": {"confidence": point}} if point is not None and "fusion" not in graphs.slots else {}
 
 
 def _merge(old: Mapping[str, Any], added: Mapping[str, Any], stays: set[str]) -> dict[str, Any]:

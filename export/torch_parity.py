@@ -72,7 +72,7 @@ def _text(graphs: BundleGraphs, feed: tuple[Tensor, ...]) -> NDArray[np.float32]
 def _run(graphs: BundleGraphs, slot: str, feed: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     graph = graphs.slots[slot]
     assert isinstance(graph, Graph)
-    logits, embedding = graph.module.eval()(*feed)
+    logits, embedding, *_ = graph.module.eval()(*feed)
     return logits, embedding
 
 

@@ -40,6 +40,8 @@ def main(bundle: str, file: str, count: int) -> None:
         "peak_memory_mb": peak_memory_mb(),
     }
     if count:
+        # Alone an utterance has none before it that it could be compared with.
+        segments = list(model.timeline(file, baseline=False))
         chosen = [segments[i] for i in np.linspace(0, len(segments) - 1, min(count, len(segments))).astype(int)]
         samples = np.concatenate(list(Recording(Path(file)).blocks()))
         alone = [

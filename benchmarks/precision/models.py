@@ -27,7 +27,7 @@ from trainer.corpora import meld, ravdess, semeval
 from trainer.corpora.utterance import LABELS, Utterance
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
-from trainer.speech.network import SpeechEmotion
+from trainer.speech.network import SpeechEmotion, no_baseline
 from trainer.text.network import TextEmotion, encoder_options, load_encoder
 from trainer.text.tweets import normalize_tweet
 
@@ -142,12 +142,14 @@ def head(sources: Sources) -> MeasuredNetwork:
     assert isinstance(network, SpeechEmotion)
     graph, encode = states_graph(network, layers), encoder_graph(model).module
     vad = Session(sources.weights / "silero-vad" / "vad.onnx")
+    rows, seconds = (part.numpy() for part in no_baseline(network))
 
     def states(wave: np.ndarray[Any, Any]) -> Feed:
         with torch.no_grad():
             found = encode(torch.from_numpy(wave))[0].numpy()
         spoken = speech_mask(vad, wave[0])
-        return {"hidden_states": found, "spoken": (spoken if spoken.any() else ~spoken).astype(np.float32)[None]}
+        mask = (spoken if spoken.any() else ~spoken).astype(np.float32)[None]
+        return {"hidden_states": found, "spoken": mask, "baseline": rows, "baseline_s": seconds}
 
     waves, truth = _recordings(sources, labels)
     timed = {f"{s} s": states(_seconds(s)) for s in SECONDS}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -17,24 +13,27 @@ from onnx import numpy_helper
 from rich.console import Console
 from rich.progress import track
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.common.clips import Float
+from benchmarks.unseen.voices import Voices
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.vad import speech_mask
-from trainer import config
+from trainer import calibration, config
 from trainer import modality as modality_
-from trainer.corpora.dataset import Dataset
-from trainer.corpora.protocols import plan, session_fold
+from trainer.corpora.protocols import session_fold
 from trainer.corpora.utterance import Utterance, label_ids
 from trainer.experiment.stacking import BranchLogits, train_fusion
 from trainer.fusion.network import FusionEmotion
-from trainer.modality import Truth
-from trainer.speech.features import cached_states
-from trainer.speech.modality import states_modality
+from trainer.modality import AUGMENTED, COMPARED
+from trainer.speech.baselines import Rows
 from trainer.speech.network import SpeechEmotion, pool
+from trainer.training_loop import Example
+
+NO_FOLD = -1
+"""The fold of a recording that names no speaker: every network may have learned from it."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,6 @@ class FrontEnd:
 
     def __init__(self, bundle: Bundle) -> None:
         """Open the graphs."""
-        graphs = (bundle.slots[slot].path.read_bytes() for slot in ("vad", "speech_encoder"))
-        self.key = " ".join(hashlib.sha256(graph).hexdigest() for graph in graphs)
         detector, encoder, decoder = (
             bundle.open(slot, device="cpu", threads=1) for slot in ("vad", "speech_encoder", "transcript_decoder")
         )
@@ -72,13 +69,6 @@ class FrontEnd:
             return Heard(None, "")
         hidden, cross = self._encode(waveform)
         return Heard(_pooled(hidden, spoken), self._decode(cross, duration_s=len(waveform) / SAMPLE_RATE))
-
-    def to_learn_from(self, waveform: Float) -> Float:
-        """Return the pooled states of a recording whose label is known: of all of it, where no voice is found."""
-        spoken = speech_mask(self._vad, waveform)
-        if not spoken.any():
-            spoken[:] = True
-        return _pooled(self._encode(waveform)[0], spoken)
 
 
 def _pooled(hidden: Float, spoken: NDArray[np.bool_]) -> Float:
@@ -117,64 +107,91 @@ class FoldNetworks:
     speech: SpeechEmotion
     fusion: FusionEmotion
 
+    @torch.no_grad()
+    def voice(self, pooled: Float) -> tuple[Tensor, Tensor]:
+        """Return logits (1, labels) and embedding (1, width) of what the front end pooled of one recording."""
+        logits, embedding = self.speech(self.speech.pooled_features(torch.from_numpy(pooled)[None].float()))
+        return logits, embedding
+
 
 def train(
-    speech: Dataset, validation: Sequence[Utterance], front_end: FrontEnd, text: TextBranch, cache: Path
-) -> tuple[list[FoldNetworks], list[int]]:
+    voices: Voices, validation: Sequence[Utterance], text: TextBranch
+) -> tuple[list[FoldNetworks], NDArray[np.intp]]:
     """Return the networks of each fold, trained by the bundle's configuration, and the fold of each recording.
 
+    Recordings that name no speaker are of no fold (``NO_FOLD``).
+
     Args:
-        speech: recordings.
+        voices: recordings of all the bundle's corpora, and what the trainer's own front end makes of them.
         validation: sentences that the text branch was not trained on.
-        front_end: through which the recordings go.
         text: the text branch, as it is.
-        cache: where features are kept.
     """
     bundle = config.read(config.BUNDLE)
-    experiment, fusion, seed = bundle.alone("speech"), bundle.fusion, bundle.seed
-    settings = experiment.speech
-    assert settings is not None
+    fusion, seed, labels = bundle.fusion, bundle.seed, voices.dataset.labels
     assert fusion is not None
-    key = front_end.key + inspect.getsource(FrontEnd)
-    pooled = cached_states(
-        speech.utterances,
-        lambda: front_end.to_learn_from,
-        key,
-        augmentations=settings.augmentations,
-        seed=seed,
-        cache=cache,
-    )
-    modality = states_modality(pooled, speech.labels, settings)
-    truth = Truth(np.array(speech.label_ids), speech.labels, [u.corpus for u in speech.utterances])
-    folds = plan(speech.utterances, "speaker", folds=experiment.folds)
-    fold_of, logits = np.zeros(len(pooled), int), np.zeros((*pooled.shape[:2], len(speech.labels)), np.float32)
-    networks = []
+    folds = voices.speaker_folds()
+    networks, answers = [], []
+    fold_of = np.full(len(voices.dataset.utterances), NO_FOLD, np.intp)
     for number, fold in enumerate(track(folds, "training", console=Console(stderr=True), transient=True)):
-        with tempfile.TemporaryDirectory() as scratch:
-            network, _ = modality_.train(modality, fold.train, truth, partial=Path(scratch), seed=seed, quiet=True)
-        networks.append(network)
-        copies = [copy for row in fold.test for copy in modality.copies[row]]
-        found, _ = modality_.predict(network, copies, modality.collate)
-        fold_of[fold.test], logits[fold.test] = number, found.reshape(len(fold.test), pooled.shape[1], -1)
+        networks.append(voices.train(fold.train, seed))
+        answers.append(_answers(voices, networks[-1], fold.test))
+        fold_of[fold.test] = number
+    tested = np.concatenate([fold.test for fold in folds])
+    utterances = [voices.dataset.utterances[row] for row in tested]
+    sentences = sorted({u.transcript for u in utterances if u.transcript})
+    known = dict(zip(sentences, text(sentences)[0], strict=True)) if sentences else {}
+    nothing = np.full(len(labels), np.nan, np.float32)
+    own = np.stack([known.get(u.transcript or "", nothing) for u in utterances])
     spoken = BranchLogits(
-        logits, truth.labels, fold_of, truth.corpora, [u.transcript for u in speech.utterances]
-    )  # fmt: skip
+        np.concatenate(answers),
+        voices.truth.labels[tested],
+        fold_of[tested],
+        [u.corpus for u in utterances],
+        [u.transcript for u in utterances],
+    )
     written = BranchLogits(
         text([u.transcript or "" for u in validation])[0][:, None],
-        np.array(label_ids(validation, speech.labels)),
+        np.array(label_ids(validation, labels)),
         np.array([session_fold(u.session, len(folds)) for u in validation]),
         [u.corpus for u in validation],
         [u.transcript for u in validation],
     )
-    sentences = sorted({u.transcript for u in speech.utterances if u.transcript})
-    known = dict(zip(sentences, text(sentences)[0], strict=True))
-    nothing = np.full(len(speech.labels), np.nan, np.float32)
-    own = np.stack([known.get(u.transcript or "", nothing) for u in speech.utterances])
     made = []
     for number, network in enumerate(networks):
-        apart, others = fold_of != number, written.where(written.folds != number)
-        block = train_fusion(spoken.where(apart), others, own[apart], speech.labels, fusion, seed)
-        assert isinstance(network, SpeechEmotion)
+        apart, others = spoken.folds != number, written.where(written.folds != number)
+        learned = _calibrated(network, spoken.where(apart))
+        block = train_fusion(learned, others, own[apart], labels, fusion, seed)
         block.adopt(network.classifier, text.classifier)
         made.append(FoldNetworks(network, block.eval()))
-    return made, fold_of.tolist()
+    return made, fold_of
+
+
+def _answers(voices: Voices, network: SpeechEmotion, rows: Rows) -> Float:
+    """Return logits (rows, 2 + copies, classes) of recordings: as they are, augmented, and with a baseline."""
+    variants = voices.modality.variants
+    nothing: list[Example] = []
+    examples = [
+        example
+        for row in rows
+        for example in (
+            voices.modality.examples[row],
+            *(variants[AUGMENTED][row] if AUGMENTED in variants else nothing),
+            *variants[COMPARED][row],
+        )
+    ]
+    logits, _ = modality_.predict(network, examples, voices.modality.collate_for(network))
+    return logits.reshape(len(rows), -1, logits.shape[1])
+
+
+def _calibrated(network: SpeechEmotion, spoken: BranchLogits) -> BranchLogits:
+    """Put temperatures into ``network``, as ``trainer fit`` does, and return the logits of others divided by them.
+
+    Args:
+        network: of one fold.
+        spoken: answers to the speakers of all other folds; the last of each are with a baseline.
+    """
+    with_baseline = spoken.copies.shape[1] - 1
+    fitted = [calibration.temperature(spoken.labels, spoken.copies[:, copy]) for copy in (0, with_baseline)]
+    network.temperatures.copy_(torch.tensor(fitted))
+    divided = spoken.copies / np.array([fitted[0]] * with_baseline + [fitted[1]], np.float32)[:, None]
+    return replace(spoken, copies=divided)

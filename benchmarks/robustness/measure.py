@@ -1,11 +1,11 @@
 """Accuracy of speech, text and both under corruptions of the sound, on people and sentences that were not trained on.
 
-The committed networks were trained on all recordings at hand, so other networks are measured. For each of the
-trainer's six folds, a speech network and a fusion are trained as ``trainer fit`` measures them, without the fold's
-speakers and without its part of MELD's sentences (``benchmarks.robustness.held_out_speakers``); the recordings of those
-speakers are corrupted, and go through the bundle's own voice activity, encoder and decoder. The text is sentences of
-MELD dev, read aloud by a speech synthesiser, because no corpus at hand has emotional sentences spoken by people; the
-bundle's text branch, which was not trained on them, classifies them.
+The committed networks were trained on all recordings at hand, so other networks are measured. For each of six parts of
+the speakers of every corpus, a speech network and a fusion are trained as the bundle's are, without the part's speakers
+and without its part of MELD's sentences (``benchmarks.robustness.held_out_speakers``). RAVDESS' recordings of those
+speakers are corrupted, and go through the bundle's own voice activity, encoder and decoder. No recording is compared
+with a baseline. The text is sentences of MELD dev, read aloud by a speech synthesiser, because no corpus at hand has
+emotional sentences spoken by people; the bundle's text branch, which was not trained on them, classifies them.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from rich.progress import track
 
 from benchmarks.common import results_file
 from benchmarks.common.clips import Float, audio_files, synthetic
-from benchmarks.common.paths import BUNDLE, Cache, Data, Seed
+from benchmarks.common.paths import BUNDLE, Cache, Data, Seed, Weights
 from benchmarks.robustness.corruptions import AXES, Corruption, corruptions
 from benchmarks.robustness.held_out_speakers import FoldNetworks, FrontEnd, Heard, TextBranch, train
+from benchmarks.unseen import voices as voices_
 from edge_runtime.bundle.bundle import Bundle
 from export.evaluation import agreement
 from trainer import config
 from trainer.audio import load_audio
 from trainer.corpora import registry
-from trainer.corpora.dataset import Dataset, join
 from trainer.corpora.protocols import plan
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals
@@ -44,12 +44,13 @@ NOT_FOUND = -1
 Int = NDArray[np.integer[Any]]
 
 
-def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
+def measure(data: Path, weights: Path, cache: Path, *, voices: int, sentences: int, seed: int,
             wanted: Sequence[str] = tuple(AXES)) -> dict[str, Any]:  # fmt: skip
     """Return WA and UA of speech, text and both, and word error rates, under every corruption.
 
     Args:
-        data: folder that holds ravdess/, emodb/ and meld/.
+        data: folder that holds the bundle's corpora of speech, and meld/.
+        weights: pretrained ones, whose features the networks learn from.
         cache: for what is computed once.
         voices: recordings of RAVDESS, as many of each label.
         sentences: of MELD dev, as many of each label.
@@ -59,17 +60,15 @@ def measure(data: Path, cache: Path, *, voices: int, sentences: int, seed: int,
     random = np.random.default_rng(seed)
     bundle = Bundle.read(BUNDLE)
     front_end, words = FrontEnd(bundle), TextBranch(bundle)
-    corpora = {name: registry.read(data / name) for name in ("ravdess", "emodb", "meld")}
-    speech = join([Dataset(name, corpora[name], LABELS) for name in ("ravdess", "emodb")])
-    everything = speech.utterances
-    divided = config.read(config.BUNDLE).corpora[
-        "text"
-    ]  # the bundle's text branch was not trained on its validation part
-    apart = plan(corpora["meld"], "official", validation_percent=divided.validation_percent)[0].validation
-    folds, fold_of = train(speech, [corpora["meld"][i] for i in apart], front_end, words, cache)
+    known = voices_.load(data, weights, cache)
+    everything, meld = known.dataset.utterances, registry.read(data / "meld")
+    # The bundle's text branch was not trained on its validation part.
+    divided = config.read(config.BUNDLE).corpora["text"]
+    apart = plan(meld, "official", validation_percent=divided.validation_percent)[0].validation
+    folds, fold_of = train(known, [meld[i] for i in apart], words)
     ravdess = [i for i, u in enumerate(everything) if u.corpus == "ravdess"]
     rows = balanced(ravdess, [everything[i].label for i in ravdess], voices, random)
-    dev = [u for u in corpora["meld"] if u.split == "dev"]
+    dev = [u for u in meld if u.split == "dev"]
     lines = [dev[i] for i in balanced(range(len(dev)), [u.label for u in dev], sentences, random)]
     partner = [int(random.choice(np.flatnonzero(np.array(label_ids(lines)) == label)))
                for label in label_ids([everything[i] for i in rows])]  # fmt: skip
@@ -145,16 +144,13 @@ class Scene:
 def _voice(fold: FoldNetworks, heard: Heard) -> int:
     if heard.pooled is None:
         return NOT_FOUND
-    return int(fold.speech(torch.from_numpy(heard.pooled)[None])[0].argmax())
+    return int(fold.voice(heard.pooled)[0].argmax())
 
 
 def _both(fold: FoldNetworks, heard: Heard, embedding: Float, transcript: str) -> int:
     if heard.pooled is None and not transcript:
         return NOT_FOUND
-    if heard.pooled is None:
-        voice = torch.zeros(1, fold.fusion.speech.in_features)
-    else:
-        voice = fold.speech(torch.from_numpy(heard.pooled)[None])[1]
+    voice = torch.zeros(1, fold.fusion.speech.in_features) if heard.pooled is None else fold.voice(heard.pooled)[1]
     present = torch.tensor([[float(heard.pooled is not None), float(bool(transcript))]])
     return int(fold.fusion(voice, torch.from_numpy(embedding)[None], present)[0].argmax())
 
@@ -187,11 +183,12 @@ def balanced(rows: Sequence[int], labels: Sequence[str], count: int, random: np.
 
 def command(
     data: Data = Path("data"),
+    weights: Weights = Path("weights"),
     cache: Cache = Path("cache"),
     voices: Annotated[int, typer.Option(help="Recordings of RAVDESS.")] = 160,
     sentences: Annotated[int, typer.Option(help="Sentences of MELD dev, read by espeak-ng.")] = 120,
     seed: Seed = 0,
 ) -> None:
     """Accuracy under noise, babble, telephone and codecs."""
-    result = measure(data, cache, voices=voices, sentences=sentences, seed=seed)
+    result = measure(data, weights, cache, voices=voices, sentences=sentences, seed=seed)
     print(results_file.write("robustness", result, seed=seed))

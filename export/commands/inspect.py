@@ -76,6 +76,10 @@ def _pairs(found: BundleReport) -> Table:
     table.add_row("version", _text(manifest.get("version")))
     table.add_row("schema", _text(manifest.get("schema")))
     table.add_row("labels", _text(", ".join(map(str, labels)) if isinstance(labels, list) else labels))
+    if "speech_emotion" in found.slots:
+        table.add_row("takes a baseline", "yes" if found.takes_baseline else "no")
+    point = dict(_items(manifest.get("operating_point"))).get("confidence")
+    table.add_row("uncertain below", _text("none stated" if point is None else _short(point)))
     table.add_row("size", f"{found.bytes / 1e6:.2f} MB in {len(found.files)} files")
     table.add_row("made with", _text(", ".join(f"{k} {v}" for k, v in _items(manifest.get("toolchain"))) or None))
     return table

@@ -87,12 +87,15 @@ class SpeechEmotion(nn.Module):
     temperatures: Tensor
 
     def __init__(self, labels: int, *, width: int, features: int = FEATURES) -> None:
-        """Make a network with fresh weights for so many ``labels``, and ``features`` of states of ``width``."""
+        """Make a network with fresh weights for so many ``labels``, and ``features`` of states of ``width``.
+
+        There are no more features than numbers that are read; before ``fit_features`` they are the first of those.
+        """
         super().__init__()
-        self.width, self.features = width, features
         groups = len(self.mean_layers) + len(self.std_layers)
+        self.width, self.features = width, (features := min(features, groups * width))
         self.standardizer = Standardizer(groups, width)
-        self.register_buffer("components", torch.zeros(groups * width, features))
+        self.register_buffer("components", torch.eye(groups * width, features))
         self.register_buffer("temperatures", torch.ones(2))
         initial = math.log(HALF_LIFE_S) / LOG_SCALE
         self.feature_half_life = nn.Parameter(torch.full((features,), initial))

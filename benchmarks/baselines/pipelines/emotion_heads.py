@@ -40,7 +40,7 @@ class EmotionHeads:
         )
         self.labels: list[str] = speech["labels"]
         count = len(self.labels)
-        self.speech = SpeechEmotion(count, width=speech["width"])
+        self.speech = SpeechEmotion(count, width=speech["width"], features=speech["features"])
         self.text = TextEmotion(AutoModel.from_config(AutoConfig.for_model(**encoder), add_pooling_layer=False), count)
         self.fusion = FusionEmotion(count, speech=fusion["speech_width"], text=fusion["text_width"])
         networks = {"speech": self.speech, "text": self.text, "fusion": self.fusion}
@@ -59,7 +59,7 @@ class EmotionHeads:
             transcript: the recognised words.
         """
         hidden = torch.stack(encoded.hidden_states, 1)[:, :, : -(-samples // STATE)]
-        _, speech = self.speech(pool(hidden, torch.ones(1, hidden.shape[2])))
+        _, speech = self.speech(self.speech.pooled_features(pool(hidden, torch.ones(1, hidden.shape[2]))))
         words = self.tokenizer(transcript, return_tensors="pt")
         _, text = self.text(words["input_ids"], words["attention_mask"])
         logits, _ = self.fusion(speech, text, torch.tensor([[1.0, float(bool(transcript))]]))

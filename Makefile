@@ -2,7 +2,8 @@
 # make dev    a development environment in .venv
 # make test   everything that CI checks, in the development environment
 # make docs   the documentation as a site, in site/
-# make bench  measures everything in docs/benchmarks.md again: about an hour; needs data/, `trainer fetch`, `trainer fit`
+# make bench  measures everything in docs/benchmarks.md and docs/own-recordings.md again: about two hours; needs data/,
+#             `trainer fetch`, `trainer fit`
 
 PYTHON ?= python3
 
@@ -30,7 +31,7 @@ docs: .venv/ready
 	@echo site/index.html
 
 bench: .venv/ready
-	for name in baselines wer latency roofline ablation robustness int8-accuracy; do \
+	for name in baselines wer latency roofline ablation robustness unseen int8-accuracy; do \
 		.venv/bin/python -m benchmarks $$name || exit 1; done
 	.venv/bin/python -m benchmarks baselines --name baselines-again
 	.venv/bin/python -m benchmarks render

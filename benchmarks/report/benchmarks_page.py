@@ -12,8 +12,8 @@ HEAD = """# Benchmarks
 
 Every figure here is written by `python -m benchmarks render` from the files in `benchmarks/results`, which hold the
 machine, versions, seed, date and raw samples. `make bench` measures everything again and renders; the run needs the
-corpora in `data/`, the weights (`trainer fetch`), the checkpoints (`trainer fit`), and about an hour. The machines that
-this was measured on are shared: times hold for that day only; ratios of things that took turns in one run hold
+corpora in `data/`, the weights (`trainer fetch`), the checkpoints (`trainer fit`), and about two hours. The machines
+that this was measured on are shared: times hold for that day only; ratios of things that took turns in one run hold
 longer."""
 LATENCY = """## Slot by slot
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks.common.results_file import Result
+from benchmarks.report import unseen_page
 from benchmarks.report.markdown import formatted, table
 
 
@@ -83,5 +84,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[Result], str]]] = {
     "long-recordings.md": {"segmentation": segmentation, "long-audio": long_audio},
     "runtime.md": {"asr-confidence": asr_confidence},
     "rewards.md": {"reward": reward},
+    "own-recordings.md": {"unseen": unseen_page.page},
+    "embedding.md": {"unseen": unseen_page.seconds},
 }
 """By page in docs: by the name of the result, its table."""

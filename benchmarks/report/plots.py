@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
 from benchmarks.common.results_file import Result
+from benchmarks.report import corpora
 from edge_runtime.system.writing import writing
 
 mpl.use("svg")
@@ -99,6 +101,29 @@ def robustness(result: Result, target: Path) -> None:
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=len(labels))
         figure.tight_layout(rect=(0, 0.04, 1, 1))
+        _save(figure, target)
+
+
+def unseen(result: Result, target: Path) -> None:
+    """Draw UA on left-out corpora against seconds of baseline: the mean, beside the same without, and each corpus."""
+    moods = {f"all {label}" for label in result["labels"]}
+    names = [name for name in result["mean"] if name not in moods]
+    with mpl.rc_context(STYLE):
+        figure, (means, each) = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
+        mean = [result["mean"][name] for name in names]
+        means.plot(names, [m["ua"] for m in mean], marker="o", color=GREY, linewidth=2.5, label="mean")
+        without = [m["ua_without"] for m in mean]
+        means.plot(names, without, color=GREY, linestyle="--", label="the same recordings without")
+        means.set(title="mean over corpora", xlabel="baseline", ylabel="UA")
+        means.legend(loc="lower right")
+        each.plot(names, [float("nan")] * len(names))  # all lengths in their order, whichever a corpus has
+        for (corpus, found), colour in zip(result["corpora"].items(), itertools.cycle(COLOURS)):
+            there = [name for name in names if name in found["conditions"]]
+            uas = [found["conditions"][name]["ua"] for name in there]
+            each.plot(there, uas, marker="o", markersize=3, color=colour, label=corpora.title(corpus))
+        each.set(title="each left-out corpus", xlabel="baseline")
+        each.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.tight_layout()
         _save(figure, target)
 
 

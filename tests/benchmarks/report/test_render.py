@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,38 @@ def test_committed_pages_say_what_was_measured(tmp_path: Path, monkeypatch: pyte
         assert (docs / name).read_text(encoding="utf-8") == (ROOT / "docs" / name).read_text(encoding="utf-8"), name
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == (ROOT / "README.md").read_text(encoding="utf-8")
     drawn = {plot.name for plot in docs.glob("*.svg")}
-    assert drawn == {f"{name}.svg" for name in PLOTS} <= {plot.name for plot in (ROOT / "docs").glob("*.svg")}
+    measured = {f"{name}.svg" for name in PLOTS if results_file.read(name)}
+    assert drawn == measured <= {plot.name for plot in (ROOT / "docs").glob("*.svg")}
+
+
+def test_page_filled_in_without_its_result_says_how_to_get_it_and_then_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unseen: dict[str, Any]
+) -> None:
+    for name in TABLES:
+        shutil.copyfile(ROOT / "docs" / name, tmp_path / name)
+    shutil.copyfile(ROOT / "README.md", tmp_path / "README.md")
+    monkeypatch.setattr("benchmarks.report.render.PLOTS", {"unseen": PLOTS["unseen"]})
+    pages = [tmp_path / name for name in ("own-recordings.md", "embedding.md", "README.md")]
+    results = {name: found for name, found in results_file.read_all().items() if name != "unseen"}
+    missing = "python -m benchmarks unseen -->\n\nNot measured yet: `python -m benchmarks unseen`.\n\n<!-- end"
+
+    render(results, BUNDLE, tmp_path, tmp_path / "README.md")
+    assert [page.name for page in pages if missing not in page.read_text(encoding="utf-8")] == []
+    assert [page.name for page in pages if "unseen.svg" in page.read_text(encoding="utf-8")] == []
+    assert not (tmp_path / "unseen.svg").exists()
+
+    render({**results, "unseen": unseen}, BUNDLE, tmp_path, tmp_path / "README.md")
+    assert [page.name for page in pages if "Not measured yet" in page.read_text(encoding="utf-8")] == []
+    assert "(unseen.svg)" in pages[0].read_text(encoding="utf-8") and (tmp_path / "unseen.svg").is_file()
+
+
+def test_plot_of_unseen_corpora_has_every_corpus_and_length_and_no_mood(tmp_path: Path, unseen: dict[str, Any]) -> None:
+    for name in ("one.svg", "other.svg"):
+        plots.unseen(unseen, tmp_path / name)
+    drawn = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert drawn == (tmp_path / "other.svg").read_text(encoding="utf-8")
+    assert [text for text in ("EmoDB", "emotional speech of India", ">none<", ">60 s<") if text not in drawn] == []
+    assert "angry" not in drawn and "#ffffff" not in drawn
 
 
 def test_page_without_results_says_how_to_get_them_and_no_figure() -> None:

@@ -72,7 +72,10 @@ def write(
     networks = run(part, context, keep=True)
     branches = metrics["branches"]
     if isinstance(speech := networks.get("speech"), SpeechEmotion):
-        branches = {**branches, "speech": _calibrated(speech, branches)}
+        branches = {**branches, "speech": _speech_metrics(branches)}
+        # Fusion of the same run learned from embeddings as they were before.
+        if "fusion" not in networks:
+            branches["speech"] = _calibrated(speech, branches)
     common = {
         "labels": list(dataset.labels),
         "protocol": metrics["protocol"],
@@ -97,6 +100,12 @@ def temperatures(branches: Mapping[str, Mapping[str, Any]]) -> tuple[float, floa
     return first, compared["temperature"] if compared else first
 
 
+def _speech_metrics(branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the metrics of speech, those with a baseline among them."""
+    compared = {COMPARED: branches[SPEECH_COMPARED]} if SPEECH_COMPARED in branches else {}
+    return {**branches["speech"], **compared}
+
+
 def _calibrated(network: SpeechEmotion, branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Put the temperatures into ``network``, and return its metrics, in which they have become 1.
 
@@ -107,8 +116,6 @@ def _calibrated(network: SpeechEmotion, branches: Mapping[str, Mapping[str, Any]
     found = dict(branches["speech"])
     if found["calibration"]:
         found["calibration"] = {**found["calibration"], "temperature": 1.0, "inside": list(fitted)}
-    if SPEECH_COMPARED in branches:
-        found["compared"] = branches[SPEECH_COMPARED]
     return found
 
 

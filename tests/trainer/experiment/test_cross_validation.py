@@ -17,12 +17,15 @@ from trainer import modality as branches
 from trainer.config import Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset
-from trainer.corpora.utterance import checksum
+from trainer.corpora.protocols import Fold, plan
+from trainer.corpora.utterance import Utterance, checksum
 from trainer.errors import CheckpointError, ConfigError, CorpusError
 from trainer.experiment import cross_validation, fold, refit
+from trainer.experiment.cross_validation import truth_of, with_unlabelled
 from trainer.experiment.run_dir import RunPaths
 from trainer.modality import predict
 from trainer.speech.bilstm import AttentionBiLSTM
+from trainer.speech.features import PooledStates
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.encoding import LENGTH
 from trainer.text.network import TextEmotion
@@ -308,7 +311,8 @@ def made_states(utterances, _weights, *, augmentations, seed, cache, quiet=False
     random = np.random.default_rng(seed)
     noise = random.normal(0, 0.3, (len(utterances), 1 + augmentations, 5, 16))
     sign = np.array([1.0 if u.label == "calm" else -1.0 for u in utterances])
-    return (noise + sign[:, None, None, None]).astype(np.float32)
+    states = (noise + sign[:, None, None, None]).astype(np.float16)
+    return PooledStates(states, np.full(states.shape[:2], 2.0, np.float32))
 
 
 def test_the_runtimes_branches_answer_with_either_side_alone(place, corpus, monkeypatch):
@@ -320,12 +324,99 @@ def test_the_runtimes_branches_answer_with_either_side_alone(place, corpus, monk
     )
     found = cross_validation.run(replace(ALL, speech=speech, fusion=fusion), corpus, place).metrics
     alone = {"fusion_speech_only", "fusion_text_only"}
-    assert set(found["branches"]) == {"speech", "text", "fusion"} | alone
+    assert set(found["branches"]) == {"speech", "speech_compared", "text", "fusion"} | alone
     assert found["branches"]["fusion_speech_only"]["ua"]["mean"] > 0.8
     config = json.loads((place.run_dir / "checkpoints" / "fusion" / "config.json").read_text())
     assert config["kind"] == "fusion"
     assert set(config["metrics"]["calibration"]) == {"fusion", *alone}
     assert all(0.05 <= c["temperature"] <= 20 for c in config["metrics"]["calibration"].values())
+
+
+def mixed() -> Dataset:
+    """Return two corpora of two classes, each with recordings of another emotion, and one of plain speech."""
+    made = [
+        Utterance(f"{corpus}{speaker}{label}{n}", corpus, label, f"{corpus}-{speaker}", audio=Path("none.wav"))
+        for corpus in ("first", "second")
+        for speaker in ("anna", "ben", "chris", "dora")
+        for label in ("calm", "furious", "other")
+        for n in range(3)
+    ]
+    plain = [
+        Utterance(f"p{n}", "books", "unlabelled", "anna" if n < 2 else "", audio=Path("none.wav")) for n in range(4)
+    ]
+    classes = [u for u in made if u.label != "other"]
+    others = [u for u in made if u.label == "other"]
+    return Dataset("first+second+books", classes, ("calm", "furious"), [*others, *plain])
+
+
+def folds_of(dataset: Dataset, protocol: str, **settings: object) -> list[Fold]:
+    return with_unlabelled(plan(dataset.utterances, protocol, **settings), dataset, protocol)
+
+
+def test_what_has_no_class_is_never_tested():
+    dataset = mixed()
+    for protocol in ("speaker", "corpus", "shuffled"):
+        for fold_ in folds_of(dataset, protocol):
+            assert max(*fold_.test, *fold_.validation, 0) < len(dataset.utterances)
+            assert len(set(fold_.train)) == len(fold_.train)
+            assert not set(fold_.train) & set(fold_.test)
+
+
+def test_of_a_tested_speaker_nothing_without_a_class_is_learned_and_of_all_others_everything():
+    dataset = mixed()
+    for fold_ in folds_of(dataset, "speaker", folds=4):
+        tested = {(dataset.utterances[row].corpus, dataset.utterances[row].speaker) for row in fold_.test}
+        learned = {dataset.everything[row].id for row in fold_.train if row >= len(dataset.utterances)}
+        assert learned == {u.id for u in dataset.unlabelled if (u.corpus, u.speaker) not in tested}
+        assert {"p0", "p2"} <= learned  # anna of another corpus is another anna, and who is not named is nobody
+
+
+def test_of_a_tested_corpus_nothing_without_a_class_is_learned():
+    dataset = mixed()
+    parts = folds_of(dataset, "corpus")
+    assert len(parts) == 2
+    for fold_ in parts:
+        (tested,) = {dataset.utterances[row].corpus for row in fold_.test}
+        learned = [dataset.everything[row] for row in fold_.train if row >= len(dataset.utterances)]
+        assert {u.corpus for u in learned} == {"first", "second", "books"} - {tested}
+
+
+def test_without_rows_of_no_class_the_folds_stay_as_they_are():
+    dataset = replace(mixed(), unlabelled=())
+    for one, other in zip(plan(dataset.utterances, "corpus"), folds_of(dataset, "corpus"), strict=True):
+        np.testing.assert_array_equal(one.train, other.train)
+
+
+def test_labels_beyond_the_classes_say_which_kind_of_none_it_is():
+    dataset = mixed()
+    truth = truth_of(dataset, Experiment(speech=replace(SPEECH, unlabelled_weight=0.4)))
+    assert truth.soft_weight == 0.4
+    assert truth.labels[: len(dataset.utterances)].tolist() == dataset.label_ids
+    kinds = {
+        u.label: label for u, label in zip(dataset.unlabelled, truth.labels[len(dataset.utterances) :], strict=True)
+    }
+    assert kinds == {"other": 2, "unlabelled": 3}
+    assert truth.corpora == [u.corpus for u in dataset.everything]
+
+
+def test_a_run_reports_only_what_has_a_class_and_its_checkpoint_names_all_corpora(place, monkeypatch):
+    monkeypatch.setattr("trainer.speech.modality.pooled_states", made_states)
+    monkeypatch.setattr(refit.download, "provenance", lambda folder: {"name": folder.name})
+    for module in (cross_validation, "trainer.corpora.dataset"):
+        monkeypatch.setattr(f"{module if isinstance(module, str) else module.__name__}.checksum", lambda _: "0")
+    dataset = mixed()
+    speech = Speech(augmentations=1, epochs=2, batch_size=8, unlabelled_weight=0.4)
+    found = cross_validation.run(Experiment(protocol="corpus", speech=speech), dataset, place).metrics
+    assert {name: found["branches"][name]["n"] for name in found["branches"]} == {"speech": 48, "speech_compared": 48}
+    assert np.sum(found["branches"]["speech"]["confusion"]) == 48
+    with (place.run_dir / "predictions.csv").open(newline="") as file:
+        assert {row["label"] for row in csv.DictReader(file)} == {"calm", "furious"}
+    corpora = json.loads((place.run_dir / "checkpoints" / "speech" / "config.json").read_text())["corpora"]
+    assert {name: entry["labels"] for name, entry in corpora.items()} == {
+        "first": {"calm": 12, "furious": 12, "other": 12},
+        "second": {"calm": 12, "furious": 12, "other": 12},
+        "books": {"unlabelled": 4},
+    }
 
 
 OFFICIAL = ["train"] * 12 + ["test"] * 4

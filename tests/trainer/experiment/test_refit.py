@@ -21,11 +21,11 @@ from trainer.experiment import refit, report
 from trainer.experiment.fold import FoldRun, RunContext, run
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
-from trainer.modality import Modality, Truth, predict
+from trainer.modality import COMPARED, Collate, Modality, Truth, predict
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.bilstm import collate as pad
-from trainer.speech.network import SpeechEmotion
+from trainer.speech.network import SpeechEmotion, no_baseline
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.modality import text_modality
 
@@ -73,12 +73,34 @@ def states() -> Modality:
     def fresh(rows: Any, seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
         network = SpeechEmotion(len(LABELS), width=WIDTH)
-        network.standardise(torch.from_numpy(pooled[rows]))
+        network.fit_features(torch.from_numpy(pooled[rows]), torch.ones(len(rows)))
         return network
 
+    def bind(network: torch.nn.Module) -> Collate:
+        def collate(examples: list[training_loop.Example]) -> dict[str, torch.Tensor]:
+            states = torch.from_numpy(np.stack([e["pooled"] for e in examples]))
+            _, seconds = no_baseline(network)
+            features = network.pooled_features(states)
+            if "others" not in examples[0]:
+                return {"features": features}
+            others = network.pooled_features(torch.from_numpy(np.stack([e["others"] for e in examples])))
+            return {"features": features, "baseline": others[:, None], "baseline_s": seconds.expand(len(states), 1) + 5}
+
+        return collate
+
     examples = [{"pooled": p} for p in pooled]
+    compared = [[{"pooled": p, "others": pooled[(row + 5) % N]}] for row, p in enumerate(pooled)]
     schedule = training_loop.Schedule(epochs=1, batch_size=8, learning_rate=1e-3)
-    return Modality("speech", examples, [[e] for e in examples], training_loop.stack, fresh, schedule)
+    return Modality(
+        "speech",
+        examples,
+        [[e] for e in examples],
+        training_loop.stack,
+        fresh,
+        schedule,
+        bind=bind,
+        variants={COMPARED: compared},
+    )
 
 
 def windows_modality() -> Modality:
@@ -158,7 +180,48 @@ def test_after_cross_validation_the_networks_have_learned_from_everything(crosse
     mean = np.stack([e["pooled"] for e in states().examples]).mean(0)[speech.mean_layers, :WIDTH]
     np.testing.assert_allclose(speech.standardizer.mean[: len(speech.mean_layers)], mean, atol=1e-5)
     assert not list((crossed[0] / "units").rglob("*.safetensors"))
-    assert config_of(kept / "speech")["metrics"] == found["branches"]["speech"]
+    branches = found["branches"]
+    assert config_of(kept / "speech")["metrics"] == {**branches["speech"], "compared": branches["speech_compared"]}
+
+
+def test_temperatures_of_speech_are_inside_its_network_and_the_manifests_is_1(tmp_path, weights):
+    """How sure an answer may be depends on the baseline, which the network alone knows."""
+    kept, found = fitted(tmp_path / "run", Experiment(speech=SPEECH), halves(), weights)
+    branches = found["branches"]
+    inside = [branches[name]["calibration"]["temperature"] for name in ("speech", "speech_compared")]
+    calibration = config_of(kept / "speech")["metrics"]["calibration"]
+    assert (calibration["temperature"], calibration["inside"]) == (1.0, inside)
+    assert calibration["ece_after"] == branches["speech"]["calibration"]["ece_after"]
+    assert config_of(kept / "speech")["metrics"]["compared"] == branches["speech_compared"]
+    np.testing.assert_allclose(speech_checkpoint.restore(kept / "speech")[0].temperatures, inside, rtol=1e-6)
+    assert branches["speech"]["calibration"]["temperature"] == inside[0]  # what was measured stays as it was
+
+
+def test_beside_fusion_that_learned_from_it_speech_is_not_divided_inside(crossed):
+    """The block learned from embeddings that nothing had divided."""
+    kept, branches = crossed[0] / "checkpoints", crossed[1]["branches"]
+    assert config_of(kept / "speech")["metrics"]["calibration"] == branches["speech"]["calibration"]
+    assert speech_checkpoint.restore(kept / "speech")[0].temperatures.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        ({}, (1.0, 1.0)),
+        ({"speech": {"calibration": None}}, (1.0, 1.0)),
+        ({"speech": {"calibration": {"temperature": 2.0}}}, (2.0, 2.0)),
+        ({"speech": {"calibration": {"temperature": 2.0}}, "speech_compared": {"calibration": None}}, (2.0, 2.0)),
+        (
+            {
+                "speech": {"calibration": {"temperature": 2.0}},
+                "speech_compared": {"calibration": {"temperature": 3.0}},
+            },
+            (2.0, 3.0),
+        ),
+    ],
+)
+def test_where_no_temperature_was_fitted_with_a_baseline_it_is_that_without(branches, expected):
+    assert refit.temperatures(branches) == expected
 
 
 def test_after_an_official_split_the_networks_are_those_that_were_tested(tmp_path, weights):
@@ -174,7 +237,7 @@ def test_after_an_official_split_the_networks_are_those_that_were_tested(tmp_pat
     for part, network in networks.items():
         modality = shared.modalities[part]
         asked = [modality.examples[i] for i in (*folds[0].validation, *folds[0].test)]
-        logits, embeddings[part] = predict(network, asked, modality.collate, modality.length)
+        logits, embeddings[part] = predict(network, asked, modality.collate_for(network), modality.length)
         np.testing.assert_allclose(logits, told[part], atol=1e-5)
     with torch.no_grad():
         sides = [torch.from_numpy(embeddings[part]) for part in ("speech", "text")]

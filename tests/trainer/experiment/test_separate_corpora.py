@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.trainer.encoders import write_bert
 from trainer import checkpoints
@@ -19,6 +20,7 @@ from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.fusion.modality import BOTH, SPEECH_ONLY, TEXT_ONLY, inputs
 from trainer.modality import predict
 from trainer.speech import checkpoint as speech_checkpoint
+from trainer.speech.features import PooledStates
 from trainer.training_loop import stack
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
@@ -34,7 +36,8 @@ def pooled(utterances, _weights, *, augmentations=2, seed, cache, quiet=False):
     random = np.random.default_rng(seed)
     noise = random.normal(0, 0.3, (len(utterances), 3, 5, 16))
     sign = np.array([1.0 if u.label == "calm" else -1.0 for u in utterances])
-    return (noise + sign[:, None, None, None]).astype(np.float32)
+    states = (noise + sign[:, None, None, None]).astype(np.float16)
+    return PooledStates(states, np.full(states.shape[:2], 2.0, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +107,9 @@ def test_the_kept_fusion_answers_to_the_kept_branches(home, paths):
     run(home, paths)
     speech, _ = speech_checkpoint.restore(paths.checkpoints / "speech")
     fusion, _ = fusion_checkpoint.restore(paths.checkpoints / "fusion")
-    states = [
-        {"pooled": row[0]} for row in pooled(load(home, "speech", SPEECH.data).utterances, None, seed=0, cache="")
-    ]
-    logits, embeddings = predict(speech, states, stack)
+    states = pooled(load(home, "speech", SPEECH.data).utterances, None, seed=0, cache="").states[:, 0]
+    features = speech.pooled_features(torch.from_numpy(states).float()).detach().numpy()
+    logits, embeddings = predict(speech, [{"features": row} for row in features], stack)
     text = np.zeros((len(states), 768), np.float32)
     fused, _ = predict(fusion, inputs(embeddings, text, SPEECH_ONLY), stack)
     assert (fused.argmax(1) == logits.argmax(1)).mean() > 0.9

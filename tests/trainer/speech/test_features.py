@@ -38,18 +38,21 @@ def test_a_recording_longer_than_the_encoder_takes_is_heard_in_pieces(tmp_path, 
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, samples), 16_000)
     long = [Utterance("a", "emodb", "sad", "s", audio=path)]
     found = pooled_states(long, pretrained, augmentations=0, seed=0, cache=tmp_path / "cache", quiet=True)
-    assert found.shape == (1, 1, 3, 32)
-    assert np.isfinite(found).all()
+    assert found.states.shape == (1, 1, 3, 32)
+    assert np.isfinite(found.states).all()
+    assert 0 < found.speech_s[0, 0] <= samples / 16_000 + 0.02
 
 
 def test_each_recording_gives_itself_and_its_augmentations(tmp_path, pretrained, voices):
     options = {"augmentations": 2, "cache": tmp_path / "cache", "quiet": True}
-    found = pooled_states(voices, pretrained, seed=0, **options)
-    other = pooled_states(voices, pretrained, seed=1, **options)
+    seconds = pooled_states(voices, pretrained, seed=0, **options).speech_s
+    assert seconds.shape == (2, 3) and ((seconds > 0) & (seconds < 0.5)).all()
+    found = pooled_states(voices, pretrained, seed=0, **options).states
+    other = pooled_states(voices, pretrained, seed=1, **options).states
     assert found.shape == (2, 3, 3, 32)
     assert np.isfinite(found).all()
     # A seed changes the augmentations, and never the recording as it is.
-    np.testing.assert_allclose(other[:, 0], found[:, 0], atol=1e-6)
+    np.testing.assert_allclose(other[:, 0], found[:, 0], atol=1e-3)
     assert not np.allclose(other[:, 1:], found[:, 1:])
     assert not np.allclose(found[0, 0], found[1, 0])
 
@@ -84,12 +87,29 @@ def test_features_are_cached_until_recording_or_settings_change(tmp_path, pretra
     options = {"augmentations": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
     first = pooled_states(voices, pretrained, **options)
     (kept,) = (tmp_path / "cache").iterdir()
-    np.save(kept, first + 1)
-    np.testing.assert_array_equal(pooled_states(voices, pretrained, **options), first + 1)
+    with kept.open("wb") as file:
+        np.savez(file, states=first.states + 1, speech_s=first.speech_s + 1)
+    there = pooled_states(voices, pretrained, **options)
+    np.testing.assert_array_equal(there.states, first.states + 1)
+    np.testing.assert_array_equal(there.speech_s, first.speech_s + 1)
     clip(voices[1].audio, seconds=0.4, seed=9)
     again = pooled_states(voices, pretrained, **options)
-    np.testing.assert_allclose(again[0], first[0], atol=1e-6)
-    assert not np.allclose(again[1], first[1])
+    np.testing.assert_allclose(again.states[0], first.states[0], atol=1e-3)
+    assert not np.allclose(again.states[1], first.states[1])
+
+
+def test_a_recording_in_which_nobody_is_found_counts_in_full(tiny_whisper, monkeypatch):
+    """Its label is known, so that it is learned from; the mask of states tells the seconds."""
+    monkeypatch.setattr(features, "speech_mask", lambda _, waveform: np.zeros(-(-len(waveform) // 320), bool))
+    encoder = features.whisper.SpeechEncoder(tiny_whisper).eval()
+    states, seconds = features.pool_recording(np.zeros(8_000, np.float32), encoder, None)
+    assert np.isfinite(states).all() and seconds == pytest.approx(0.5)
+
+
+def test_seconds_are_those_of_speech_alone(tiny_whisper, monkeypatch):
+    monkeypatch.setattr(features, "speech_mask", lambda _, waveform: np.arange(-(-len(waveform) // 320)) < 10)
+    encoder = features.whisper.SpeechEncoder(tiny_whisper).eval()
+    assert features.pool_recording(np.zeros(8_000, np.float32), encoder, None)[1] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("name", ["whisper-tiny.en", "silero-vad"])

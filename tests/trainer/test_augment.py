@@ -43,7 +43,8 @@ def test_a_clip_of_a_few_samples_survives(seed, samples):
 @settings(max_examples=30)
 @given(seeds)
 def test_silence_stays_silent(seed):
-    assert not augment.augment(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
+    """A codec's decoder may leave numbers that no sample of 24 bits can hold."""
+    assert np.abs(augment.augment(np.zeros(RATE, np.float32), np.random.default_rng(seed))).max() < 2**-24
 
 
 def test_a_seed_gives_the_same_clip_and_another_seed_another():
@@ -169,6 +170,70 @@ def test_a_crop_takes_a_third_at_most():
     lengths = {len(augment.crop(noise(RATE), np.random.default_rng(i), 0.1)) for i in range(300)}
     assert RATE * 2 / 3 <= min(lengths) < RATE * 0.7
     assert max(lengths) > 0.98 * RATE
+
+
+def band_db(x, low_hz, high_hz):
+    """Return the power between two frequencies in decibels."""
+    power = np.abs(np.fft.rfft(x)) ** 2
+    frequency = np.fft.rfftfreq(len(x), 1 / RATE)
+    return 10 * np.log10(power[(frequency >= low_hz) & (frequency < high_hz)].sum() + 1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 101, RATE // 2, RATE + 1])
+def test_a_telephone_line_keeps_the_length(samples):
+    assert abs(len(augment.telephone(noise(samples))) - samples) <= 1
+
+
+def test_a_telephone_line_keeps_its_band_and_nothing_else():
+    x = noise(RATE)
+    found = augment.telephone(x)
+    kept = band_db(found, 500, 3000)
+    assert kept - band_db(found, 0, 100) > 25
+    assert kept - band_db(found, 4000, RATE / 2) > 40
+    assert np.abs(found).max() <= 1.1
+
+
+@pytest.mark.parametrize(("form", "codec", "least"), augment.CODECS)
+@pytest.mark.parametrize("samples", [RATE // 3, 2 * RATE + 7])
+def test_a_codec_changes_the_sound_a_little_and_hardly_its_length(form, codec, least, samples):
+    x = (0.5 * np.sin(2 * np.pi * 440 * np.arange(samples) / RATE)).astype(np.float32)
+    found = augment.decoded(augment.encoded(x, form, codec, least))
+    assert found.dtype == np.float32 and np.isfinite(found).all()
+    assert abs(len(found) - samples) <= 0.15 * RATE  # an MP3 has whole frames
+    assert not np.array_equal(found[: len(x)], x[: len(found)])
+    assert band_db(found, 400, 480) - band_db(found, 1000, RATE / 2) > 15
+
+
+def test_more_compression_makes_a_smaller_file():
+    sizes = [len(augment.encoded(noise(2 * RATE) * 0.3, "OGG", "OPUS", c)) for c in (0.0, 0.7, 0.99)]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > 1.5 * sizes[-1]
+
+
+def test_a_random_codec_is_the_seeds():
+    x = noise(RATE // 2) * 0.3
+    one, again = (augment.compress(x, np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(one, again)
+    lengths = {augment.compress(x, np.random.default_rng(i)).tobytes() for i in range(6)}
+    assert len(lengths) > 1
+
+
+@settings(max_examples=40)
+@given(seeds, st.integers(1, RATE), st.floats(0.1, 1.0))
+def test_a_piece_is_as_long_as_asked_for_or_the_whole(seed, samples, seconds):
+    x = noise(samples)
+    found = augment.piece(x, np.random.default_rng(seed), seconds)
+    assert len(found) == min(samples, int(seconds * RATE))
+    begin = int(np.flatnonzero(x == found[0])[0])
+    assert np.array_equal(found, x[begin : begin + len(found)])
+    assert np.array_equal(found, augment.piece(x, np.random.default_rng(seed), seconds))
+
+
+def test_a_piece_is_rather_of_a_word_than_of_a_pause():
+    x = np.zeros(10 * RATE, np.float32)
+    x[4 * RATE : 6 * RATE] = noise(2 * RATE)
+    heard = [augment.piece(x, np.random.default_rng(i), 1.0).any() for i in range(100)]
+    by_chance = 0.3  # of a single place
+    assert np.mean(heard) > 2 * by_chance
 
 
 class Edge:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.trainer.encoders import write_bert
 from trainer import cli
+from trainer import config as configuration
 from trainer.corpora import registry, synthetic
 from trainer.paper.tables import TABLES
 
@@ -94,8 +95,9 @@ def test_wrong_usage_exits_with_2(run, tmp_path, monkeypatch, command, named):
 @pytest.fixture
 def recipe(tmp_path) -> Path:
     """Return a folder of the committed bundle's corpora, empty."""
-    for name in ("ravdess", "emodb", "meld"):
-        (tmp_path / "data" / name).mkdir(parents=True)
+    for data in configuration.read(configuration.BUNDLE).corpora.values():
+        for name in (*data.corpora, *data.plain):
+            (tmp_path / "data" / name).mkdir(parents=True)
     return tmp_path / "data"
 
 
@@ -130,7 +132,9 @@ def test_missing_weights_are_one_line(run, recipe, tmp_path, clip, through):
             clip(recipe / "ravdess" / f"03-01-{emotion}-01-02-01-{speaker:02}.flac")
     clip(recipe / "emodb" / "03a01Fa.flac")
     folders = {"--weights": tmp_path / "none", "--out": tmp_path / "out", "--cache": tmp_path / "c"}
-    corpus = (recipe, "--only", "speech") if through == "recipe" else (recipe / "ravdess",)
+    few = tmp_path / "few.toml"
+    few.write_text('[speech]\n[speech.data]\ncorpora = ["ravdess", "emodb"]\nprotocol = "speaker"\n')
+    corpus = (recipe, "--config", few) if through == "recipe" else (recipe / "ravdess",)
     code, _, err = run("fit", *corpus, *(part for pair in folders.items() for part in pair))
     assert code == 1
     assert "trainer fetch" in err.strip().split("\n")[-1] and "Traceback" not in err

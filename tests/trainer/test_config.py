@@ -159,11 +159,14 @@ def test_committed_examples_have_no_old_names(recwarn):
 
 def test_a_branch_alone_is_divided_as_its_own_corpora_are():
     bundle = config.read(config.BUNDLE)
-    assert bundle.corpora["speech"].corpora == ("ravdess", "emodb")
+    data = bundle.corpora["speech"]
+    assert len(data.corpora) == 9 and {"ravdess", "emodb"} < set(data.corpora)
+    assert len(data.plain) == 6 and all(name.startswith("plain_speech/") for name in data.plain)
     speech, text = bundle.alone("speech"), bundle.alone("text")
-    assert (speech.protocol, speech.folds, speech.text, speech.fusion) == ("speaker", 6, None, None)
+    assert (speech.protocol, speech.folds, speech.text, speech.fusion) == ("corpus", None, None, None)
     assert (text.protocol, text.validation_percent, text.speech) == ("official", 15, None)
-    assert speech.speech == config.Speech() and not speech.corpora
+    assert bundle.speech is not None
+    assert speech.speech == replace(bundle.speech, data=None) and not speech.corpora
 
 
 def test_the_bundles_configuration_is_taken_where_its_corpora_lie(tmp_path):
@@ -171,8 +174,56 @@ def test_the_bundles_configuration_is_taken_where_its_corpora_lie(tmp_path):
     assert config.of_bundle(tmp_path, None) is None
     (tmp_path / "meld").mkdir()
     assert config.of_bundle(tmp_path, "text") == config.read(config.BUNDLE).only("text")
-    (tmp_path / "emodb").mkdir()
+    for name in config.read(config.BUNDLE).corpora["speech"].corpora:
+        assert config.of_bundle(tmp_path, "speech") is None
+        (tmp_path / name).mkdir(exist_ok=True)
     assert config.of_bundle(tmp_path, None) == config.read(config.BUNDLE)
+
+
+SPOKEN = """
+[speech]
+unlabelled_weight = {weight}
+[speech.data]
+corpora = ["ravdess", "emodb"]
+plain = ["books"]
+protocol = "{protocol}"
+"""
+
+
+def test_plain_corpora_are_read(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text(SPOKEN.format(weight=0.4, protocol="corpus"))
+    found = config.read(path)
+    assert found.corpora["speech"].plain == ("books",)
+    assert found.speech is not None and found.speech.unlabelled_weight == 0.4
+
+
+def test_plain_corpora_that_would_teach_nothing_are_refused(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text(SPOKEN.format(weight=0, protocol="speaker"))
+    with pytest.raises(ConfigError, match=r"speech\.data\.plain teaches nothing while speech\.unlabelled_weight is 0"):
+        config.read(path)
+
+
+def test_a_negative_weight_of_what_has_no_label_is_refused(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text(SPOKEN.format(weight=-0.1, protocol="speaker"))
+    with pytest.raises(ConfigError, match="unlabelled_weight"):
+        config.read(path)
+
+
+def test_plain_corpora_of_text_are_refused(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text('[text]\n[text.data]\ncorpora = ["meld"]\nplain = ["books"]\nprotocol = "official"\n')
+    with pytest.raises(ConfigError, match=r"text\.data\.plain: recordings without labels are for speech"):
+        config.read(path)
+
+
+def test_plain_corpora_do_not_count_among_those_that_are_left_out_in_turn(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text(SPOKEN.format(weight=0.4, protocol="corpus").replace(', "emodb"', ""))
+    with pytest.raises(ConfigError, match="name two at least"):
+        config.read(path)
 
 
 ALL = Experiment(speech=Speech(), text=Text(), fusion=Fusion())

@@ -28,7 +28,7 @@ DECIMALS = 4
 SCORES = ("wa", "ua", "f1")
 TITLES = {
     "speech": "speech",
-    "speech_compared": "speech, with a baseline",
+    "speech_compared": "speech, baseline",
     "text": "text",
     "fusion": "fused",
     "fusion_speech_only": "fused, speech only",

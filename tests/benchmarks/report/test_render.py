@@ -130,3 +130,9 @@ def test_cold_start_and_peak_memory_are_stated_once() -> None:
     texts = [(ROOT / "README.md"), *(ROOT / "docs" / name for name in PAGES)]
     found = {path.name: path.read_text(encoding="utf-8").count("| cold start | peak memory |") for path in texts}
     assert {name: count for name, count in found.items() if count} == {"README.md": 1}
+
+
+def test_readme_reads_the_accuracy_of_a_bundle_with_the_metrics_of_its_checkpoints() -> None:
+    metrics = {part: {"ua": {"mean": ua}} for part, ua in (("speech", 0.5), ("text", 0.57), ("fusion", 0.81))}
+    text = baselines_page.readme(run(9.0), {"metrics": metrics})
+    assert "0.57 from the text of MELD dev alone; 0.81 from voices that were not trained on" in text

@@ -29,3 +29,26 @@ def test_every_experiment_has_its_configuration_and_its_line(name: str) -> None:
     plain = [c for c, change in accuracy.EXPERIMENTS.items() if not change]
     assert config.read(max((c for c in plain if name.startswith(c)), key=len))
     assert name in {*results_page.SPEECH, *results_page.TEXT, *results_page.TWEETS}
+
+
+def test_bundle_with_metrics_of_its_checkpoints_has_a_line_for_each_measurement() -> None:
+    def score(value: float) -> dict[str, object]:
+        return {"mean": value, "std": 0.1, "interval": [value - 0.1, value + 0.1]}
+
+    whole = {"n": 90, "wa": score(0.6), "ua": score(0.5)}
+    manifest = {
+        "name": "a-bundle",
+        "version": "9",
+        "provenance": {"speech": {"protocol": "corpus"}, "asr": {}},
+        "metrics": {
+            "speech": {**whole, "by_corpus": {"emodb": {"n": 30, "wa": 0.7, "ua": 0.65}}},
+            "fusion": {**whole, "calibration": {"fusion": {"temperature": 1.0}}},
+        },
+    }
+    text = results_page.page({}, manifest)
+    assert "## The committed bundle, a-bundle 9" in text and "(speech: corpus)" in text
+    assert [line for line in text.splitlines() if "| speech |" in line or "| fusion |" in line] == [
+        "| everything | speech | 90 | 0.600 | 0.500 | 0.400 to 0.600 |",
+        "| emodb | speech | 30 | 0.700 | 0.650 |  |",
+        "| everything | fusion | 90 | 0.600 | 0.500 | 0.400 to 0.600 |",
+    ]

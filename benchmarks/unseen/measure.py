@@ -16,7 +16,7 @@ from scipy.special import softmax
 from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Data, Weights
 from benchmarks.unseen import voices as voices_
-from benchmarks.unseen.voices import Baseline, Voices
+from benchmarks.unseen.voices import Baseline, Reader, Voices
 from trainer import calibration
 from trainer.metrics import calibration_error, confusion, intervals, scores
 from trainer.modality import Float
@@ -36,12 +36,12 @@ Answers = dict[str, tuple[Rows, Float]]
 """By condition: the rows that were answered, and their logits (n, classes)."""
 
 
-def measure(voices: Voices, pieces: Any, seeds: Sequence[int]) -> dict[str, Any]:
+def measure(voices: Voices, pieces: Mapping[int, Float], seeds: Sequence[int]) -> dict[str, Any]:
     """Return what networks answer to what they never met.
 
     Args:
         voices: see ``Voices``.
-        pieces: pooled states of a second of each recording (n, layers, 2 x width).
+        pieces: pooled states of a second of some recordings of each speaker (layers, 2 x width), by row.
         seeds: one set of networks for each.
     """
     corpora = list(dict.fromkeys(u.corpus for u in voices.dataset.utterances))
@@ -53,10 +53,10 @@ def measure(voices: Voices, pieces: Any, seeds: Sequence[int]) -> dict[str, Any]
         for number, corpus in enumerate(track(corpora, named, console=Console(stderr=True), transient=True)):
             # A part of plain speech is left out each time as well, so that all of it is new to some network.
             silent = plain[number % len(plain)]
-            network = voices.train(voices.left_out([corpus, silent]), seed)
-            answers[corpus] = _conditions(voices, network, _tested(voices, corpus), pieces, seed)
+            reader = Reader(voices, voices.train(voices.left_out([corpus, silent]), seed))
+            answers[corpus] = _conditions(voices, reader, _tested(voices, corpus), pieces, seed)
             rows = voices.rows_of(silent)
-            answers[f"plain {silent}"] = {"none": (rows, voices_.logits(voices, network, rows, None, seed)[0])}
+            answers[f"plain {silent}"] = {"none": (rows, reader.logits(rows, None, seed)[0])}
         answers |= _known_corpora(voices, corpora, seed)
         found.append(answers)
     return _report(voices, corpora, plain, found)
@@ -67,10 +67,10 @@ def _tested(voices: Voices, corpus: str) -> Rows:
     return rows[rows < len(voices.dataset.utterances)]
 
 
-def _conditions(voices: Voices, network: Any, rows: Rows, pieces: Any, seed: int) -> Answers:
+def _conditions(voices: Voices, reader: Reader, rows: Rows, pieces: Mapping[int, Float], seed: int) -> Answers:
     """Return the answers without a baseline, with longer and longer ones, and with those of one mood."""
     speakers = voices.speakers
-    result: Answers = {"none": (rows, voices_.logits(voices, network, rows, None, seed)[0])}
+    result: Answers = {"none": (rows, reader.logits(rows, None, seed)[0])}
     conditions: dict[str, tuple[Baseline, float]] = {
         f"{seconds:g} s": (functools.partial(_draw, speakers, seconds, None), seconds) for seconds in SECONDS
     }
@@ -78,9 +78,9 @@ def _conditions(voices: Voices, network: Any, rows: Rows, pieces: Any, seed: int
         conditions[f"all {label}"] = (functools.partial(_draw, speakers, ONE_MOOD_S, label), ONE_MOOD_S)
     for name, (baseline, seconds) in conditions.items():
         if seconds == SECONDS[0]:
-            logits, had = voices_.short_logits(voices, network, rows, pieces, seconds, seed)
+            logits, had = reader.with_pieces(rows, pieces, seconds, seed)
         else:
-            logits, had = voices_.logits(voices, network, rows, baseline, seed, longest_s=seconds)
+            logits, had = reader.logits(rows, baseline, seed, longest_s=seconds)
         kept = had >= LEAST_SHARE * seconds
         if kept.mean() >= LEAST_SHARE:
             result[name] = (rows[kept], logits[kept])
@@ -97,8 +97,7 @@ def _known_corpora(voices: Voices, corpora: Sequence[str], seed: int) -> dict[st
     answered: dict[str, list[tuple[Rows, Float]]] = {corpus: [] for corpus in corpora}
     folds = voices.speaker_folds()
     for fold in track(folds, f"without speakers, seed {seed}", console=Console(stderr=True), transient=True):
-        network = voices.train(fold.train, seed)
-        logits, _ = voices_.logits(voices, network, fold.test, None, seed)
+        logits, _ = Reader(voices, voices.train(fold.train, seed)).logits(fold.test, None, seed)
         for corpus in corpora:
             mine = np.array([voices.truth.corpora[row] == corpus for row in fold.test])
             answered[corpus].append((fold.test[mine], logits[mine]))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import WhisperForConditionalGeneration
 
 from edge_runtime.inference.session import Session
@@ -32,6 +31,9 @@ from trainer.speech.network import SpeechEmotion
 
 MANY_SPEAKERS = 6
 """Parts that the speakers of each corpus are dealt to."""
+PIECES_OF_EACH = 4
+"""Recordings of each speaker of which a piece is a baseline of one second."""
+AT_ONCE = 64
 MOST_ROWS = 64
 """Recordings of a baseline, as in the runtime."""
 
@@ -108,68 +110,81 @@ def load(data: Path, weights: Path, cache: Path) -> Voices:
     return Voices(found, experiment.speech, pooled, modality, truth_of(found, experiment), speakers)
 
 
-@torch.no_grad()
-def short_logits(
-    voices: Voices, network: SpeechEmotion, rows: Rows, pieces: NDArray[np.float16], seconds: float, seed: int
-) -> tuple[Float, NDArray[np.float32]]:
-    """Return logits of recordings that are compared with a piece of one other of the speaker, and its seconds (n,)."""
-    random = np.random.default_rng(seed)
-    others = [voices.speakers.draw(int(row), 0.0, random) for row in rows]
-    short = network.pooled_features(torch.from_numpy(pieces).float())
-    collate = voices.modality.collate_for(network)
-    nobody = np.zeros(0, np.intp)
-    inputs = collate([{"row": int(row), "copy": 0, "others": nobody} for row in rows])
-    spoken = [min(seconds, float(voices.pooled.speech_s[o[0], 0])) if len(o) else 0.0 for o in others]
-    had = np.array(spoken, np.float32)
-    baseline = torch.stack([short[o[0]] if len(o) else torch.zeros(network.features) for o in others])[:, None]
-    found: Float = network(inputs["features"], baseline, torch.from_numpy(had)[:, None])[0].numpy()
-    return found, had
+def pieces(voices: Voices, weights: Path, seconds: float, seed: int) -> Mapping[int, Float]:
+    """Return the pooled states (layers, 2 x width) of a loud piece of a few recordings of each speaker, by row.
 
-
-def pieces(voices: Voices, weights: Path, seconds: float, seed: int) -> NDArray[np.float16]:
-    """Return the pooled states of a loud piece of so many ``seconds`` of each recording (n, layers, 2 x width)."""
+    Args:
+        voices: see ``Voices``.
+        weights: folder that `trainer fetch` wrote.
+        seconds: the length of a piece.
+        seed: of the choice of recordings and pieces.
+    """
     model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
     encoder, vad = whisper.SpeechEncoder(model).eval(), Session(weights / "silero-vad" / "vad.onnx")
-    found = []
-    for row, u in enumerate(voices.dataset.everything):
-        assert u.audio is not None
-        cut = augment.piece(load_audio(u.audio), np.random.default_rng([seed, row]), seconds)
-        found.append(pool_recording(cut, encoder, vad)[0].astype(np.float16))
-    return np.stack(found)
+    random, found = np.random.default_rng(seed), {}
+    for rows in voices.speakers.own.values():
+        for row in random.permutation(rows)[:PIECES_OF_EACH]:
+            u = voices.dataset.everything[row]
+            assert u.audio is not None
+            cut = augment.piece(load_audio(u.audio), random, seconds)
+            found[int(row)] = pool_recording(cut, encoder, vad)[0]
+    return found
 
 
 Baseline = Callable[[int, np.random.Generator], Rows]
 """For a recording: the rows of the recordings that it is compared with."""
 
 
-@torch.no_grad()
-def logits(
-    voices: Voices, network: SpeechEmotion, rows: Rows, baseline: Baseline | None, seed: int, *, longest_s: float = 0.0
-) -> tuple[Float, NDArray[np.float32]]:
-    """Return logits (n, classes) of recordings, and the seconds of the baseline that each is compared with (n,).
+class Reader:
+    """A network, and the features that it reads of every recording."""
 
-    Args:
-        voices: see ``Voices``.
-        network: that did not learn from ``rows``.
-        rows: recordings.
-        baseline: with what each is compared; None for nothing.
-        seed: of the drawn baselines.
-        longest_s: longer baselines count as so long; 0 for as long as they are.
-    """
-    random = np.random.default_rng(seed)
-    nobody = np.zeros(0, np.intp)
-    others = [nobody if baseline is None else baseline(int(row), random) for row in rows]
-    collate = voices.modality.collate_for(network)
-    found, seconds = [], []
-    for begin in range(0, len(rows), 64):
-        batch = [
-            {"row": int(row), "copy": 0, "others": its}
-            for row, its in zip(rows[begin : begin + 64], others[begin : begin + 64], strict=True)
-        ]
-        inputs = collate(batch)
-        total = inputs["baseline_s"].sum(1, keepdim=True)
-        if longest_s:
-            inputs["baseline_s"] = inputs["baseline_s"] * (longest_s / total.clamp_min(1e-6)).clamp_max(1.0)
-        seconds.append(inputs["baseline_s"].sum(1).numpy())
-        found.append(network(**inputs)[0].numpy())
-    return np.concatenate(found), np.concatenate(seconds)
+    def __init__(self, voices: Voices, network: SpeechEmotion) -> None:
+        """Compute the features once."""
+        self._speakers, self._network = voices.speakers, network
+        self._collate = voices.modality.collate_for(network)
+
+    @torch.no_grad()
+    def logits(
+        self, rows: Rows, baseline: Baseline | None, seed: int, *, longest_s: float = 0.0
+    ) -> tuple[Float, Float]:
+        """Return logits (n, classes) of recordings, and the seconds of the baseline that each is compared with (n,).
+
+        Args:
+            rows: recordings that the network did not learn from.
+            baseline: with what each is compared; None for nothing.
+            seed: of the drawn baselines.
+            longest_s: longer baselines count as so long; 0 for as long as they are.
+        """
+        random = np.random.default_rng(seed)
+        nobody = np.zeros(0, np.intp)
+        others = [nobody if baseline is None else baseline(int(row), random) for row in rows]
+        found, seconds = [], []
+        for begin in range(0, len(rows), AT_ONCE):
+            batch = zip(rows[begin : begin + AT_ONCE], others[begin : begin + AT_ONCE], strict=True)
+            inputs = self._collate([{"row": int(row), "copy": 0, "others": its} for row, its in batch])
+            if longest_s:
+                total = inputs["baseline_s"].sum(1, keepdim=True).clamp_min(1e-6)
+                inputs["baseline_s"] = inputs["baseline_s"] * (longest_s / total).clamp_max(1.0)
+            seconds.append(inputs["baseline_s"].sum(1).numpy())
+            found.append(self._network(**inputs)[0].numpy())
+        return np.concatenate(found), np.concatenate(seconds)
+
+    @torch.no_grad()
+    def with_pieces(self, rows: Rows, pieces: Mapping[int, Float], seconds: float, seed: int) -> tuple[Float, Float]:
+        """Return the same of recordings that are compared with a piece of one other of their speaker."""
+        random = np.random.default_rng(seed)
+        short = {
+            row: feature
+            for row, feature in zip(
+                pieces, self._network.pooled_features(torch.from_numpy(np.stack(list(pieces.values())))), strict=True
+            )
+        }
+        baseline, had = torch.zeros(len(rows), 1, self._network.features), torch.zeros(len(rows), 1)
+        for i, row in enumerate(rows):
+            others = [other for other in self._speakers.others(int(row)).tolist() if other in short]
+            if others:
+                baseline[i, 0] = short[others[int(random.integers(len(others)))]]
+                had[i, 0] = seconds
+        nobody = np.zeros(0, np.intp)
+        features = self._collate([{"row": int(row), "copy": 0, "others": nobody} for row in rows])["features"]
+        return self._network(features, baseline, had)[0].numpy(), had[:, 0].numpy()

@@ -173,12 +173,8 @@ class Reader:
     def with_pieces(self, rows: Rows, pieces: Mapping[int, Float], seconds: float, seed: int) -> tuple[Float, Float]:
         """Return the same of recordings that are compared with a piece of one other of their speaker."""
         random = np.random.default_rng(seed)
-        short = {
-            row: feature
-            for row, feature in zip(
-                pieces, self._network.pooled_features(torch.from_numpy(np.stack(list(pieces.values())))), strict=True
-            )
-        }
+        features = self._network.pooled_features(torch.from_numpy(np.stack(list(pieces.values()))))
+        short = dict(zip(pieces, features, strict=True))
         baseline, had = torch.zeros(len(rows), 1, self._network.features), torch.zeros(len(rows), 1)
         for i, row in enumerate(rows):
             others = [other for other in self._speakers.others(int(row)).tolist() if other in short]
@@ -186,5 +182,5 @@ class Reader:
                 baseline[i, 0] = short[others[int(random.integers(len(others)))]]
                 had[i, 0] = seconds
         nobody = np.zeros(0, np.intp)
-        features = self._collate([{"row": int(row), "copy": 0, "others": nobody} for row in rows])["features"]
-        return self._network(features, baseline, had)[0].numpy(), had[:, 0].numpy()
+        own = self._collate([{"row": int(row), "copy": 0, "others": nobody} for row in rows])["features"]
+        return self._network(own, baseline, had)[0].numpy(), had[:, 0].numpy()

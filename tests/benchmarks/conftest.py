@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.unseen.voices import Voices
+from trainer.config import Experiment, Speech
 from trainer.corpora import ravdess
+from trainer.corpora.dataset import Dataset
+from trainer.corpora.utterance import Utterance
+from trainer.experiment.cross_validation import truth_of
+from trainer.speech.baselines import Speakers
+from trainer.speech.features import PooledStates
+from trainer.speech.modality import states_modality
 
 Check = Callable[[Any], bool]
 
@@ -36,3 +44,33 @@ def two_clips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jfk: Path) -> Non
     soundfile.write(files[0], speech[int(5.1 * rate) : int(7.9 * rate)], rate)
     soundfile.write(files[1], speech[int(8.0 * rate) :], rate)
     monkeypatch.setattr(ravdess, "load", lambda folder: [SimpleNamespace(audio=file) for file in files])
+
+
+@pytest.fixture
+def tiny_voices() -> Voices:
+    """Return recordings of two corpora and bursts, two of plain speech, and states that tell the label.
+
+    Each recording has two seconds of speech. The last recording of the first corpus names no speaker.
+    """
+    labels = ("neutral", "angry")
+    spoken = [
+        Utterance(f"{corpus}-{who}-{label}-{n}", corpus, label, f"{corpus}-{who}")
+        for corpus in ("first", "second", "emogator")
+        for who in "abcd"
+        for label in labels
+        for n in range(4)
+    ]
+    spoken.insert(32, Utterance("first-nobody", "first", "angry", ""))
+    plain = [
+        Utterance(f"{name}-{n}", name, "unlabelled", f"{name}-{n}") for name in ("books", "calls") for n in range(4)
+    ]
+    dataset = Dataset("tiny", spoken, labels, plain)
+    random = np.random.default_rng(0)
+    states = random.normal(size=(len(dataset.everything), 2, 5, 8))
+    states += np.array([u.label == "angry" for u in dataset.everything])[:, None, None, None] * 3
+    pooled = PooledStates(states.astype(np.float16), np.full(states.shape[:2], 2.0, np.float32))
+    settings = Speech(augmentations=1, epochs=1, batch_size=32, learning_rate=1e-2, unlabelled_weight=0.4)
+    experiment = Experiment(speech=settings)
+    modality = states_modality(pooled, dataset.everything, labels, settings, 0)
+    speakers = Speakers.of(dataset.everything, pooled.speech_s[:, 0])
+    return Voices(dataset, settings, pooled, modality, truth_of(dataset, experiment), speakers)

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from torch import nn
 
 from trainer import training_loop
-from trainer.modality import BATCH, Modality, Truth, group_weights, one_hot, predict, train, weighted_targets
+from trainer.modality import (
+    BATCH,
+    NEUTRAL_SHARE,
+    Modality,
+    Truth,
+    group_weights,
+    one_hot,
+    predict,
+    soft_targets,
+    train,
+    weighted_targets,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
 
@@ -186,3 +197,50 @@ def test_targets_are_distributions_that_prefer_the_label(labels, smoothing):
 
 def test_without_smoothing_a_target_is_the_label():
     assert one_hot(np.array([2, 0]), 3, 0.0).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+NAMES = ("neutral", "happy", "sad")
+
+
+def test_another_emotion_is_any_class_and_plain_speech_mostly_neutral():
+    found = soft_targets(Truth(np.zeros(0, int), NAMES, []))
+    np.testing.assert_allclose(found[0], [1 / 3] * 3)
+    np.testing.assert_allclose(found[1], [NEUTRAL_SHARE, (1 - NEUTRAL_SHARE) / 2, (1 - NEUTRAL_SHARE) / 2], rtol=1e-6)
+
+
+def test_where_no_class_is_neutral_plain_speech_is_any():
+    found = soft_targets(Truth(np.zeros(0, int), ("calm", "furious"), []))
+    np.testing.assert_allclose(found, np.full((2, 2), 0.5))
+
+
+def test_what_has_no_class_counts_as_its_weight_says_and_as_a_group_of_its_corpus():
+    labels = np.array([0, 1, 2, 3, 3, 4, 4, 4])
+    corpora = ["a"] * 5 + ["b"] * 3
+    weights = {weight: weighted_targets(Truth(labels, NAMES, corpora, weight), 1.0, 0.0).sum(1) for weight in (1, 0.5)}
+    # Groups count alike: a of three classes and others, b of plain speech alone.
+    np.testing.assert_allclose(weights[1][3:5].sum(), weights[1][0], rtol=1e-6)
+    np.testing.assert_allclose(weights[1][5:].sum(), weights[1][0], rtol=1e-6)
+    np.testing.assert_allclose(weights[0.5][:3], weights[1][:3], rtol=1e-6)
+    np.testing.assert_allclose(weights[0.5][3:], 0.5 * weights[1][3:], rtol=1e-6)
+
+
+def test_with_weight_0_nothing_is_learned_of_what_has_no_class():
+    found = weighted_targets(Truth(np.array([0, 3, 4]), NAMES, ["a"] * 3, 0.0), 1.0, 0.1)
+    assert found[0].sum() > 0 and not found[1:].any()
+
+
+def test_targets_of_a_truth_that_is_cut_keep_the_weight():
+    truth = Truth(np.array([0, 3, 4]), NAMES, ["a"] * 3, 0.25).rows(np.array([2, 0]))
+    assert truth.labels.tolist() == [4, 0] and truth.soft_weight == 0.25
+
+
+def test_a_network_that_learned_what_it_reads_joins_examples_in_its_own_way():
+    made = modality(4)
+    bound = replace(
+        made, bind=lambda network: lambda examples: {"values": collate(examples)["values"] * network.factor}
+    )
+    network = Sum()
+    network.factor = 2.0
+    twice, _ = predict(network, made.examples, bound.collate_for(network))
+    once, _ = predict(network, made.examples, made.collate_for(network))
+    np.testing.assert_allclose(twice, 2 * once, rtol=1e-5)

@@ -1,5 +1,6 @@
 """From a corpus' path to a checked data set, and several corpora as one."""
 
+import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -95,3 +96,77 @@ def test_joined_corpora_keep_their_names_and_checksums():
         "one": {"labels": {"sad": 1}, "checksum": checksum(one.utterances)},
         "two": {"labels": {"neutral": 1}, "checksum": checksum(two.utterances)},
     }
+
+
+@pytest.fixture
+def known(tmp_path, talks, monkeypatch):
+    """Return a function that writes a corpus known by an entry, whose furious clips have another label."""
+
+    def write(name: str, furious: str, **facts: object) -> Path:
+        manifest = talks(tmp_path / name, speakers=3)
+        text = manifest.read_text().replace(",furious,", f",{furious},")
+        if facts.get("plain"):
+            text = text.replace(",calm,", f",{furious},")
+        manifest.unlink()
+        (tmp_path / name / "manifest.csv").write_text(text)
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        entry = registry.Corpus(
+            name, f"talks of {name}", "CC0-1.0", "us", "shuffled", ("speech",), manifest_sha256=sha256, **facts
+        )
+        monkeypatch.setattr(registry, "CORPORA", (*registry.CORPORA, entry))
+        return tmp_path / name
+
+    return write
+
+
+def load(path: Path, *, skip: bool = False, unlabelled: bool = True) -> Dataset:
+    return dataset.load(path, LoadOptions(), speech=True, text=False, skip_bad=skip, quiet=True, unlabelled=unlabelled)
+
+
+def test_plain_speech_is_a_corpus_without_classes(known):
+    found = load(known("books", "unlabelled", plain=True))
+    assert (found.name, found.utterances, found.labels, len(found.unlabelled)) == ("books", (), (), 12)
+    assert found.everything == list(found.unlabelled)
+
+
+def test_plain_speech_alone_is_refused(known):
+    with pytest.raises(CorpusError, match="speech without labels"):
+        load(known("books", "unlabelled", plain=True), unlabelled=False)
+
+
+def test_other_emotions_come_after_the_classes_and_are_checked_too(known):
+    folder = known("scenes", "other", labels=("calm",))
+    assert not load(folder, unlabelled=False).unlabelled
+    found = load(folder)
+    assert [u.label for u in found.everything] == ["calm"] * 6 + ["other"] * 6
+    assert found.label_ids == [0] * 6
+    assert found.provenance(range(12))["scenes"]["labels"] == {"calm": 6, "other": 6}
+    (folder / "01.wav").write_bytes(b"RIFF but no wave")
+    with pytest.raises(CorpusError, match="damaged"):
+        load(folder)
+    assert len(load(folder, skip=True).unlabelled) == 5
+
+
+def test_joined_corpora_have_the_plain_ones_last(known):
+    scenes = load(known("scenes", "angry", labels=("calm", "angry")))
+    books = load(known("books", "unlabelled", plain=True))
+    both = dataset.join([books, scenes])
+    assert both.labels == scenes.labels and both.name == "books+scenes"
+    assert [u.corpus for u in both.everything] == ["scenes"] * 12 + ["books"] * 12
+    found = both.provenance(range(24))
+    assert {name: entry["labels"] for name, entry in found.items()} == {
+        "scenes": {"calm": 6, "angry": 6},
+        "books": {"unlabelled": 12},
+    }
+
+
+def test_what_is_not_learned_and_what_is_odd_of_a_copy_are_said(known, caplog):
+    folder = known("scenes", "bored", labels=("calm",), note="its clips are tones")
+    caplog.set_level(logging.INFO, "trainer")
+    logging.getLogger("trainer").addHandler(caplog.handler)
+    try:
+        load(folder)
+    finally:
+        logging.getLogger("trainer").removeHandler(caplog.handler)
+    assert "note: scenes: its clips are tones" in caplog.messages
+    assert any("bored" in message and "6" in message for message in caplog.messages)

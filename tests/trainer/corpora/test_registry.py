@@ -142,6 +142,7 @@ def test_the_blocks_of_corpora_that_come_as_manifests_are_whole():
     for corpus in copies:
         assert corpus.licence and corpus.credit and corpus.title
         assert set(corpus.labels) <= set(LABELS)
+        assert not corpus.plain or (not corpus.labels and set(corpus.counts[""]) == {"unlabelled"})
         assert sum(corpus.counts[""].values()) > 0
 
 
@@ -345,3 +346,79 @@ def test_labels_that_are_not_learned_are_counted(tmp_path):
     assert [u.label for u in read(tmp_path, left_out=left_out)] == ["happy"]
     assert left_out == {"calm": 2}
     assert not_learned(left_out) == "utterances of labels that are not learned are left out: calm 2"
+
+
+def test_of_a_known_corpus_other_emotions_are_kept_where_they_are_asked_for(published):
+    for name in "abc":
+        (published / f"{name}.wav").write_bytes(b"")
+    text = "audio,label,speaker\na.wav,joy,1\nb.wav,angry,2\nc.wav,other,1\n"
+    (published / "manifest.csv").write_text(text)
+    known = replace(registry.CORPORA[-1], manifest_sha256=hashlib.sha256(text.encode()).hexdigest())
+    more: list[Utterance] = []
+    left_out: Counter[str] = Counter()
+    found = read(published, corpus=known, left_out=left_out, unlabelled=more)
+    assert [u.label for u in found] == ["happy", "angry"]
+    assert [(u.label, u.corpus, u.speaker) for u in more] == [("other", "copied", "copied-1")]
+    assert not left_out
+    assert read(published, corpus=known, left_out=left_out) == found
+    assert left_out == {"other": 1}
+
+
+def test_other_emotions_without_a_recording_teach_nothing(published):
+    more: list[Utterance] = []
+    read(published, unlabelled=more)
+    assert not more
+
+
+def test_a_users_own_other_is_a_label_like_any(tmp_path):
+    (tmp_path / "own.csv").write_text("transcript,label\na,other\nb,unlabelled\nc,calm\n")
+    more: list[Utterance] = []
+    found = read(tmp_path / "own.csv", unlabelled=more)
+    assert [u.label for u in found] == ["other", "unlabelled", "calm"] and not more
+
+
+@pytest.fixture
+def plain(tmp_path, monkeypatch) -> Path:
+    """The folder of a corpus of plain speech."""
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    text = "audio,label,speaker\na.wav,unlabelled,1\nb.wav,unlabelled,2\n"
+    (folder / "manifest.csv").write_text(text)
+    for name in "ab":
+        (folder / f"{name}.wav").write_bytes(b"")
+    corpus = registry.Corpus(
+        "books", "read books", "CC0-1.0", "somebody", "speaker", ("speech",),
+        manifest_sha256=hashlib.sha256(text.encode()).hexdigest(), plain=True,
+    )  # fmt: skip
+    monkeypatch.setattr(registry, "CORPORA", (*CORPORA, corpus))
+    return folder
+
+
+def test_plain_speech_has_no_classes_and_all_of_it_is_without_one(plain):
+    more: list[Utterance] = []
+    assert read(plain, unlabelled=more) == []
+    assert [(u.label, u.corpus) for u in more] == [("unlabelled", "books")] * 2
+
+
+def test_plain_speech_alone_is_refused_with_what_to_do(plain):
+    with pytest.raises(CorpusError, match=r"speech without labels.*under plain in \[speech\.data\]"):
+        read(plain)
+
+
+def test_the_korean_copy_has_its_exchanged_labels_put_right():
+    """What its manifest calls sad is angry, and the other way round."""
+    korean = registry.named("emotiontts_kr")
+    assert dict(korean.label_map) == {"sad": "angry", "angry": "sad"}
+    assert "exchanged" in korean.note
+    assert [c.name for c in CORPORA if c.note] == ["emotiontts_kr"]
+
+
+def test_exchanged_labels_are_read_exchanged(published):
+    text = "transcript,label,speaker\na,sad,1\nb,angry,2\nc,neutral,1\n"
+    (published / "manifest.csv").write_text(text)
+    known = replace(
+        registry.CORPORA[-1],
+        label_map={"sad": "angry", "angry": "sad"},
+        manifest_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    assert [u.label for u in read(published, corpus=known)] == ["angry", "sad", "neutral"]

@@ -10,8 +10,11 @@ import torch
 
 from trainer.config import Speech
 from trainer.corpora import registry
+from trainer.corpora.utterance import Utterance
+from trainer.modality import AUGMENTED, COMPARED, Modality
 from trainer.speech import is09
-from trainer.speech.modality import WINDOWS, is09_windows, speech_modality
+from trainer.speech.features import PooledStates
+from trainer.speech.modality import BASELINES, WINDOWS, is09_windows, speech_modality, states_modality
 
 LABELS = ("calm", "furious")
 
@@ -100,15 +103,119 @@ def test_the_papers_network_is_standardised_on_its_rows_alone(utterances, cache)
     np.testing.assert_allclose(branch.fresh(rows, 0).standardizer.mean, mine.mean(0), rtol=1e-3, atol=1e-3)
 
 
-def test_encoder_states_have_copies_to_train_on_and_the_recording_itself_to_test_on(utterances, cache, monkeypatch):
-    pooled = np.random.default_rng(0).normal(size=(4, 3, 5, 8)).astype(np.float32)
-    monkeypatch.setattr("trainer.speech.modality.pooled_states", lambda *_, **__: pooled)
-    branch = make(utterances, Speech(augmentations=2), cache)
-    assert [len(c) for c in branch.copies] == [3] * 4
-    np.testing.assert_array_equal(branch.examples[1]["pooled"], pooled[1, 0])
-    network = branch.fresh(np.array([0, 3]), 0)
-    expected = pooled[[0, 3]].reshape(6, 5, 8)[:, network.mean_layers, :4].mean(0)
+WHO = ("anna", "anna", "anna", "ben", "", "")
+
+
+def spoken() -> list[Utterance]:
+    """Return six recordings, the last of which name nobody."""
+    return [Utterance(str(i), "own", LABELS[i % 2], who) for i, who in enumerate(WHO)]
+
+
+def states(copies: int = 3, count: int = len(WHO)) -> PooledStates:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(count, copies, 5, 8)).astype(np.float16)
+    return PooledStates(values, random.uniform(1, 4, (count, copies)).astype(np.float32))
+
+
+def of_states(copies: int = 3, seed: int = 0, **settings: object) -> Modality:
+    return states_modality(states(copies), spoken(), LABELS, replace(Speech(), **settings), seed)
+
+
+def test_each_copy_is_trained_on_with_two_baselines_and_the_recording_itself_is_tested_without():
+    branch = of_states()
+    for row, copies in enumerate(branch.copies):
+        assert [(e["row"], e["copy"]) for e in copies] == [(row, n) for n in range(3) for _ in range(BASELINES)]
+        assert all(row not in e["others"] for e in copies)
+        example = branch.examples[row]
+        assert (example["row"], example["copy"], len(example["others"])) == (row, 0, 0)
+
+
+def test_what_is_read_is_learned_of_the_training_rows_alone():
+    rows = np.array([0, 3])
+    network = of_states().fresh(rows, 0)
+    expected = states().states[rows].astype(np.float32).reshape(6, 5, 8)[:, network.mean_layers, :4].mean(0)
     np.testing.assert_allclose(network.standardizer.mean[: len(network.mean_layers)], expected, atol=1e-5)
+
+
+def test_classes_of_any_size_count_alike_in_what_is_read():
+    """Three recordings of one label weigh as much as one of the other."""
+    rows = np.array([0, 2, 4, 1])
+    network = of_states().fresh(rows, 0)
+    each = states().states[rows].astype(np.float32)[:, :, network.mean_layers, :4].mean(1)
+    expected = (each[:3].mean(0) + each[3]) / 2
+    np.testing.assert_allclose(network.standardizer.mean[: len(network.mean_layers)], expected, atol=1e-5)
+
+
+def test_a_batch_has_rows_and_seconds_of_each_baseline_padded_by_0():
+    branch, pooled = of_states(), states()
+    network = branch.fresh(np.arange(6), 0)
+    batch = branch.collate_for(network)(
+        [
+            {"row": 0, "copy": 2, "others": np.array([1, 2])},
+            {"row": 3, "copy": 0, "others": np.zeros(0, np.intp)},
+            {"row": 1, "copy": 1, "others": np.array([2])},
+        ]
+    )
+    features = network.pooled_features(torch.from_numpy(pooled.states).flatten(0, 1).float()).view(6, 3, -1).detach()
+    assert {name: tuple(value.shape) for name, value in batch.items()} == {
+        "features": (3, network.features),
+        "baseline": (3, 2, network.features),
+        "baseline_s": (3, 2),
+    }
+    torch.testing.assert_close(batch["features"], torch.stack([features[0, 2], features[3, 0], features[1, 1]]))
+    # What is augmented is compared with recordings that are augmented.
+    torch.testing.assert_close(batch["baseline"][0], features[[1, 2], 2])
+    torch.testing.assert_close(batch["baseline"][2, 0], features[2, 1])
+    assert not batch["baseline"][1].any() and not batch["baseline"][2, 1].any()
+    seconds = pooled.speech_s
+    expected = [[seconds[1, 2], seconds[2, 2]], [0, 0], [seconds[2, 1], 0]]
+    np.testing.assert_allclose(batch["baseline_s"], expected)
+
+
+def test_recordings_without_any_baseline_make_a_batch():
+    branch = of_states()
+    network = branch.fresh(np.arange(6), 0).eval()
+    batch = branch.collate_for(network)(list(branch.examples))
+    assert batch["baseline_s"].shape == (6, 1) and not batch["baseline_s"].any()
+    torch.testing.assert_close(network(**batch)[0], network(batch["features"])[0])
+
+
+def test_each_recording_is_also_tested_with_a_baseline_and_in_its_augmented_copies():
+    branch = of_states()
+    assert set(branch.variants) == {COMPARED, AUGMENTED}
+    for row in range(len(WHO)):
+        (compared,) = branch.variants[COMPARED][row]
+        others = {i for i, who in enumerate(WHO) if who and who == WHO[row] and i != row}
+        assert (compared["row"], compared["copy"], set(compared["others"].tolist())) == (row, 0, others)
+        assert [(e["row"], e["copy"], len(e["others"])) for e in branch.variants[AUGMENTED][row]] == [
+            (row, 1, 0),
+            (row, 2, 0),
+        ]
+
+
+def test_without_speakers_or_copies_there_are_no_variants():
+    nobody = [replace(u, speaker="") for u in spoken()]
+    assert not states_modality(states(1), nobody, LABELS, Speech(), 0).variants
+
+
+def test_baselines_are_the_seeds():
+    def drawn(seed: int) -> list[list[int]]:
+        return [e["others"].tolist() for copies in of_states(seed=seed).copies for e in copies]
+
+    assert drawn(0) == drawn(0) != drawn(1)
+
+
+def test_encoder_states_are_computed_as_the_settings_ask(utterances, cache, monkeypatch):
+    asked = {}
+
+    def found(rows, weights, **options):
+        asked.update(options)
+        return states(options["augmentations"] + 1, len(rows))
+
+    monkeypatch.setattr("trainer.speech.modality.pooled_states", found)
+    branch = make(utterances, Speech(augmentations=1), cache)
+    assert (asked["augmentations"], asked["seed"]) == (1, 0)
+    assert [len(c) for c in branch.copies] == [2 * BASELINES] * 4
 
 
 def test_the_same_seed_gives_the_same_network(utterances, cache):

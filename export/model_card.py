@@ -244,9 +244,10 @@ def _score(score: float | Mapping[str, float]) -> str:
 
 def _calibration(metrics: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     fitted = {OUTPUT[part]: metrics[part].get("calibration") for part in ("speech", "text") if part in metrics}
-    if fitted.get("speech") and (compared := metrics["speech"].get(COMPARED, {}).get("calibration")):
-        # The graph divides by both of its own: see _inside.
-        fitted["speech, with a baseline"] = compared | {"temperature": fitted["speech"]["temperature"]}
+    speech, compared = fitted.get("speech"), metrics.get("speech", {}).get(COMPARED, {}).get("calibration")
+    if speech and compared:
+        # What is stated is what the runtime divides by; the graph divides by its own before: see _inside.
+        fitted["speech, with a baseline"] = compared | {"temperature": speech["temperature"]}
     fused = metrics.get("fusion", {}).get("calibration", {})
     fitted |= {title: fused[name] for name, title in CALIBRATED.items() if name in fused}
     return [

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.unseen import measure, voices
-from benchmarks.unseen.voices import Voices
+from benchmarks.unseen.voices import Reader, Voices
 
 
 @pytest.fixture
@@ -28,11 +28,15 @@ def learned(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.intp]]:
     return rows
 
 
+def pieces_of(tiny: Voices) -> dict[int, NDArray[np.float32]]:
+    """Return states that stand for a second of every recording."""
+    return {row: states.astype(np.float32) for row, states in enumerate(tiny.pooled.states[:, 0])}
+
+
 def test_everything_is_reported_of_networks_that_never_met_it(
     tiny_voices: Voices, learned: list[NDArray[np.intp]], positive: Callable[[Any], bool]
 ) -> None:
-    pieces = tiny_voices.pooled.states[:, 0]
-    found = measure.measure(tiny_voices, pieces, range(1))
+    found = measure.measure(tiny_voices, pieces_of(tiny_voices), range(1))
     assert positive(found)
     assert list(found["corpora"]) == ["first", "second"]
     corpora = np.array(tiny_voices.truth.corpora)
@@ -50,45 +54,44 @@ def test_everything_is_reported_of_networks_that_never_met_it(
 
 def test_a_length_counts_where_speakers_say_enough(tiny_voices: Voices, learned: list[NDArray[np.intp]]) -> None:
     """Each speaker has 14 s beside a recording: 10 s and half of 30 s nearly, but never half of a minute."""
-    network = tiny_voices.train(tiny_voices.left_out(["first"]), 0)
+    reader = Reader(tiny_voices, tiny_voices.train(tiny_voices.left_out(["first"]), 0))
     rows = tiny_voices.rows_of("first")
-    found = measure._conditions(tiny_voices, network, rows, tiny_voices.pooled.states[:, 0], 0)
+    found = measure._conditions(tiny_voices, reader, rows, pieces_of(tiny_voices), 0)
     assert set(found) == {"none", "1 s", "3 s", "10 s"}
     assert len(found["none"][0]) == 33
     assert len(found["10 s"][0]) == 32  # one of them names nobody
 
 
 def test_a_longer_baseline_counts_as_long_as_was_asked_for(tiny_voices: Voices) -> None:
-    network = tiny_voices.train(tiny_voices.left_out(["first"]), 0)
+    reader = Reader(tiny_voices, tiny_voices.train(tiny_voices.left_out(["first"]), 0))
     rows = tiny_voices.rows_of("second")[:5]
 
     def all_others(row: int, _: np.random.Generator) -> NDArray[np.intp]:
         return tiny_voices.speakers.others(row)
 
-    _, whole = voices.logits(tiny_voices, network, rows, all_others, 0)
-    _, cut = voices.logits(tiny_voices, network, rows, all_others, 0, longest_s=3.0)
+    _, whole = reader.logits(rows, all_others, 0)
+    _, cut = reader.logits(rows, all_others, 0, longest_s=3.0)
     np.testing.assert_allclose(whole, 14.0, rtol=1e-5)
     np.testing.assert_allclose(cut, 3.0, rtol=1e-5)
 
 
 def test_no_baseline_is_the_same_as_none(tiny_voices: Voices) -> None:
-    network = tiny_voices.train(tiny_voices.left_out(["first"]), 0)
+    reader = Reader(tiny_voices, tiny_voices.train(tiny_voices.left_out(["first"]), 0))
     rows = tiny_voices.rows_of("first")
     nobody = np.zeros(0, np.intp)
-    one, seconds = voices.logits(tiny_voices, network, rows, lambda *_: nobody, 0)
-    other, _ = voices.logits(tiny_voices, network, rows, None, 0)
+    one, seconds = reader.logits(rows, lambda *_: nobody, 0)
+    other, _ = reader.logits(rows, None, 0)
     np.testing.assert_array_equal(one, other)
     assert not seconds.any()
 
 
 def test_a_piece_of_a_second_counts_as_a_second_and_of_nobody_as_none(tiny_voices: Voices) -> None:
-    network = tiny_voices.train(tiny_voices.left_out(["first"]), 0)
+    reader = Reader(tiny_voices, tiny_voices.train(tiny_voices.left_out(["first"]), 0))
     rows = tiny_voices.rows_of("first")
-    pieces = tiny_voices.pooled.states[:, 0]
-    found, had = voices.short_logits(tiny_voices, network, rows, pieces, 1.0, 0)
+    found, had = reader.with_pieces(rows, pieces_of(tiny_voices), 1.0, 0)
     nobody = np.array([not tiny_voices.dataset.utterances[row].speaker for row in rows])
     assert had[~nobody].tolist() == [1.0] * 32 and had[nobody].tolist() == [0.0]
-    alone, _ = voices.logits(tiny_voices, network, rows, None, 0)
+    alone, _ = reader.logits(rows, None, 0)
     np.testing.assert_allclose(found[nobody], alone[nobody], atol=1e-5)
     assert not np.allclose(found[~nobody], alone[~nobody])
 
@@ -105,3 +108,11 @@ def test_a_fold_tests_named_speakers_alone_and_learns_from_nobodys(tiny_voices: 
         who = {utterances[row].speaker for row in fold.test}
         assert not who & {utterances[row].speaker for row in fold.train}
         assert {"books", "calls"} <= {utterances[row].corpus for row in fold.train}
+
+
+def test_speakers_of_whom_there_is_no_other_piece_are_compared_with_nothing(tiny_voices: Voices) -> None:
+    reader = Reader(tiny_voices, tiny_voices.train(tiny_voices.left_out(["first"]), 0))
+    rows = tiny_voices.rows_of("first")[:8]  # of one speaker
+    only = {int(rows[0]): pieces_of(tiny_voices)[int(rows[0])]}
+    _, had = reader.with_pieces(rows, only, 1.0, 0)
+    assert had.tolist() == [0.0] + [1.0] * 7  # a recording is never compared with a piece of itself

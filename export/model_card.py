@@ -265,7 +265,7 @@ def _inside(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _takes_baseline(slots: Mapping[str, Mapping[str, Any]]) -> bool:
-    return any(i["name"] == "baseline" for i in slots.get("speech_emotion", {}).get("inputs", []))
+    return any(i["name"] == "baseline" for i in (slots.get("speech_emotion") or {}).get("inputs", []))
 
 
 def _verification(found: Mapping[str, Any]) -> dict[str, Any]:

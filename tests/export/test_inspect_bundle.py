@@ -37,6 +37,11 @@ def test_the_default_bundle_is_whole(bundle_folder: Path) -> None:
     assert plain["slots"]["vad"]["bytes"] == (bundle_folder / "vad.onnx").stat().st_size
 
 
+def test_whether_a_baseline_is_taken_is_told(tiny_bundle: Path, comparing_bundle: Path) -> None:
+    assert inspect_bundle(comparing_bundle).to_dict()["takes_baseline"] is True
+    assert inspect_bundle(tiny_bundle).to_dict()["takes_baseline"] is False
+
+
 def test_a_tiny_one_is_whole_too(tiny_bundle: Path) -> None:
     found = inspect_bundle(tiny_bundle)
     assert found.problems == []

@@ -317,3 +317,41 @@ def test_the_figures_of_an_older_bundle_are_stated_by_their_names(bundle_folder)
 
 def test_every_protocol_of_the_trainer_has_a_sentence():
     assert set(model_card.PROTOCOLS) == {*PROTOCOLS, PAIRS}
+
+
+def with_baseline(configs) -> dict:
+    """Return configs whose speech was measured with a baseline too, and divides its logits itself."""
+    speech = configs["speech"]
+    fitted = {"temperature": 2.5, "ece_before": 0.21, "ece_after": 0.034}
+    compared = {**speech["metrics"], "calibration": fitted}
+    inside = {"temperature": 1.0, "inside": [1.5, 2.5], "ece_before": 0.3, "ece_after": 0.045}
+    return {
+        **configs,
+        "speech": {**speech, "metrics": {**speech["metrics"], "calibration": inside, "compared": compared}},
+    }
+
+
+def test_a_bundle_that_takes_a_baseline_says_so_and_what_it_reaches_with_one(run_configs):
+    takes = {**dict.fromkeys(SLOTS, {}), "speech_emotion": {"inputs": [{"name": "spoken"}, {"name": "baseline"}]}}
+    text = card_of(with_baseline(run_configs), slots=takes, operating_point={"confidence": 0.625})
+    assert "It can compare a recording with a baseline" in text and "takes no baseline" not in text
+    assert "An answer whose confidence is below 0.62 is called uncertain." in text
+    assert "1.50 without a baseline and 2.50 with a long" in text
+    assert "the same, with a baseline" in text
+    assert row(text, "speech, with a baseline |").split(" | ")[1:] == ["1.00", "0.210", "0.034 |"]
+
+
+def test_a_bundle_without_baseline_or_operating_point_says_so(run_configs):
+    text = card_of(run_configs, slots=dict.fromkeys(SLOTS, {}))
+    assert "It takes no baseline" in text and "can compare" not in text
+    assert "It states no operating point" in text
+    assert "temperatures of its own" not in text
+
+
+def test_every_corpus_of_speech_is_credited_those_without_labels_too(run_configs):
+    speech = {"emodb": "sad", "librispeech": "unlabelled", "asterisk_prompts_8k": "unlabelled"}
+    corpora = {name: {"labels": {label: 3}, "checksum": "0" * 64} for name, label in speech.items()}
+    text = card_of({**run_configs, "speech": {**run_configs["speech"], "corpora": corpora}})
+    assert "CC-BY-SA-3.0" in row(text, "telephone prompts at 8 kHz")
+    assert "trains speech emotion" in row(text, "LibriSpeech")
+    assert "3 utterances (unlabelled 3)" in text

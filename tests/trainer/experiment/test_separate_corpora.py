@@ -26,7 +26,9 @@ from trainer.training_loop import stack
 pytestmark = pytest.mark.usefixtures("quick_collection")
 SPLIT = ["train"] * 32 + ["test"] * 16
 SPEECH = Speech(augmentations=2, epochs=20, batch_size=8, data=Data(("first", "second"), "speaker", folds=2))
-TEXT = Text("bert", epochs=6, batch_size=4, learning_rate=1e-2, data=Data(("lines",), "official", None, 50))
+TEXT = Text(
+    "bert", epochs=6, batch_size=4, learning_rate=1e-2, data=Data(("lines",), "official", validation_percent=50)
+)
 FUSION = Fusion("product-of-experts", epochs=2, batch_size=16, pairs=200)
 BOTH_BRANCHES = Experiment(speech=SPEECH, text=TEXT, fusion=FUSION)
 

@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from edge_runtime.audio.recording import Recording
+from trainer.errors import ConfigError
 
 SAMPLE_RATE = 16_000
-TELEPHONE_RATE, TELEPHONE_HZ = 8_000, (300.0, 3400.0)
+TELEPHONE_RATE = 8_000
+TELEPHONE_HZ = (300.0, 3400.0)
 CODECS = (("OGG", "OPUS", 0.7), ("MP3", "MPEG_LAYER_III", 0.3), ("OGG", "VORBIS", 0.3))
 """Container and codec of libsndfile, and the least compression that a copy gets, from 0 to 1."""
 MOST_COMPRESSION = 0.99
 LEVEL = 0.9
 """Peak before a codec, whose noise depends on the level."""
 SILENCE = 1e-3
+"""A lower peak is raised no more than this one: it is noise."""
 Float = NDArray[np.float32]
 
 
@@ -89,7 +92,10 @@ def crop(x: Float, random: np.random.Generator, shortest_s: float) -> Float:
 
 
 def piece(x: Float, random: np.random.Generator, seconds: float) -> Float:
-    """Return the loudest of five random pieces of so many ``seconds``: a word or two, rather than a pause."""
+    """Return the loudest of five random pieces of so many ``seconds``: a word or two, rather than a pause.
+
+    A clip that is no longer stays whole.
+    """
     length = int(seconds * SAMPLE_RATE)
     if len(x) <= length:
         return x
@@ -107,7 +113,17 @@ def telephone(x: Float) -> Float:
 
 
 def encoded(x: Float, form: str, codec: str, compression: float) -> bytes:
-    """Return ``x`` as a file of a lossy format; ``compression`` is libsndfile's, 0 least and 1 most compressed."""
+    """Return ``x`` as a file of a lossy format; what is louder than full scale is clipped.
+
+    Args:
+        x: samples (n,) at 16 kHz.
+        form: libsndfile's name of the container, such as "OGG".
+        codec: libsndfile's name of the codec, such as "OPUS".
+        compression: libsndfile's, 0 least and 1 most compressed.
+
+    Raises:
+        soundfile.SoundFileError: this libsndfile has no such codec; ``check_codecs`` tells early.
+    """
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, codec, format=form, compression_level=compression) as target:
         # Vorbis' encoder overflows its stack on a long write at once.
@@ -117,14 +133,40 @@ def encoded(x: Float, form: str, codec: str, compression: float) -> bytes:
 
 
 def decoded(file: bytes) -> Float:
-    """Return the samples in a file, at 16 kHz."""
+    """Return the samples (n,) in a file of audio, mono at 16 kHz; a lossy one may be louder than full scale.
+
+    Raises:
+        AudioError: it cannot be decoded.
+    """
     return np.concatenate(list(Recording(file).blocks()))
 
 
 def compress(x: Float, random: np.random.Generator) -> Float:
-    """Encode and decode ``x`` by a random lossy codec."""
+    """Encode and decode ``x`` by a random lossy codec, at a random strength; the peak is raised to ``LEVEL`` before.
+
+    Silence stays silent: Opus, as decoded to 16 bits, would add a step.
+    """
+    if not x.any():
+        return x
     form, codec, least = CODECS[int(random.integers(len(CODECS)))]
     return decoded(encoded(_levelled(x), form, codec, float(random.uniform(least, MOST_COMPRESSION))))
+
+
+def check_codecs() -> None:
+    """Refuse a libsndfile that lacks one of ``CODECS``: before an hour of encoding, not within it.
+
+    Raises:
+        ConfigError: it does; the codec is named, and what to do.
+    """
+    for form, codec, least in CODECS:
+        try:
+            decoded(encoded(np.zeros(SAMPLE_RATE, np.float32), form, codec, least))
+        except (soundfile.SoundFileError, ValueError) as error:
+            raise ConfigError(
+                f"augmentation needs the codec {codec}, which libsndfile {soundfile.__libsndfile_version__} cannot "
+                f"write or read here ({error}); install soundfile as a wheel, which brings its own libsndfile, or set "
+                "augmentations = 0 in [speech]"
+            ) from error
 
 
 def _levelled(x: Float) -> Float:
@@ -137,8 +179,8 @@ def augment(x: Float, random: np.random.Generator, others: Float | None = None) 
 
     ``others``, of any length, is babble that is mixed in.
 
-    The changes are as mild as robustness allows: the tilt of a spectrum and the pace of a voice are
-    themselves signs of emotion, and a model that is taught to overlook them generalises less to other corpora.
+    The tilt of a spectrum and the pace of a voice are themselves signs of emotion, so they change within limits: a
+    model that is taught to overlook them generalises less to other corpora.
     """
     if random.random() < 0.4:
         x = change_speed(x, float(random.uniform(0.92, 1.08)))

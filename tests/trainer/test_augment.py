@@ -1,11 +1,16 @@
 """Changes to a waveform: what each does, and that no clip is too short for them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from edge_runtime.errors import AudioError
 from trainer import augment
+from trainer.errors import ConfigError
 
 RATE = augment.SAMPLE_RATE
 seeds = st.integers(0, 2**32 - 1)
@@ -43,8 +48,7 @@ def test_a_clip_of_a_few_samples_survives(seed, samples):
 @settings(max_examples=30)
 @given(seeds)
 def test_silence_stays_silent(seed):
-    """A codec's decoder may leave numbers that no sample of 24 bits can hold."""
-    assert np.abs(augment.augment(np.zeros(RATE, np.float32), np.random.default_rng(seed))).max() < 2**-24
+    assert not augment.augment(np.zeros(RATE, np.float32), np.random.default_rng(seed)).any()
 
 
 def test_a_seed_gives_the_same_clip_and_another_seed_another():
@@ -253,3 +257,93 @@ class Edge:
 def test_the_gain_is_from_a_tenth_to_twice(edge, gain):
     x = noise(100) * 0.5
     np.testing.assert_allclose(augment.augment(x, Edge(edge)), x * gain, rtol=1e-5)
+
+
+@settings(max_examples=15)
+@given(seeds, st.integers(1, RATE))
+@example(seed=0, samples=1)
+def test_a_telephone_and_every_codec_keep_any_clips_length(seed, samples):
+    x = noise(samples, seed)
+    assert abs(len(augment.telephone(x)) - samples) <= 1
+    for form, codec, least in augment.CODECS:
+        for compression in (least, augment.MOST_COMPRESSION):
+            found = augment.decoded(augment.encoded(x, form, codec, compression))
+            assert (found.dtype, len(found)) == (np.float32, samples), codec
+            assert np.isfinite(found).all()
+
+
+def test_a_telephone_has_one_level():
+    spoken = augment.telephone(sine(1000))
+    assert np.abs(spoken).max() == pytest.approx(augment.LEVEL, rel=0.05)
+    np.testing.assert_allclose(augment.telephone(0.01 * sine(1000)), spoken, atol=0.05)
+
+
+def test_a_telephone_has_8_bits_by_the_mu_law_so_that_quiet_sounds_stay():
+    found = augment.telephone(np.concatenate([sine(1000), 0.01 * sine(1000)]))
+    loud, quiet = (np.abs(np.fft.rfft(part)) for part in (found[:RATE], found[RATE:]))
+    assert quiet[1000] == pytest.approx(0.01 * loud[1000], rel=0.1)  # 8 even bits would leave nothing of it
+    assert 1e-3 < loud[1001:4000].max() / loud[1000] < 0.05
+
+
+@pytest.mark.parametrize(("form", "codec", "least"), augment.CODECS)
+def test_half_a_minute_is_encoded_and_what_is_too_loud_is_clipped(form, codec, least):
+    x = np.tile(4 * sine(200), 30)
+    found = augment.decoded(augment.encoded(x, form, codec, least))
+    assert len(found) == len(x)
+    assert np.abs(found).max() < 2
+
+
+def test_compression_draws_every_codec_and_levels_the_clip_before(monkeypatch):
+    drawn = []
+
+    def record(x: augment.Float, form: str, codec: str, compression: float) -> bytes:
+        drawn.append((form, codec, compression, float(np.abs(x).max())))
+        return b""
+
+    monkeypatch.setattr(augment, "encoded", record)
+    monkeypatch.setattr(augment, "decoded", lambda _: noise(10))
+    for seed in range(300):
+        augment.compress(0.02 * noise(100), np.random.default_rng(seed))
+    for form, codec, least in augment.CODECS:
+        found = [compression for *kind, compression, _ in drawn if kind == [form, codec]]
+        assert 70 < len(found) < 130
+        assert least <= min(found) < least + 0.05
+        assert augment.MOST_COMPRESSION - 0.05 < max(found) <= augment.MOST_COMPRESSION
+    assert [peak for *_, peak in drawn] == pytest.approx([augment.LEVEL] * 300)
+
+
+def test_silence_is_not_compressed_into_a_hum():
+    silence = np.zeros(RATE, np.float32)
+    assert not any(augment.compress(silence, np.random.default_rng(seed)).any() for seed in range(20))
+
+
+def test_the_shares_of_the_changes_are_those_that_were_measured(monkeypatch):
+    done: Counter[str] = Counter()
+    names = ("change_speed", "crop", "piece", "tilt", "reverberate", "add_noise", "telephone", "band_pass", "compress")
+    for name in names:
+        monkeypatch.setattr(augment, name, lambda x, *_, name=name: done.update([name]) or x)
+    for seed in range(4000):
+        augment.augment(noise(10), np.random.default_rng(seed))
+    wanted = (0.4, 0.3, 0.7 * 0.2, 0.35, 0.4, 0.6, 0.12, 0.12, 0.25)
+    assert {name: done[name] / 4000 for name in names} == pytest.approx(dict(zip(names, wanted, strict=True)), abs=0.03)
+
+
+def test_the_codecs_are_there():
+    augment.check_codecs()
+
+
+@pytest.mark.parametrize(
+    "error", [soundfile.LibsndfileError(3), ValueError("Unknown format: 'MP3'"), AudioError("damaged")]
+)
+def test_a_libsndfile_without_a_codec_is_refused_with_what_to_do(monkeypatch, error):
+    def fail(x: augment.Float, form: str, codec: str, compression: float) -> bytes:
+        if codec == "MPEG_LAYER_III":
+            raise error
+        return encoded(x, form, codec, compression)
+
+    encoded = augment.encoded
+    monkeypatch.setattr(augment, "encoded", fail)
+    with pytest.raises(
+        ConfigError, match=r"the codec MPEG_LAYER_III, which libsndfile \d.*as a wheel.*augmentations = 0"
+    ):
+        augment.check_codecs()

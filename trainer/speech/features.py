@@ -107,9 +107,14 @@ def cached_states(
         seed: of the augmentations.
         cache: folder where the result is kept.
         quiet: no progress bar.
+
+    Raises:
+        ConfigError: libsndfile lacks a codec of the augmentations.
     """
     path = cache / f"pooled-{_key(utterances, augmentations, seed, front_end_key)}.npz"
     if not path.is_file():
+        if augmentations:
+            augment.check_codecs()
         read = front_end()
         states, speech_s = [], np.zeros((len(utterances), 1 + augmentations), np.float32)
         for number in progress(range(len(utterances)), "encoding", quiet=quiet):

@@ -1,5 +1,8 @@
 """Pooled states: their shape, their seed, and what is computed again."""
 
+import importlib.util
+import inspect
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ import soundfile
 from tests.export.tiny import vad
 from trainer.audio import load_audio
 from trainer.corpora.utterance import Utterance
-from trainer.errors import WeightsError
+from trainer.errors import ConfigError, WeightsError
 from trainer.speech import features
 from trainer.speech.features import augmented, pooled_states
 
@@ -110,6 +113,36 @@ def test_seconds_are_those_of_speech_alone(tiny_whisper, monkeypatch):
     monkeypatch.setattr(features, "speech_mask", lambda _, waveform: np.arange(-(-len(waveform) // 320)) < 10)
     encoder = features.whisper.SpeechEncoder(tiny_whisper).eval()
     assert features.pool_recording(np.zeros(8_000, np.float32), encoder, None)[1] == pytest.approx(0.2)
+
+
+def test_features_are_computed_again_when_the_code_of_augmentation_changes(tmp_path, pretrained, voices, monkeypatch):
+    options = {"augmentations": 1, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
+    pooled_states(voices, pretrained, **options)
+    changed = tmp_path / "changed_augment.py"
+    changed.write_text(inspect.getsource(features.augment).replace("< 0.25:", "< 0.26:"))
+    spec = importlib.util.spec_from_file_location("changed_augment", changed)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "changed_augment", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(features, "augment", module)
+    pooled_states(voices, pretrained, **options)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_missing_codec_is_told_before_anything_is_encoded_and_matters_to_augmentations_alone(
+    tmp_path, pretrained, voices, monkeypatch
+):
+    def missing() -> None:
+        raise ConfigError("augmentation needs the codec OPUS")
+
+    options = {"seed": 0, "cache": tmp_path / "cache", "quiet": True}
+    kept = pooled_states(voices, pretrained, augmentations=1, **options)
+    monkeypatch.setattr(features.augment, "check_codecs", missing)
+    pooled_states(voices, pretrained, augmentations=0, **options)
+    np.testing.assert_array_equal(pooled_states(voices, pretrained, augmentations=1, **options).states, kept.states)
+    monkeypatch.setattr(features, "augmented", lambda *_: pytest.fail("encoded"))
+    with pytest.raises(ConfigError, match="needs the codec OPUS"):
+        pooled_states(voices, pretrained, augmentations=2, **options)
 
 
 @pytest.mark.parametrize("name", ["whisper-tiny.en", "silero-vad"])

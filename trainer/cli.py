@@ -21,9 +21,10 @@ from trainer.__main__ import main
 from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
 from trainer.corpora.commands import Longest, Map, MergeExcited, Shortest
+from trainer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from trainer.config import Experiment
+    from trainer.config import Data, Experiment
     from trainer.experiment.run_dir import RunPaths
 
 __all__ = ["app", "main"]
@@ -142,7 +143,7 @@ def fit(
                     protocol=data.protocol,
                     unlabelled=unlabelled,
                 )
-                return dataset.join([read(corpus / name) for name in (*data.corpora, *data.plain)])
+                return dataset.join([read(folder) for folder in _folders(corpus, data)])
 
             paths = _paths(target, weights, cache, resume)
             if config is None and out is None:
@@ -231,6 +232,25 @@ def reproduce(
         print_json(result)
     else:
         Console().print(commands.paper_table(result))
+
+
+def _folders(above: Path, data: Data) -> list[Path]:
+    """Return the folders of the corpora of a branch, of plain speech last.
+
+    Raises:
+        ConfigError: one has classes, but is named as plain speech.
+        CorpusError: one is not a corpus; this is told before any is read, which takes minutes.
+    """
+    from trainer.corpora import registry  # noqa: PLC0415 - slow to import
+
+    corpora = [above / name for name in data.corpora]
+    for folder in corpora:
+        registry.detect(folder)
+    plain = [above / name for name in data.plain]
+    for folder in plain:
+        if not registry.detect(folder).plain:
+            raise ConfigError(f"{folder}: has classes, so its place is speech.data.corpora, not .plain")
+    return corpora + plain
 
 
 def _paths(target: Path, weights: Path, cache: Path, resume: bool) -> RunPaths:

@@ -419,3 +419,17 @@ def test_a_run_that_was_killed_resumes_to_the_same_results(home, tmp_path):
         *(f"checkpoints/{b}/weights.safetensors" for b in ("speech", "text", "fusion")),
     ):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_corpus_with_classes_is_refused_in_the_place_of_plain_speech(run, tmp_path):
+    for name in ("ravdess", "acted"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "03-01-03-01-02-01-07.wav").touch()
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        '[speech]\nunlabelled_weight = 0.4\n[speech.data]\ncorpora = ["ravdess"]\nplain = ["acted"]\n'
+        'protocol = "speaker"\n'
+    )
+    code, _, err = run("fit", tmp_path, "--config", config, "--only", "speech", "--out", tmp_path / "run")
+    assert code == 1
+    assert f"{tmp_path / 'acted'}: has classes, so its place is speech.data.corpora, not .plain" in one_line(err)

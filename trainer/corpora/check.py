@@ -13,7 +13,7 @@ import numpy as np
 from edge_runtime.audio.recording import Recording
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from trainer.console import progress
-from trainer.corpora.utterance import Utterance, places
+from trainer.corpora.utterance import UNLABELLED, Utterance, places
 from trainer.errors import CorpusError
 
 NAMED = 3
@@ -143,10 +143,12 @@ def usable(utterances: Sequence[Utterance], check: Check, *, skip: bool) -> list
         named = "; ".join(map(str, faults[:NAMED]))
         more = f"; and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
         advice = "mend them, or leave them out with --skip-bad" if good else "no other is there"
+        apart = any(u.label in UNLABELLED for u in utterances if u.corpus != "manifest")
+        command = f"trainer corpora check{' --unlabelled' if apart else ''}"
         again = f"; {len(check.conflicting):,} are there again with another label" if check.conflicting else ""
         raise CorpusError(
             f"{len(check.missing):,} recordings of {len(utterances):,} utterances are missing and "
-            f"{len(check.damaged):,} damaged{again}; {advice}; `trainer corpora check` lists all: {named}{more}"
+            f"{len(check.damaged):,} damaged{again}; {advice}; `{command}` lists all: {named}{more}"
         )
     return good
 

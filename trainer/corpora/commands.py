@@ -22,6 +22,7 @@ from trainer.corpora import registry, synthetic, trainable
 from trainer.corpora.check import Check, examine, usable
 from trainer.corpora.protocols import PROTOCOLS
 from trainer.corpora.trainable import Use
+from trainer.corpora.utterance import Utterance
 
 PROBLEMS = 1
 SHOWN = 20
@@ -30,6 +31,8 @@ MANY = 12
 """More speakers or sessions than this are counted, not listed."""
 DIALOG = 30
 """Utterances of a synthetic dialogue, at most; IEMOCAP's have 66 on average."""
+PLAIN = "none: plain speech has no classes to test; [speech.data] plain = [...] in a configuration learns from it"
+"""How plain speech is divided."""
 
 app = typer.Typer(no_args_is_help=True, help="List the known corpora, and check your copy of one.")
 
@@ -46,18 +49,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be read, with licence, classes and counts as published."""
     if as_json:
-        about = [asdict(corpus) | {"counts": registry.expected(corpus)} for corpus in registry.CORPORA]
+        about = [
+            asdict(corpus) | {"counts": registry.expected(corpus, unlabelled=corpus.plain)}
+            for corpus in registry.CORPORA
+        ]
         print_json(about, indent=2)
         return
     table = Table("name", "corpus", "utterances", show_lines=True)
     for corpus in registry.CORPORA:
-        number = sum(sum(counts.values()) for counts in registry.expected(corpus).values())
+        published = registry.expected(corpus, unlabelled=corpus.plain)
+        number = sum(sum(counts.values()) for counts in published.values())
         lines = (
             "; ".join(filter(None, (corpus.title, corpus.credit))),
             f"licence: {corpus.licence}",
             f"languages: {', '.join(corpus.languages)}" if corpus.languages else "",
-            f"{' and '.join(corpus.modalities)}: {', '.join(corpus.labels) or 'any classes'}",
-            f"protocol: {corpus.protocol}",
+            f"{' and '.join(corpus.modalities)}: {_classes(corpus)}",
+            "" if corpus.plain else f"protocol: {corpus.protocol}",
+            f"note: {corpus.note}" if corpus.note else "",
         )
         table.add_row(corpus.name, escape("\n".join(filter(None, lines))), f"{number:,}" if number else "any")
     Console().print(table)
@@ -81,6 +89,9 @@ def check(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out what `trainer fit --skip-bad` leaves out.")
     ] = False,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Also check recordings without a class, which a configuration may use.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Decode every recording, count labels, speakers and splits, and name all that `trainer fit` would refuse."""
@@ -94,24 +105,35 @@ def check(
     found = registry.named(corpus) if corpus else registry.detect(path)
     refused: list[str] = []
     left_out: Counter[str] = Counter()
-    utterances = registry.read(path, corpus=found, options=options, faults=refused, left_out=left_out)
-    result = examine(
-        utterances, expected=registry.expected(found, options), refused=refused, quiet=not sys.stderr.isatty()
+    unlabelled = unlabelled or found.plain
+    apart: list[Utterance] = []
+    utterances = registry.read(
+        path,
+        corpus=found,
+        options=options,
+        faults=refused,
+        left_out=left_out,
+        unlabelled=apart if unlabelled else None,
     )
+    everything = [*utterances, *apart]
+    published = registry.expected(found, options, unlabelled=unlabelled)
+    result = examine(everything, expected=published, refused=refused, quiet=not sys.stderr.isatty())
     speech, text = trainable.modalities(found.name, utterances)
     use = Use(speech and only != "text", text and only != "speech", protocol)
-    kept = utterances
+    good = usable(everything, result, skip=True) if skip_bad else everything
+    classless = set(apart)
+    kept, apart = [u for u in good if u not in classless], [u for u in good if u in classless]
     if skip_bad:
-        kept = trainable.complete(found.name, usable(utterances, result, skip=True), use)
-    problems = trainable.problems(found.name, kept, registry.labels_of(kept, found), use)
-    how = trainable.how_divided(found.name, kept, use)
-    notes = [*trainable.notes(found.name, kept), *result.notes]
+        kept = trainable.complete(found.name, kept, use)
+    problems = [] if found.plain else trainable.problems(found.name, kept, registry.labels_of(kept, found), use)
+    how = PLAIN if found.plain else trainable.how_divided(found.name, kept, use)
+    notes = [*([found.note] if found.note else []), *trainable.notes(found.name, kept), *result.notes]
     notes += [registry.not_learned(left_out)] if left_out else []
     fine = not problems and (skip_bad or result.fine)
     if as_json:
-        natural, parts = trainable.division(found.name, kept, protocol)
+        natural, parts = (None, None) if found.plain else trainable.division(found.name, kept, protocol)
         about = {"corpus": found.name, "licence": found.licence, "credit": found.credit}
-        plan = {"protocol": natural, "parts": parts, "kept": len(kept), "division": how}
+        plan = {"protocol": natural, "parts": parts, "kept": len(kept) + len(apart), "division": how}
         report = about | asdict(result) | plan | {"fine": fine, "problems": problems, "notes": notes}
         print_json(report, indent=2, default=str)
     else:
@@ -119,8 +141,8 @@ def check(
         _list("for training", problems)
         _list("notes", notes)
         if skip_bad:
-            total = len(utterances) + len(refused)
-            print(f"left out: {total - len(kept):,} of {total:,} utterances")
+            total = len(everything) + len(refused)
+            print(f"left out: {total - len(kept) - len(apart):,} of {total:,} utterances")
         if not problems:
             _list("division", [how])
         print("all is well" if fine else "there are problems")
@@ -163,6 +185,13 @@ def label_map(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r}: give LABEL=NEW, each label once; LABEL= leaves it out")
         result[label] = new
     return result
+
+
+def _classes(corpus: registry.Corpus) -> str:
+    """Return what can be learned from a corpus."""
+    if corpus.plain:
+        return "no classes; it teaches when not to be sure"
+    return ", ".join(corpus.labels) or "any classes"
 
 
 def _print(corpus: registry.Corpus, result: Check) -> None:

@@ -45,7 +45,11 @@ class Dataset:
         return label_ids(self.utterances, self.labels)
 
     def provenance(self, rows: Iterable[int]) -> dict[str, Any]:
-        """Return the counts of labels in the ``rows`` that are learned, and the checksum of each corpus, by name."""
+        """Return the counts of labels in the ``rows`` that are learned, and the checksum of each corpus, by name.
+
+        Args:
+            rows: of ``everything``.
+        """
         everything = self.everything
         learned = [everything[row] for row in rows]
         corpora = dict.fromkeys(u.corpus for u in everything)
@@ -86,44 +90,53 @@ def load(
         skip_bad: leave out what is missing or damaged instead of refusing.
         quiet: no progress bar.
         protocol: that was asked for, if one was.
-        unlabelled: keep the recordings of another emotion or without a label.
+        unlabelled: keep the recordings of another emotion or without a label, if recordings are needed at all.
 
     Raises:
-        CorpusError: not a corpus, or something in it is missing or damaged.
+        CorpusError: not a corpus, something in it is missing or damaged, or it is plain speech and ``unlabelled`` is
+            not set.
     """
     corpus = registry.detect(path)
     refused: list[str] | None = [] if skip_bad else None
     left_out: Counter[str] = Counter()
-    more: list[Utterance] | None = [] if unlabelled else None
-    utterances = registry.read(path, corpus=corpus, options=reading, faults=refused, left_out=left_out, unlabelled=more)
+    unlabelled = unlabelled and speech
+    more: list[Utterance] = []
+    utterances = registry.read(
+        path,
+        corpus=corpus,
+        options=reading,
+        faults=refused,
+        left_out=left_out,
+        unlabelled=more if unlabelled else None,
+    )
     if corpus.note:
         log.info("note: %s: %s", corpus.name, corpus.note)
     if left_out:
         log.info("note: %s", registry.not_learned(left_out))
     for fault in refused or ():
         log.info("note: %s; left out", fault)
-    if corpus.plain and more:
-        more = check.usable(more, check.examine(more, expected={}, quiet=quiet), skip=skip_bad)
-        log.info("%s: %d recordings without labels", corpus.title, len(more))
-        return Dataset(corpus.name, (), (), more)
-    speech = speech and any(u.audio is not None for u in utterances)
+    speech = speech and any(u.audio is not None for u in (*utterances, *more))
     use = Use(speech, text and any(u.transcript for u in utterances), protocol)
     utterances = _complete(corpus.name, utterances, use, skip=skip_bad)
     if not speech:
         utterances = [replace(u, audio=None) for u in utterances]
     else:
-        found = check.examine(utterances, expected=registry.expected(corpus, reading), quiet=quiet)
+        recorded = [*utterances, *more]
+        found = check.examine(recorded, expected=registry.expected(corpus, reading, unlabelled=unlabelled), quiet=quiet)
         for note in (*found.differences, *found.notes):
             log.info("note: %s", note)
-        utterances = check.usable(utterances, found, skip=skip_bad)
+        good = set(check.usable(recorded, found, skip=skip_bad))
+        utterances = [u for u in utterances if u in good]
+        more = [u for u in more if u in good]
+        if not utterances and not corpus.plain:
+            raise CorpusError(f"{path}: every recording of a class is missing or damaged")
     for note in trainable.notes(corpus.name, utterances):
         log.info("note: %s", note)
-    if more:
-        more = check.usable(more, check.examine(more, expected={}, quiet=quiet), skip=skip_bad)
     labels = registry.labels_of(utterances, corpus)
-    said = f"; {len(more):,} without a class" if more else ""
-    log.info("%s: %d utterances; %s%s", corpus.title, len(utterances), ", ".join(labels), said)
-    return Dataset(corpus.name, utterances, labels, more or ())
+    said = [f"{len(utterances)} utterances; {', '.join(labels)}"] if utterances else []
+    said += [f"{len(more):,} recordings without a class"] if more else []
+    log.info("%s: %s", corpus.title, "; ".join(said))
+    return Dataset(corpus.name, utterances or (), labels, more)
 
 
 def _complete(corpus: str, utterances: list[Utterance], use: Use, *, skip: bool) -> list[Utterance]:

@@ -11,14 +11,12 @@ from pathlib import Path
 from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
 from trainer.corpora.files import check_searchable
 from trainer.corpora.protocols import Protocol
-from trainer.corpora.utterance import LABELS, Utterance, relabel
+from trainer.corpora.utterance import LABELS, UNLABELLED, Utterance, relabel
 from trainer.errors import CorpusError
 from trainer.toml_file import read_entries
 
 OWN = "manifest"
 """The name of a user's own data."""
-UNLABELLED = frozenset({"other", "unlabelled"})
-"""Labels of known corpora that are no class: another emotion, and none that is known."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,8 @@ class Corpus:
         credit: to be cited.
         languages: those that are spoken or written, as BCP 47 writes them; () where they are not known.
         modalities: "speech", "text" or both.
-        labels: the classes that are learned; of a user's own data none are known before it is read.
+        labels: the classes that are learned; of a user's own data none are known before it is read, and plain speech
+            has none.
         label_map: its own labels → the project's, where they differ.
         counts: how many utterances of each label each split has as published, beyond the classes too; ``""`` is
             the split of a corpus without official splits.
@@ -210,8 +209,9 @@ def read(
         options: see ``LoadOptions``.
         faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
             the manifest instead.
-        left_out: gets the number of utterances of each label that is not learned.
-        unlabelled: gets the recordings of a known corpus that have another emotion or no label (``UNLABELLED``).
+        left_out: gets the number of utterances of each label that are neither returned nor in ``unlabelled``.
+        unlabelled: gets the recordings of a known corpus that have another emotion or no label (``UNLABELLED``). None
+            leaves them out, and refuses plain speech, which has no others.
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.
@@ -224,24 +224,21 @@ def read(
         raise CorpusError(
             f"{strange[0]!r} is not a class of {corpus.name}; rename to one of {', '.join(corpus.labels)}"
         )
-    found = corpus.load(path, options, faults=faults)
-    renamed = relabel(found, options.label_map)
-    kept = [u for u in renamed if not corpus.plain and (not corpus.labels or u.label in corpus.labels)]
-    if unlabelled is not None and corpus.name != OWN:
-        classes = {u.id for u in kept}
-        more = [u for u in renamed if u.label in UNLABELLED and u.audio is not None and u.id not in classes]
-        unlabelled += more
-        renamed = [u for u in renamed if u.label not in UNLABELLED or u.id in classes]
-        if corpus.plain and more:
-            return []
-    if corpus.plain:
+    if corpus.plain and unlabelled is None:
         raise CorpusError(
             f"{path}: speech without labels, from which no emotion can be learned; name its folder under plain in "
             "[speech.data] of a configuration, and it teaches the others when not to be sure"
         )
+    found = corpus.load(path, options, faults=faults)
+    renamed = relabel(found, options.label_map)
+    kept = [u for u in renamed if u.label in corpus.labels or corpus.name == OWN]
+    more: list[Utterance] = []
+    if unlabelled is not None and corpus.name != OWN:
+        more = [u for u in renamed if u.label in UNLABELLED - {*corpus.labels} and u.audio is not None]
+        unlabelled += more
     if left_out is not None:
-        left_out.update(Counter(u.label for u in renamed) - Counter(u.label for u in kept))
-    if not kept:
+        left_out.update(Counter(u.label for u in renamed) - Counter(u.label for u in (*kept, *more)))
+    if not kept and not (corpus.plain and more):
         raise CorpusError(f"{path}: none of its {len(found)} utterances is left; see the labels and lengths asked for")
     return kept
 
@@ -252,13 +249,21 @@ def not_learned(left_out: Mapping[str, int]) -> str:
     return f"utterances of labels that are not learned are left out: {counts}"
 
 
-def expected(corpus: Corpus, options: LoadOptions = LoadOptions()) -> dict[str, dict[str, int]]:
-    """Return how many utterances of each label ``read`` should find in each split; {} where that is not known."""
+def expected(
+    corpus: Corpus, options: LoadOptions = LoadOptions(), *, unlabelled: bool = False
+) -> dict[str, dict[str, int]]:
+    """Return how many utterances of each label ``read`` should find in each split; {} where that is not known.
+
+    Args:
+        corpus: as it is published.
+        options: with which it is read.
+        unlabelled: count those of another emotion or without a label too.
+    """
     if options.shortest_s is not None or options.longest_s is not None:
         return {}
     result: dict[str, dict[str, int]] = {}
     for split, counts in corpus.counts.items():
-        numbers = dict.fromkeys(corpus.labels, 0)
+        numbers = dict.fromkeys((*corpus.labels, *(sorted(UNLABELLED) if unlabelled else ())), 0)
         for label, count in counts.items():
             merged = "happy" if options.merge_excited and label == "excited" else label
             renamed = options.label_map.get(merged, merged)

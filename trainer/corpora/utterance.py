@@ -12,6 +12,8 @@ from trainer.errors import CorpusError
 
 LABELS = ("neutral", "happy", "sad", "angry")
 """The four classes of the paper (section 5.3), in the order of every output."""
+UNLABELLED = frozenset({"other", "unlabelled"})
+"""Labels of known corpora that are no class: another emotion, and none that is known."""
 NAMED = 5
 """So many lines are named in a message; the rest are counted."""
 

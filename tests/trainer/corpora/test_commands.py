@@ -1,6 +1,8 @@
 """The commands `trainer corpora`: tables, JSON, exit codes."""
 
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -331,3 +333,70 @@ def test_long_corpora_get_more_dialogues(run, tmp_path, monkeypatch):
 
 def test_too_few_utterances_to_synthesise_exit_with_2(run, tmp_path):
     assert run("synthesise", tmp_path / "made", "--utterances", 10)[0] == 2
+
+
+@pytest.fixture
+def known(calls, monkeypatch):
+    """Return a function that makes a known corpus of the manifest, with labels in place of its own."""
+
+    def make(*labels: str, **block: object) -> Path:
+        text = calls.read_text()
+        for old, new in zip(("furious", "calm", "unsure"), labels, strict=True):
+            text = text.replace(old, new)
+        path = calls.with_name("manifest.csv")
+        path.write_text(text)
+        corpus = registry.Corpus(
+            "copied", "a copy", "CC0-1.0", "somebody", "speaker", ("speech",),
+            **{"labels": ("happy", "sad"), "manifest_sha256": hashlib.sha256(text.encode()).hexdigest(), **block},
+        )  # fmt: skip
+        monkeypatch.setattr(registry, "CORPORA", (*registry.CORPORA, corpus))
+        return path.parent
+
+    return make
+
+
+def test_plain_speech_is_checked_though_nothing_can_be_learned_of_it_alone(run, fitted, known):
+    folder = known("unlabelled", "unlabelled", "unlabelled", labels=(), plain=True)
+    code, out = run("check", folder)
+    assert code == 0
+    assert "15 decoded" in out and "unlabelled 15" in out
+    assert "none: plain speech has no classes to test" in out
+    report = json.loads(run("check", folder, "--json")[1])
+    assert (report["protocol"], report["parts"], report["problems"], report["kept"]) == (None, None, [], 15)
+    assert "name its folder under plain in [speech.data]" in fitted(folder)
+    (folder / "3.wav").unlink()
+    code, out = run("check", folder)
+    assert code == 1 and "missing: 1" in out
+    code, out = run("check", folder, "--skip-bad")
+    assert code == 0 and "left out: 1 of 15 utterances" in out
+
+
+def test_recordings_without_a_class_are_checked_on_request(run, known):
+    folder = known("happy", "sad", "other", counts={"": {"happy": 5, "sad": 5, "other": 6}})
+    (folder / "2.wav").write_bytes(b"")
+    code, out = run("check", folder)
+    assert code == 0
+    assert "10 decoded" in out and "not learned are left out: other 5" in out
+    code, out = run("check", folder, "--unlabelled")
+    assert code == 1
+    assert "14 decoded" in out and "2.wav: empty" in out and "5 other where 6 are published" in out
+    report = json.loads(run("check", folder, "--unlabelled", "--skip-bad", "--json")[1])
+    assert (report["fine"], report["kept"], report["problems"]) == (True, 14, [])
+
+
+def test_a_note_on_a_copy_is_shown(run, known):
+    folder = known("happy", "sad", "other", note="its labels are exchanged")
+    assert "its labels are exchanged" in run("check", folder)[1]
+    assert json.loads(run("check", folder, "--json")[1])["notes"][0] == "its labels are exchanged"
+    listed = {entry["name"]: entry["note"] for entry in json.loads(run("list", "--json")[1])}
+    assert listed["copied"] == "its labels are exchanged" and listed["emotiontts_kr"]
+
+
+def test_the_list_counts_plain_speech_and_says_that_it_has_no_classes(run):
+    _, out = run("list")
+    (row,) = [cell for cell in re.split("├.*┤", out) if "LibriSpeech" in cell]
+    assert "234" in row and "no classes; it teaches when not to be sure" in row
+    assert "protocol" not in row
+    listed = {entry["name"]: entry["counts"] for entry in json.loads(run("list", "--json")[1])}
+    assert listed["librispeech"] == {"": {"unlabelled": 234}}
+    assert listed["savee"] == {"": {"neutral": 120, "happy": 60, "sad": 60, "angry": 60}}

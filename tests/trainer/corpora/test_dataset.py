@@ -5,12 +5,14 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from trainer.corpora import dataset, registry
 from trainer.corpora.dataset import Dataset
 from trainer.corpora.registry import LoadOptions
-from trainer.corpora.utterance import Utterance, checksum
+from trainer.corpora.utterance import LABELS, Utterance, checksum
 from trainer.errors import CorpusError
 
 
@@ -19,7 +21,15 @@ def manifest(tmp_path, talks):
     return talks(tmp_path / "corpus", speakers=1)
 
 
-def read(path: Path, *, speech: bool = True, text: bool = True, skip: bool = False, **reading: object):
+def read(
+    path: Path,
+    *,
+    speech: bool = True,
+    text: bool = True,
+    skip: bool = False,
+    unlabelled: bool = False,
+    **reading: object,
+):
     said: list[str] = []
     note = logging.Handler()
     note.emit = lambda record: said.append(record.getMessage())
@@ -28,7 +38,8 @@ def read(path: Path, *, speech: bool = True, text: bool = True, skip: bool = Fal
     logger.setLevel(logging.INFO)
     try:
         how = LoadOptions(**reading)
-        return dataset.load(path, how, speech=speech, text=text, skip_bad=skip, quiet=True), said
+        found = dataset.load(path, how, speech=speech, text=text, skip_bad=skip, quiet=True, unlabelled=unlabelled)
+        return found, said
     finally:
         logger.removeHandler(note)
         logger.setLevel(logging.NOTSET)
@@ -148,7 +159,7 @@ def test_other_emotions_come_after_the_classes_and_are_checked_too(known):
 
 
 def test_joined_corpora_have_the_plain_ones_last(known):
-    scenes = load(known("scenes", "angry", labels=("calm", "angry")))
+    scenes = load(known("scenes", "angry", labels=("angry", "calm")))
     books = load(known("books", "unlabelled", plain=True))
     both = dataset.join([books, scenes])
     assert set(both.labels) == set(scenes.labels) and both.name == "books+scenes"
@@ -170,3 +181,116 @@ def test_what_is_not_learned_and_what_is_odd_of_a_copy_are_said(known, caplog):
         logging.getLogger("trainer").removeHandler(caplog.handler)
     assert "note: scenes: its clips are tones" in caplog.messages
     assert any("bored" in message and "6" in message for message in caplog.messages)
+
+
+@pytest.fixture
+def copy_of(tmp_path, clip, monkeypatch):
+    """Return a function that makes a copy of a known corpus, a recording to a label, and gives its folder."""
+
+    def make(name: str, *labels: str, **block: object) -> Path:
+        folder = tmp_path / name
+        rows = [(clip(folder / f"{i}.wav", seed=i).name, label, f"s{i}") for i, label in enumerate(labels)]
+        text = "audio,label,speaker\n" + "".join(",".join(row) + "\n" for row in rows)
+        (folder / "manifest.csv").write_text(text)
+        corpus = registry.Corpus(
+            name, f"a copy, {name}", "CC0-1.0", "somebody", "speaker", ("speech",),
+            **{"labels": LABELS, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest(), **block},
+        )  # fmt: skip
+        monkeypatch.setattr(registry, "CORPORA", (*registry.CORPORA, corpus))
+        return folder
+
+    return make
+
+
+def test_recordings_without_a_class_are_kept_apart_on_request(copy_of):
+    folder = copy_of("acted", "sad", "other", "happy", "nospeech", "unlabelled")
+    found, said = read(folder, text=False, unlabelled=True)
+    assert [u.id for u in found.utterances] == ["0.wav", "2.wav"]
+    assert [(u.id, u.label, u.speaker) for u in found.unlabelled] == [
+        ("1.wav", "other", "acted-s1"),
+        ("4.wav", "unlabelled", "acted-s4"),
+    ]
+    assert found.everything == [*found.utterances, *found.unlabelled]
+    assert (found.labels, found.label_ids) == (("happy", "sad"), [1, 0])
+    assert "note: utterances of labels that are not learned are left out: nospeech 1" in said
+    assert said[-1] == "a copy, acted: 2 utterances; happy, sad; 2 recordings without a class"
+
+
+def test_recordings_without_a_class_are_left_out_and_counted_by_default_and_of_text(copy_of):
+    folder = copy_of("acted", "sad", "other", "happy")
+    (folder / "1.wav").unlink()
+    for options in ({}, {"speech": False, "unlabelled": True}):
+        found, said = read(folder, text=False, **options)
+        assert (len(found.utterances), list(found.unlabelled)) == (2, [])
+        assert "note: utterances of labels that are not learned are left out: other 1" in said
+        assert found.provenance([0])["acted"]["checksum"] == checksum(found.utterances)
+
+
+def test_bad_recordings_without_a_class_are_refused_with_the_others_then_skipped(copy_of):
+    folder = copy_of("acted", "sad", "other", "happy", "other", "unlabelled")
+    (folder / "0.wav").unlink()
+    (folder / "1.wav").write_bytes(b"RIFF but no wave")
+    soundfile.write(folder / "4.wav", np.zeros(1600), 16_000)
+    with pytest.raises(
+        CorpusError,
+        match=r"1 recordings of 5 utterances are missing and 2 damaged.*`trainer corpora check --unlabelled`",
+    ):
+        read(folder, text=False, unlabelled=True)
+    found, _ = read(folder, text=False, unlabelled=True, skip=True)
+    assert [u.id for u in found.utterances] == ["2.wav"]
+    assert [u.id for u in found.unlabelled] == ["3.wav"]
+    with pytest.raises(CorpusError, match=r"1 recordings of 2 .* missing and 0 damaged.*`trainer corpora check` lists"):
+        read(folder, text=False)
+
+
+def test_a_corpus_may_lose_all_recordings_without_a_class_but_not_all_with_one(copy_of):
+    folder = copy_of("acted", "sad", "happy", "other")
+    (folder / "2.wav").unlink()
+    found, _ = read(folder, text=False, unlabelled=True, skip=True)
+    assert (len(found.utterances), list(found.unlabelled)) == (2, [])
+    folder = copy_of("second", "happy", "sad", "other")
+    for name in ("0.wav", "1.wav"):
+        (folder / name).unlink()
+    with pytest.raises(CorpusError, match=r"second: every recording of a class is missing or damaged"):
+        read(folder, text=False, unlabelled=True, skip=True)
+
+
+def test_published_counts_and_long_recordings_without_a_class_are_noted(copy_of):
+    folder = copy_of("acted", "sad", "happy", "other", counts={"": {"sad": 1, "happy": 1, "other": 3, "calm": 9}})
+    soundfile.write(folder / "2.wav", np.random.default_rng(0).normal(0, 0.1, 31 * 16_000), 16_000)
+    _, said = read(folder, text=False, unlabelled=True)
+    assert "note: 1 other where 3 are published" in said
+    assert any("1 recordings are longer than 30 s (line 4)" in text for text in said)
+    assert not any("published" in text or "longer" in text for text in read(folder, text=False)[1])
+
+
+def test_plain_speech_has_recordings_without_a_class_alone(copy_of):
+    folder = copy_of("plain", "unlabelled", "unlabelled", labels=(), plain=True)
+    found, said = read(folder, text=False, unlabelled=True)
+    assert (list(found.utterances), found.labels, found.label_ids) == ([], (), [])
+    assert [u.id for u in found.unlabelled] == ["0.wav", "1.wav"]
+    assert said == ["a copy, plain: 2 recordings without a class"]
+    for options in ({}, {"speech": False, "unlabelled": True}):
+        with pytest.raises(CorpusError, match="speech without labels"):
+            read(folder, text=False, **options)
+    for name in ("0.wav", "1.wav"):
+        (folder / name).unlink()
+    with pytest.raises(CorpusError, match=r"2 recordings of 2 utterances are missing .* no other is there"):
+        read(folder, text=False, unlabelled=True, skip=True)
+
+
+def test_corpora_with_and_without_classes_are_joined_and_accounted_for(copy_of):
+    acted = read(copy_of("acted", "sad", "other", "happy"), text=False, unlabelled=True)[0]
+    plain = read(copy_of("plain", "unlabelled", labels=(), plain=True), text=False, unlabelled=True)[0]
+    both = dataset.join([acted, plain])
+    assert (both.name, both.labels, both.label_ids) == ("acted+plain", ("happy", "sad"), [1, 0])
+    assert [(u.corpus, u.label) for u in both.everything] == [
+        ("acted", "sad"),
+        ("acted", "happy"),
+        ("acted", "other"),
+        ("plain", "unlabelled"),
+    ]
+    assert both.provenance([0, 2, 3]) == {
+        "acted": {"labels": {"sad": 1, "other": 1}, "checksum": checksum(acted.everything)},
+        "plain": {"labels": {"unlabelled": 1}, "checksum": checksum(plain.unlabelled)},
+    }

@@ -146,6 +146,82 @@ def test_the_blocks_of_corpora_that_come_as_manifests_are_whole():
         assert sum(corpus.counts[""].values()) > 0
 
 
+def test_plain_speech_alone_has_no_classes():
+    plain = [corpus for corpus in CORPORA if corpus.plain]
+    assert len(plain) == 6
+    assert sum(corpus.counts[""]["unlabelled"] for corpus in plain) == 673
+    assert plain == [corpus for corpus in CORPORA if not corpus.labels and corpus.name != registry.OWN]
+    assert all(set(corpus.counts[""]) == {"unlabelled"} and corpus.manifest_sha256 for corpus in plain)
+
+
+def test_a_user_renames_labels_as_they_are_put_right(published):
+    (published / "manifest.csv").write_text("transcript,label,speaker\na,sad,1\nb,angry,1\nc,happy,2\n")
+    options = LoadOptions(label_map={"sad": ""})
+    found = read(published, corpus=named("emotiontts_kr"), options=options)
+    assert [(u.id, u.label) for u in found] == [("line-2", "angry"), ("line-4", "happy")]
+
+
+ROWS = "audio,transcript,label,speaker\na.wav,,happy,1\nb.wav,,other,1\nc.wav,,unlabelled,?\n,Hm.,other,2\n"
+ROWS += "d.wav,,calm,2\ne.wav,,nospeech,2\nf.wav,,Other,2\n"
+
+
+@pytest.fixture
+def mixed(published):
+    """The copy's folder with labels that are no classes, and the corpus."""
+    (published / "manifest.csv").write_text(ROWS)
+    return published, registry.named("copied")
+
+
+def test_recordings_without_a_class_are_kept_on_request_and_all_others_are_counted(mixed):
+    folder, corpus = mixed
+    kept: list[Utterance] = []
+    left_out: Counter[str] = Counter()
+    assert [u.id for u in read(folder, corpus=corpus, left_out=left_out, unlabelled=kept)] == ["a.wav"]
+    assert [(u.id, u.corpus, u.label, u.speaker) for u in kept] == [
+        ("b.wav", "copied", "other", "copied-1"),
+        ("c.wav", "copied", "unlabelled", ""),
+    ]
+    assert left_out == {"other": 1, "calm": 1, "nospeech": 1, "Other": 1}  # the first has no recording
+    without: Counter[str] = Counter()
+    assert [u.id for u in read(folder, corpus=corpus, left_out=without)] == ["a.wav"]
+    assert without == {"other": 2, "unlabelled": 1, "calm": 1, "nospeech": 1, "Other": 1}
+
+
+def test_recordings_that_are_given_a_class_or_dropped_are_not_kept(mixed):
+    folder, corpus = mixed
+    kept: list[Utterance] = []
+    options = LoadOptions(label_map={"other": "sad", "unlabelled": ""})
+    assert [u.id for u in read(folder, corpus=corpus, options=options, unlabelled=kept)] == ["a.wav", "b.wav", "line-5"]
+    assert kept == []
+
+
+def test_a_class_is_a_class_whatever_it_is_called(mixed):
+    folder, corpus = mixed
+    kept: list[Utterance] = []
+    found = read(folder, corpus=replace(corpus, labels=("happy", "other")), unlabelled=kept)
+    assert [u.id for u in found] == ["a.wav", "b.wav", "line-5"]
+    assert [u.label for u in kept] == ["unlabelled"]
+
+
+def test_plain_speech_is_read_on_request_alone(mixed):
+    folder, corpus = mixed
+    corpus = replace(corpus, labels=(), label_map={}, plain=True)
+    kept: list[Utterance] = []
+    left_out: Counter[str] = Counter()
+    assert read(folder, corpus=corpus, left_out=left_out, unlabelled=kept) == []
+    assert [u.id for u in kept] == ["b.wav", "c.wav"]
+    assert left_out == {"happy": 1, "other": 1, "calm": 1, "nospeech": 1, "Other": 1}
+    with pytest.raises(CorpusError, match="speech without labels"):
+        read(folder, corpus=corpus)
+
+
+def test_plain_speech_without_a_recording_is_refused(mixed):
+    folder, corpus = mixed
+    (folder / "manifest.csv").write_text("transcript,label\na,unlabelled\n")
+    with pytest.raises(CorpusError, match="none of its 1 utterances is left"):
+        read(folder, corpus=replace(corpus, labels=(), plain=True), unlabelled=[])
+
+
 def test_a_synthetic_corpus_never_passes_for_iemocap(tmp_path):
     iemocap(tmp_path / "IEMOCAP_full_release")
     assert not synthetic.made_here(tmp_path)
@@ -303,6 +379,16 @@ def test_published_counts_follow_the_options():
     assert both == {"neutral": 1708, "happy": 1636, "angry": 2952}
     assert expected(corpus, LoadOptions(shortest_s=3.0)) == {}
     assert expected(named("manifest")) == {}
+
+
+def test_published_counts_of_recordings_without_a_class_are_counted_on_request():
+    savee = named("savee")
+    assert expected(savee) == {"": {"neutral": 120, "happy": 60, "sad": 60, "angry": 60}}
+    assert expected(savee, unlabelled=True) == {"": {**expected(savee)[""], "other": 180}}
+    india = expected(named("emospeech_in"), unlabelled=True)[""]
+    assert (india["other"], "nospeech" in india) == (200, False)
+    assert expected(savee, LoadOptions(label_map={"other": ""}), unlabelled=True) == expected(savee)
+    assert expected(named("librispeech"), unlabelled=True) == {"": {"unlabelled": 234}}
 
 
 def test_a_manifests_protocol_is_the_strictest_that_it_allows():

@@ -332,7 +332,7 @@ def with_baseline(configs) -> dict:
 
 
 def test_a_bundle_that_takes_a_baseline_says_so_and_what_it_reaches_with_one(run_configs):
-    takes = {**{key: {} for key in SLOTS}, "speech_emotion": {"inputs": [{"name": "spoken"}, {"name": "baseline"}]}}
+    takes = {**{slot: {} for slot in SLOTS}, "speech_emotion": {"inputs": [{"name": "spoken"}, {"name": "baseline"}]}}
     text = card_of(with_baseline(run_configs), slots=takes, operating_point={"confidence": 0.625})
     assert "It can compare a recording with a baseline" in text and "takes no baseline" not in text
     assert "An answer whose confidence is below 0.62 is called uncertain." in text
@@ -342,7 +342,7 @@ def test_a_bundle_that_takes_a_baseline_says_so_and_what_it_reaches_with_one(run
 
 
 def test_a_bundle_without_baseline_or_operating_point_says_so(run_configs):
-    text = card_of(run_configs, slots={key: {} for key in SLOTS})
+    text = card_of(run_configs, slots={slot: {} for slot in SLOTS})
     assert "It takes no baseline" in text and "can compare" not in text
     assert "It states no operating point" in text
     assert "temperatures of its own" not in text

@@ -20,7 +20,7 @@ from trainer.errors import ExportError, WeightsError
 from trainer.pretrained import download
 from trainer.speech.bilstm import AttentionBiLSTM
 
-VERSION = "0.2.0"
+VERSION = "0.3.0a1"
 WHISPER, VAD = "whisper-tiny.en", "silero-vad"
 
 

@@ -45,17 +45,17 @@ class Data:
 
     Attributes:
         corpora: folders below the folder of all corpora; several are learned together.
-        plain: further such folders, of speech without labels; it teaches the branch when not to be sure.
         protocol: as of ``Experiment``.
         folds: as of ``Experiment``.
         validation_percent: as of ``Experiment``.
+        plain: further such folders, of speech without labels; it teaches the branch when not to be sure.
     """
 
     corpora: tuple[str, ...]
     protocol: Protocol
-    plain: tuple[str, ...] = ()
     folds: int | None = _positive(None)
     validation_percent: int = _percent(10)
+    plain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,14 @@ def test_each_slot_takes_the_outputs_of_the_slot_before(exported):
     run = {slot: bundle.open(slot, device="cpu", threads=1) for slot in FILLED}
     encoded = run["speech_encoder"](waveform=np.random.default_rng(0).normal(0, 0.1, (1, 9000)).astype(np.float32))
     hidden = encoded.pop("hidden_states")
-    speech = run["speech_emotion"](hidden_states=hidden, spoken=np.ones(hidden.shape[::2], np.float32))
+    features = bundle.slots["speech_emotion"].output("pooled").shape[1]
+    speech = run["speech_emotion"](
+        hidden_states=hidden,
+        spoken=np.ones(hidden.shape[::2], np.float32),
+        baseline=np.zeros((1, 1, features), np.float32),
+        baseline_s=np.zeros((1, 1), np.float32),
+    )
+    assert speech["pooled"].shape == (1, features)
     ids = np.ones((1, 3), np.int64)
     text = run["text_emotion"](input_ids=ids, attention_mask=ids)
     fused = run["fusion"](

@@ -27,14 +27,15 @@ def run(bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return lambda *arguments, stdin=None: CliRunner().invoke(app, ["timeline", *map(str, arguments)], input=stdin)
 
 
-def test_people_get_a_table(run: Run, jfk: Path) -> None:
+def test_people_get_a_table(run: Run, jfk: Path, model: IEmoNet) -> None:
     done = run(jfk, "--threads", 1)
     header, *rows, last = done.stdout.splitlines()
     assert done.exit_code == 0
     assert header.split() == ["start", "end", "emotion", "conf", "words"]
     assert [row.split()[0] for row in rows] == ["0:00.0", "0:05.2"]
     assert "And so my fellow Americans" in rows[0]
-    assert last == "jfk.wav: 2 utterances in 0:11.0"
+    uncertain = sum(segment.uncertain for segment in model.timeline(jfk))
+    assert last == "jfk.wav: 2 utterances in 0:11.0" + f"; {uncertain} uncertain (? = uncertain)" * (uncertain > 0)
 
 
 def test_programs_get_the_segments_of_the_api_a_line_each(run: Run, jfk: Path, model: IEmoNet) -> None:

@@ -94,16 +94,22 @@ def _bundle_of_checkpoints(manifest: Result) -> str:
             scores = [found[k]["mean"] if isinstance(found[k], Mapping) else found[k] for k in ("wa", "ua")]
             span = found["ua"]["interval"] if isinstance(found["ua"], Mapping) else None
             interval = "{:.3f} to {:.3f}".format(*span) if span else ""
-            rows.append(
-                (path or "everything", branch, str(found.get("n", "")), *(f"{s:.3f}" for s in scores), interval)
-            )
+            rows.append((_measured_on(path), branch, str(found.get("n", "")), *(f"{s:.3f}" for s in scores), interval))
     protocols = {part: made["protocol"] for part, made in manifest["provenance"].items() if "protocol" in made}
     said = "; ".join(f"{part}: {protocol}" for part, protocol in protocols.items())
     return (
         f"## The committed bundle, {manifest['name']} {manifest['version']}\n\nOver neutral, happy, sad and angry, "
-        f"before quantisation, by networks that did not learn from what is measured ({said}):\n\n"
+        f"before quantisation, by networks that did not learn from what is measured ({said}). Of all recordings UA "
+        "is the mean over the parts that were left out, the interval that of all utterances together:\n\n"
         + table(("measured on", "branch", "n", "WA", "UA", "95 %"), rows)
     )
+
+
+def _measured_on(path: str) -> str:
+    """Return what a group of metrics was measured on, in words."""
+    for key, words in (("compared", "with 60 s of a baseline"), ("augmented", "altered copies")):
+        path = path.replace(key, words)
+    return path or "all"
 
 
 def _int8(result: Result) -> str:

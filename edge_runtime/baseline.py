@@ -26,6 +26,9 @@ MOST_RECORDINGS = 64
 long ago count no longer; and 64 rows of 1,536 numbers take 400 kB, however long somebody is listened to."""
 LEAST_SPEECH_S = 1.0
 """Less speech than this says nothing about a speaker: such a baseline has a weight of nothing."""
+LARGEST_VALUE = 1e6
+"""No feature and no seconds of a recording come near it; with values far beyond it a graph computes no numbers, and the
+bundle would be blamed for the baseline."""
 VERSION = 1
 BEGINNING = b'{"edge_iemonet_baseline": '
 """How every saved baseline begins."""
@@ -72,6 +75,8 @@ class Baseline:
             )
         if not np.isfinite(pooled).all() or not np.isfinite(seconds).all() or (seconds < 0).any():
             raise BaselineError("a baseline has values that are no finite numbers, or seconds below 0")
+        if max(np.abs(pooled).max(), seconds.max()) > LARGEST_VALUE:
+            raise BaselineError(f"a baseline has values beyond {LARGEST_VALUE:.0f}, which no recording gives")
         for name, values in (("pooled", pooled), ("seconds", seconds)):
             kept = values[-MOST_RECORDINGS:].copy()
             kept.flags.writeable = False

@@ -23,7 +23,7 @@ Float = NDArray[np.float32]
 
 MOST_RECORDINGS = 64
 """A baseline keeps the last so many: some minutes of speech, after which more changes little; a voice and a room of
-long ago count no longer; and 64 rows of 1,536 numbers take 400 kB, however long somebody is listened to."""
+long ago count no longer; and 64 rows of 384 numbers take 100 kB, however long somebody is listened to."""
 LEAST_SPEECH_S = 1.0
 """Less speech than this says nothing about a speaker: such a baseline has a weight of nothing."""
 LARGEST_VALUE = 1e6

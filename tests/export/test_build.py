@@ -241,7 +241,7 @@ def test_layers_stay_exact_until_the_answers_of_the_bundle_hold_not_only_those_o
 
     def ruin(weights) -> None:
         for name in [n for n in weights if n.endswith("layer.0.intermediate.dense.weight")]:
-            weights[name][:, 0] *= 3000.0
+            weights[name][1, :] *= 3000.0
         for name in [n for n in weights if n.startswith("classifier.")]:
             weights[name] *= 0.01
 

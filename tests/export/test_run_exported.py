@@ -179,7 +179,12 @@ def test_the_whole_way_from_a_manifest_to_an_answer(pretrained, target, tmp_path
 
     build(Sources(pretrained, place.checkpoints), target, Options())
     bundle = Bundle.read(target)
-    temperatures = {name: branch["calibration"]["temperature"] for name, branch in found["branches"].items()}
+    # The speech branch divides its logits itself where there is a baseline.
+    temperatures = {
+        name: branch["calibration"]["temperature"]
+        for name, branch in found["branches"].items()
+        if name != "speech_compared"
+    }
     assert bundle.temperatures == temperatures
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "12 utterances (glad 6, grim 6)" in card

@@ -58,36 +58,6 @@ def page(results: Mapping[str, Result], manifest: Result) -> str:
 
 def _bundle(manifest: Result) -> str:
     """Return the accuracy of the bundle's networks, from the manifest."""
-    if "speaker_exclusive" not in manifest["metrics"]["speech"]:
-        return _bundle_of_checkpoints(manifest)
-    speech, text, fusion = (manifest["metrics"][part] for part in ("speech", "text", "fusion"))
-    unknown, other = speech["speaker_exclusive"], speech["trained_on_the_other_corpus"]
-    agreeing = fusion["agreeing_pairs_of_unknown_speakers_and_dev_words"]
-    own = fusion["ravdess_with_its_own_sentences"]
-    rows = [
-        ("RAVDESS, unknown speakers", "speech", unknown["ravdess"]["clean"]),
-        ("RAVDESS, unknown speakers, neutral sentence", "fused", own["fused"]),
-        ("RAVDESS with noise, babble, room, telephone band, gain, speed", "speech", unknown["ravdess"]["altered"]),
-        ("EmoDB, unknown speakers", "speech", unknown["emodb"]["clean"]),
-        ("EmoDB, trained on RAVDESS alone", "speech", other["emodb"]["clean"]),
-        ("MELD dev", "text", text["dev"]),
-        ("unknown speakers with MELD dev sentences of the same label", "speech", agreeing["speech"]),
-        ("the same", "text", agreeing["text"]),
-        ("the same", "fused", agreeing["fused"]),
-    ]
-    cells = [
-        (name, branch, str(r["n"]), f"{r['wa']:.3f}", f"{r['ua']:.3f}", "{:.3f} to {:.3f}".format(*r["ua_interval"]))
-        for name, branch, r in rows
-    ]
-    return (
-        f"## The committed bundle, {manifest['name']} {manifest['version']}\n\nOver neutral, happy, sad and angry, by "
-        "networks of six folds that know none of the speakers, before quantisation:\n\n"
-        + table(("measured on", "branch", "n", "WA", "UA", "95 %"), cells)
-    )
-
-
-def _bundle_of_checkpoints(manifest: Result) -> str:
-    """Return the same of a bundle whose metrics are those of its checkpoints; older ones have a tree of their own."""
     rows = []
     for branch, metrics in manifest["metrics"].items():
         for path, found in measurements(metrics):

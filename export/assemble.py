@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,16 +164,17 @@ def add_product(graphs: BundleGraphs, labels: int, speech: float, text: float) -
     graphs.temperatures["fusion"] = 1.0
 
 
-def operating_point(configs: dict[str, dict[str, Any]]) -> float | None:
-    """Return the confidence below which an answer is uncertain: the highest that any way to answer asks for.
+def operating_point(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the manifest's entry of the confidence below which an answer is uncertain.
 
-    None where no checkpoint states one, as those before version 0.3.
+    It is the highest that any way to answer asks for. There is no entry where no checkpoint states one, as those before
+    version 0.3.
     """
     last = next((part for part in ("fusion", "speech", "text") if part in configs), None)
     calibration = (configs[last]["metrics"].get("calibration") if last else None) or {}
     cases = calibration.values() if last == "fusion" else [calibration]
     points = [case["operating_point"] for case in cases if case and "operating_point" in case]
-    return max(points, default=None)
+    return {"operating_point": {"confidence": max(points)}} if points else {}
 
 
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:

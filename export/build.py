@@ -82,7 +82,6 @@ def build(
         origins |= config.get("pretrained", {}) if config["kind"] == "text" else {}
     evaluation = options.samples
     graphs = assemble(trained, asr, vad, evaluation, stitched=stitched)
-    point = operating_point(trained.configs)
     facts = {
         "schema": SCHEMA,
         "name": target.name,
@@ -93,7 +92,7 @@ def build(
         "tokenizers": {},
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": graphs.temperatures,
-        **({"operating_point": {"confidence": point}} if point is not None else {}),
+        **operating_point(trained.configs),
         **component_facts(trained.configs, trained.digests, origins),
     }
     return write_bundle(target, graphs, facts, evaluation, options)

@@ -152,8 +152,9 @@ def _temperatures(bundle: Bundle, graphs: BundleGraphs) -> dict[str, float]:
 
 def _operating_point(graphs: BundleGraphs, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's operating point of new branches, where they state one; of a product none was measured."""
-    point = operating_point({part: {"metrics": found} for part, found in metrics.items()})
-    return {"operating_point": {"confidence": point}} if point is not None and "fusion" not in graphs.slots else {}
+    if "fusion" in graphs.slots:
+        return {}
+    return operating_point({part: {"metrics": found} for part, found in metrics.items()})
 
 
 def _merge(old: Mapping[str, Any], added: Mapping[str, Any], stays: set[str]) -> dict[str, Any]:

@@ -16,16 +16,19 @@ from scipy.special import softmax
 from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Data, Weights
 from benchmarks.unseen import voices as voices_
-from benchmarks.unseen.voices import Baseline, Reader, Voices
+from benchmarks.unseen.voices import Reader, Voices
+from edge_runtime.baseline import MOST_RECORDINGS
 from trainer import calibration
 from trainer.metrics import calibration_error, confusion, intervals, scores
 from trainer.modality import Float
-from trainer.speech.baselines import Rows
+from trainer.speech.baselines import Rows, Speakers
 
 BURSTS = "emogator"
 """The corpus of vocal bursts: it is reported apart from speech."""
-SECONDS = (1.0, 3.0, 10.0, 30.0, 60.0)
-"""Lengths of the baselines; the shortest is a piece of one recording, longer ones are whole recordings."""
+PIECE_S = 1.0
+"""Length of the shortest baseline, a piece of one recording."""
+SECONDS = (3.0, 10.0, 30.0, 60.0)
+"""Lengths of the baselines of whole recordings."""
 ONE_MOOD_S = 60.0
 LEAST_SHARE = 0.5
 """A condition counts for a corpus where at least such a share of its recordings has at least such a share of the
@@ -69,27 +72,22 @@ def _tested(voices: Voices, corpus: str) -> Rows:
 
 def _conditions(voices: Voices, reader: Reader, rows: Rows, pieces: Mapping[int, Float], seed: int) -> Answers:
     """Return the answers without a baseline, with longer and longer ones, and with those of one mood."""
-    speakers = voices.speakers
     result: Answers = {"none": (rows, reader.logits(rows, None, seed)[0])}
-    conditions: dict[str, tuple[Baseline, float]] = {
-        f"{seconds:g} s": (functools.partial(_draw, speakers, seconds, None), seconds) for seconds in SECONDS
-    }
-    for label in voices.dataset.labels:
-        conditions[f"all {label}"] = (functools.partial(_draw, speakers, ONE_MOOD_S, label), ONE_MOOD_S)
-    for name, (baseline, seconds) in conditions.items():
-        if seconds == SECONDS[0]:
-            logits, had = reader.with_pieces(rows, pieces, seconds, seed)
-        else:
-            logits, had = reader.logits(rows, baseline, seed, longest_s=seconds)
+    found = {f"{PIECE_S:g} s": (PIECE_S, reader.with_pieces(rows, pieces, PIECE_S, seed))}
+    drawn: list[tuple[str, float, str | None]] = [(f"{seconds:g} s", seconds, None) for seconds in SECONDS]
+    drawn += [(f"all {label}", ONE_MOOD_S, label) for label in voices.dataset.labels]
+    for name, seconds, label in drawn:
+        baseline = functools.partial(_draw, voices.speakers, seconds, label)
+        found[name] = seconds, reader.logits(rows, baseline, seed, longest_s=seconds)
+    for name, (seconds, (logits, had)) in found.items():
         kept = had >= LEAST_SHARE * seconds
         if kept.mean() >= LEAST_SHARE:
             result[name] = (rows[kept], logits[kept])
     return result
 
 
-def _draw(speakers: Any, seconds: float, label: str | None, row: int, random: np.random.Generator) -> Rows:
-    found: Rows = speakers.draw(row, seconds, random, label=label, most=voices_.MOST_ROWS)
-    return found
+def _draw(speakers: Speakers, seconds: float, label: str | None, row: int, random: np.random.Generator) -> Rows:
+    return speakers.draw(row, seconds, random, label=label, most=MOST_RECORDINGS)
 
 
 def _known_corpora(voices: Voices, corpora: Sequence[str], seed: int) -> dict[str, Answers]:
@@ -166,13 +164,11 @@ def _scores(
 ) -> dict[str, Any]:
     """Return WA, UA and its interval over networks, the confusions, and confidence and calibration error if fitted."""
     rows = parts[0][0]
-    truth = voices.truth.labels[rows]
-    if any(not np.array_equal(rows, other) for other, _ in parts):  # other baselines were long enough
-        each = [scores(voices.truth.labels[r], logits.argmax(1)) for r, logits in parts]
-        span = None
-    else:
-        each = [scores(truth, logits.argmax(1)) for _, logits in parts]
-        span = [round(v, 4) for v in intervals(truth, np.stack([logits.argmax(1) for _, logits in parts]))["ua"]]
+    each = [scores(voices.truth.labels[r], logits.argmax(1)) for r, logits in parts]
+    span = None
+    if all(np.array_equal(rows, other) for other, _ in parts):  # else other baselines were long enough
+        guesses = np.stack([logits.argmax(1) for _, logits in parts])
+        span = [round(v, 4) for v in intervals(voices.truth.labels[rows], guesses)["ua"]]
     result: dict[str, Any] = {
         "n": len(rows),
         "wa": round(float(np.mean([s["wa"] for s in each])), 4),
@@ -225,5 +221,5 @@ def command(
 ) -> None:
     """Accuracy on corpora, speakers, plain speech and bursts that were never met, with and without a baseline."""
     voices = voices_.load(data, weights, cache)
-    pieces = voices_.pieces(voices, weights, SECONDS[0], seed=0)
+    pieces = voices_.pieces(voices, weights, PIECE_S, seed=0)
     print(results_file.write("unseen", measure(voices, pieces, range(seeds))))

@@ -10,22 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import WhisperForConditionalGeneration
 
-from edge_runtime.inference.session import Session
 from trainer import augment, config
 from trainer import modality as modality_
 from trainer.audio import load_audio
-from trainer.config import Speech
 from trainer.corpora import dataset
 from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import Fold, plan
 from trainer.corpora.registry import LoadOptions
 from trainer.experiment.cross_validation import truth_of, with_unlabelled
 from trainer.modality import Float, Modality, Truth
-from trainer.pretrained import whisper
 from trainer.speech.baselines import Rows, Speakers
-from trainer.speech.features import PooledStates, pool_recording, pooled_states
+from trainer.speech.features import PooledStates, open_front_end, pooled_states
 from trainer.speech.modality import states_modality
 from trainer.speech.network import SpeechEmotion
 
@@ -34,8 +30,6 @@ MANY_SPEAKERS = 6
 PIECES_OF_EACH = 4
 """Recordings of each speaker of which a piece is a baseline of one second."""
 AT_ONCE = 64
-MOST_ROWS = 64
-"""Recordings of a baseline, as in the runtime."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,6 @@ class Voices:
 
     Attributes:
         dataset: the recordings of the bundle's configuration, those without a class last.
-        settings: of the speech branch.
         pooled: what the front end makes of each recording.
         modality: how networks read them.
         truth: their labels.
@@ -52,7 +45,6 @@ class Voices:
     """
 
     dataset: Dataset
-    settings: Speech
     pooled: PooledStates
     modality: Modality
     truth: Truth
@@ -107,7 +99,7 @@ def load(data: Path, weights: Path, cache: Path) -> Voices:
     )
     modality = states_modality(pooled, found.everything, found.labels, experiment.speech, experiment.seed)
     speakers = Speakers.of(found.everything, pooled.speech_s[:, 0])
-    return Voices(found, experiment.speech, pooled, modality, truth_of(found, experiment), speakers)
+    return Voices(found, pooled, modality, truth_of(found, experiment), speakers)
 
 
 def pieces(voices: Voices, weights: Path, seconds: float, seed: int) -> Mapping[int, Float]:
@@ -119,15 +111,13 @@ def pieces(voices: Voices, weights: Path, seconds: float, seed: int) -> Mapping[
         seconds: the length of a piece.
         seed: of the choice of recordings and pieces.
     """
-    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
-    encoder, vad = whisper.SpeechEncoder(model).eval(), Session(weights / "silero-vad" / "vad.onnx")
+    read, everything = open_front_end(weights), voices.dataset.everything
     random, found = np.random.default_rng(seed), {}
     for rows in voices.speakers.own.values():
         for row in random.permutation(rows)[:PIECES_OF_EACH]:
-            u = voices.dataset.everything[row]
-            assert u.audio is not None
-            cut = augment.piece(load_audio(u.audio), random, seconds)
-            found[int(row)] = pool_recording(cut, encoder, vad)[0]
+            audio = everything[row].audio
+            assert audio is not None
+            found[int(row)] = read(augment.piece(load_audio(audio), random, seconds))[0]
     return found
 
 

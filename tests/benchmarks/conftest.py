@@ -73,4 +73,4 @@ def tiny_voices() -> Voices:
     experiment = Experiment(speech=settings)
     modality = states_modality(pooled, dataset.everything, labels, settings, 0)
     speakers = Speakers.of(dataset.everything, pooled.speech_s[:, 0])
-    return Voices(dataset, settings, pooled, modality, truth_of(dataset, experiment), speakers)
+    return Voices(dataset, pooled, modality, truth_of(dataset, experiment), speakers)

@@ -67,24 +67,29 @@ def pooled_states(
         cache: folder where the result is kept; the next call with the same recordings and code reads it.
         quiet: no progress bar.
     """
-
-    def front_end() -> FrontEnd:
-        for name in ("whisper-tiny.en", "silero-vad"):
-            provenance(weights / name)  # refuses what `trainer fetch` did not finish
-        model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
-        encoder = whisper.SpeechEncoder(model).eval()
-        vad = Session(weights / "silero-vad" / "vad.onnx")
-        return lambda waveform: pool_recording(waveform, encoder, vad)
-
     return cached_states(
         utterances,
-        front_end,
+        lambda: open_front_end(weights),
         inspect.getsource(whisper),
         augmentations=augmentations,
         seed=seed,
         cache=cache,
         quiet=quiet,
     )
+
+
+def open_front_end(weights: Path) -> FrontEnd:
+    """Open the pretrained speech encoder and voice activity detection in the folder ``weights``.
+
+    Raises:
+        WeightsError: one is missing, or `trainer fetch` did not finish it.
+    """
+    for name in ("whisper-tiny.en", "silero-vad"):
+        provenance(weights / name)
+    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
+    encoder = whisper.SpeechEncoder(model).eval()
+    vad = Session(weights / "silero-vad" / "vad.onnx")
+    return lambda waveform: pool_recording(waveform, encoder, vad)
 
 
 def cached_states(

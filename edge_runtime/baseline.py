@@ -191,18 +191,24 @@ def join(parts: Iterable[tuple[str, Baseline | None]]) -> Baseline:
     """Return what was pooled of several recordings as one baseline.
 
     Args:
-        parts: name and baseline of each recording, in order; None of one in which nobody speaks, which gets a note.
+        parts: name and baseline of each recording, in order; None of one in which nobody speaks. That one gets a note,
+            and so does a recording that was there before: it counts once.
 
     Raises:
         BaselineError: there are no recordings, or less than ``LEAST_SPEECH_S`` of speech in all of them together.
     """
     found: Baseline | None = None
-    names, notes = [], []
+    names: list[str] = []
+    notes: list[str] = []
+    seen: dict[Baseline, str] = {}
     for name, part in parts:
         names.append(name)
         if part is None:
             notes.append(f"{name}: no speech, so it is not in the baseline")
+        elif part in seen:
+            notes.append(f"{name}: the same recording as {seen[part]}, so it counts once")
         else:
+            seen[part] = name
             found = part if found is None else found + part
     if found is None or found.speech_s < LEAST_SPEECH_S:
         where = names[0] if len(names) == 1 else f"{len(names)} recordings"

@@ -101,6 +101,12 @@ def test_values_that_no_recording_gives_are_refused(pooled: Any, seconds: Any) -
         Baseline(pooled, seconds, GRAPHS, "made-up 1")
 
 
+def test_a_recording_that_comes_twice_counts_once_and_gets_a_note() -> None:
+    found = join([("a.wav", baseline(0.5)), ("b.wav", baseline(0.75, first=4)), ("copy.wav", baseline(0.5))])
+    assert found == join([("a.wav", baseline(0.5)), ("b.wav", baseline(0.75, first=4))])
+    assert found.notes == ("copy.wav: the same recording as a.wav, so it counts once",)
+
+
 def test_parts_are_joined_and_a_silent_one_gets_a_note() -> None:
     found = join([("a.wav", baseline(0.5)), ("b.wav", None), ("c.wav", baseline(0.75, first=4))])
     assert found == baseline(0.5) + baseline(0.75, first=4)

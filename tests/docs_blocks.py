@@ -9,7 +9,7 @@ Other blocks are not code. A comment before a block, which no reader sees, says 
 - ``<!-- printed by: WHAT -->``: the scripts print each line of the block, on either stream.
 
 Everything runs in a folder that looks like a fresh clone, in which both environments of the README are there already:
-they are the environment of the tests.
+they are the environment of the tests. A reader's own recordings are there too, ``OWN_RECORDINGS``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import soundfile
+
 FENCE = re.compile(r"^( *)(```+)(.*)$")
 COMMENT = re.compile(r"^ *<!-- (not run|file|exit code|printed by): (.+) -->$")
 INDENTED = re.compile(r"^(    |\t)\S")
 LISTED = re.compile(r"^ *([-*]|\d+\.) ")
 CODE = ("python", "sh")
+OWN_RECORDINGS = ("monday.wav", "tuesday.wav", "wednesday.wav", "thursday.wav")
+"""The pages' names of other recordings of one speaker; they are pieces of the example clip."""
 TIMEOUT_S = 1800
 TOP = ("benchmarks", "docs", "edge_runtime", "examples", "export", "models", "requirements-dev.txt", "trainer")
 
@@ -121,6 +126,11 @@ def clone(folder: Path, repository: Path) -> Path:
             (folder / name / "bin" / tool).write_text(script)
             (folder / name / "bin" / tool).chmod(0o755)
         (folder / name / "bin" / "activate").write_text(f'PATH="{folder / name / "bin"}:$PATH"\n')
+    samples, rate = soundfile.read(repository / "examples" / "jfk.wav")
+    (folder / "recordings-of-ann").mkdir()
+    for piece, name in zip(np.array_split(samples, len(OWN_RECORDINGS)), OWN_RECORDINGS, strict=True):
+        soundfile.write(folder / name, piece, rate)
+        soundfile.write(folder / "recordings-of-ann" / name, piece, rate)
     return folder
 
 

@@ -23,17 +23,14 @@ ELSEWHERE = {"own-data.md", "export.md", "bundle.md", "rewards.md"}
 """Pages that tests of their own run."""
 ALONE = [page for page in PAGES if docs_blocks.runnable(page) and page.name not in ELSEWHERE]
 NOT_RUN = {
-    "README.md": 3,  # what a test compares with the Makefile, and with another page; needs a bundle with baselines
+    "README.md": 2,  # what a test compares with the Makefile, and with another page
     "CONTRIBUTING.md": 2,  # an installation; the tests themselves
     "edge_runtime/README.md": 1,  # an installation
     "docs/bundle.md": 1,  # needs a corpus
-    "docs/embedding.md": 1,  # needs a bundle that takes a baseline
     "docs/export.md": 3,  # need classifiers of the reader's own, or corpora
     "docs/live.md": 1,  # needs a microphone
     "docs/own-data.md": 2,  # an installation; a longer training
-    "docs/own-recordings.md": 2,  # need a bundle that takes a baseline
     "docs/paper.md": 2,  # need corpora, the model hub, hours
-    "docs/runtime.md": 1,  # needs a bundle that takes a baseline
     "docs/training.md": 1,  # needs corpora
 }
 """How many blocks of each page nothing runs. Their pages say why."""

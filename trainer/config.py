@@ -101,6 +101,7 @@ class Text:
     Attributes:
         encoder: a folder below the weights' folder, any other folder, or a hub id.
         max_tokens: longer texts are cut.
+        context_tokens: so many tokens of what was said before in the dialogue are read as well; 0 reads none.
         hidden_size: units of the added layer.
         dropout: on that layer.
         l2: regularisation of that layer.
@@ -119,6 +120,7 @@ class Text:
 
     encoder: str = "minilm-l6"
     max_tokens: int = _positive(48)
+    context_tokens: int = _not_negative(0)
     hidden_size: int = _positive(768)
     dropout: float = _share(0.2)
     l2: float = _not_negative(0.03)

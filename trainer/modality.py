@@ -20,8 +20,9 @@ Float = NDArray[np.float32]
 Int = NDArray[np.integer[Any]]
 Collate = Callable[[list[Example]], dict[str, Tensor]]
 BATCH = 64
-AUGMENTED, COMPARED = "augmented", "compared"
-"""Variants of the tested utterances: augmented copies; and the utterance beside a baseline of its speaker."""
+AUGMENTED, COMPARED, CONTEXT = "augmented", "compared", "context"
+"""Variants of the tested utterances: augmented copies; the utterance beside a baseline of its speaker; and the words
+after those that were said before them."""
 SOFT = ("other", "unlabelled")
 """Labels of utterances without a class, in the order of their indices after the classes': another emotion, of which
 any class is as likely as the others; and plain speech, which is mostly neutral, and not certainly so."""

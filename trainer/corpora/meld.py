@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+from trainer.corpora.dialogue import with_context
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
@@ -43,7 +44,7 @@ def load(folder: Path, split: str, *, clips: bool = False) -> list[Utterance]:
     if len(rows) != COUNTS[split]:
         raise CorpusError(f"{path}: {len(rows)} rows where MELD's {split} split has {COUNTS[split]}")
     audio = _clips(folder, split) if clips else None
-    return [
+    return with_context(
         Utterance(
             id=f"{split}-{row['Dialogue_ID']}-{row['Utterance_ID']}",
             corpus="meld",
@@ -55,7 +56,7 @@ def load(folder: Path, split: str, *, clips: bool = False) -> list[Utterance]:
             split=split,
         )
         for row in rows
-    ]
+    )
 
 
 def _clips(folder: Path, split: str) -> Callable[[str], Path] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_runtime.inference.text_tokens import Turn
 from trainer.errors import CorpusError
 
 LABELS = ("neutral", "happy", "sad", "angry")
@@ -32,6 +33,7 @@ class Utterance:
         transcript: the spoken words; "" where they are missing; None where the corpus has none.
         split: the corpus' official split, or "".
         line: of the manifest that it was read from, counted from 1; None where there is no manifest.
+        context: what was said before it in its dialogue, the oldest first; see ``trainer.corpora.dialogue``.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Utterance:
     transcript: str | None = None
     split: str = ""
     line: int | None = None
+    context: tuple[Turn, ...] = field(default=(), compare=False, repr=False)
 
 
 def label_ids(utterances: Iterable[Utterance], labels: Sequence[str] = LABELS) -> list[int]:

@@ -198,7 +198,12 @@ def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> di
             # A recogniser writes no exclamation marks, and a network must not rest on them.
             misrecognized = [strip_exclamations(sentence) for sentence in misrecognized]
         modalities["text"] = text_modality(
-            sentences, dataset.labels, experiment.text, weights=paths.weights, misrecognized=misrecognized
+            sentences,
+            dataset.labels,
+            experiment.text,
+            weights=paths.weights,
+            misrecognized=misrecognized,
+            contexts=[u.context for u in dataset.utterances],
         )
     return modalities
 

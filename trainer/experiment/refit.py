@@ -21,7 +21,7 @@ from trainer.experiment import warm_start
 from trainer.experiment.fold import FoldRun, RunContext, run, variant_name
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
-from trainer.modality import COMPARED
+from trainer.modality import COMPARED, CONTEXT
 from trainer.pretrained import download
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
@@ -70,12 +70,10 @@ def write(
         if not part.finished:
             log.info("the networks to keep, on everything")
     networks = run(part, context, keep=True)
-    branches = metrics["branches"]
-    if isinstance(speech := networks.get("speech"), SpeechEmotion):
-        branches = {**branches, "speech": _speech_metrics(branches)}
-        # Fusion of the same run learned from embeddings as they were before.
-        if "fusion" not in networks:
-            branches["speech"] = _calibrated(speech, branches)
+    branches = _with_variants(metrics["branches"])
+    # Fusion of the same run learned from embeddings as they were before.
+    if isinstance(speech := networks.get("speech"), SpeechEmotion) and "fusion" not in networks:
+        branches["speech"] = _calibrated(speech, branches)
     common = {
         "labels": list(dataset.labels),
         "protocol": metrics["protocol"],
@@ -100,10 +98,13 @@ def temperatures(branches: Mapping[str, Mapping[str, Any]]) -> tuple[float, floa
     return first, compared["temperature"] if compared else first
 
 
-def _speech_metrics(branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the metrics of speech, those with a baseline among them."""
-    compared = {COMPARED: branches[SPEECH_COMPARED]} if SPEECH_COMPARED in branches else {}
-    return {**branches["speech"], **compared}
+def _with_variants(branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the metrics, with those of speech beside a baseline, and of text after a context, among their branch's."""
+    result = dict(branches)
+    for branch, variant in (("speech", COMPARED), ("text", CONTEXT)):
+        if (name := variant_name(branch, variant)) in branches:
+            result[branch] = {**branches[branch], variant: branches[name]}
+    return result
 
 
 def _calibrated(network: SpeechEmotion, branches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -20,16 +20,19 @@ from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance
 from trainer.experiment.fold import FoldRun, variant_name
 from trainer.metrics import confusion, intervals, scores
-from trainer.modality import AUGMENTED, COMPARED, Truth
+from trainer.modality import AUGMENTED, Truth
 
 Int = NDArray[np.integer[Any]]
 Logits = NDArray[np.floating[Any]]
 DECIMALS = 4
+VARIANT = 3
+"""Axes that answers to a variant have."""
 SCORES = ("wa", "ua", "f1")
 TITLES = {
     "speech": "speech",
     "speech_compared": "speech, baseline",
     "text": "text",
+    "text_context": "text, context",
     "fusion": "fused",
     "fusion_speech_only": "fused, speech only",
     "fusion_text_only": "fused, text only",
@@ -58,7 +61,7 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
             np.concatenate([_tested(a[name], f) for a, f in zip(run, folds, strict=True)]).astype(np.float64)
             for run in answers
         ]
-        if name.endswith(COMPARED) and len(folds) == 1:
+        if answers[0][0][name].ndim == VARIANT and len(folds) == 1:  # of validation rows a variant has no answers
             calibrated: Sequence[Mapping[str, float]] = []
         elif len(folds) > 1:
             calibrated = [calibration.cross_fitted(truth.labels[tested], run, number) for run in logits]
@@ -81,7 +84,7 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
 def _tested(logits: Logits, fold: Fold) -> Logits:
     """Return the logits of the tested utterances alone (n, classes): of answers to validation and test rows, or of
     answers (n, 1, classes) to one variant of each tested one."""
-    return logits[:, 0] if logits.ndim == 3 else logits[len(fold.validation) :]
+    return logits[:, 0] if logits.ndim == VARIANT else logits[len(fold.validation) :]
 
 
 def branch_metrics(

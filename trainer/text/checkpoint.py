@@ -38,8 +38,9 @@ def restore(folder: Path) -> tuple[TextEmotion, Texts, dict[str, Any]]:
     encoder_config = AutoConfig.for_model(**json.loads((folder / ENCODER).read_text()))
     encoder = AutoModel.from_config(encoder_config, **encoder_options(encoder_config))
     hidden = settings.get("hidden_size", settings.get("hidden", 768))  # version 0.1 said hidden, or nothing
-    network = TextEmotion(encoder, len(config["labels"]), hidden=hidden)
+    context_tokens = settings.get("context_tokens", 0)  # versions before 0.3 read none
+    network = TextEmotion(encoder, len(config["labels"]), hidden=hidden, context_tokens=context_tokens)
     checkpoints.load_weights(folder, network)
     special = json.loads((folder / SPECIAL).read_text())
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / TOKENIZER), **special)
-    return network, Texts(tokenizer, settings["max_tokens"]), config
+    return network, Texts(tokenizer, settings["max_tokens"], context_tokens), config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edge_runtime.inference.text_tokens import Turn
 from trainer import training_loop
 from trainer.config import Text
 from trainer.errors import ConfigError, WeightsError
-from trainer.modality import Modality
+from trainer.modality import CONTEXT, Modality
 from trainer.pretrained.download import hub_commit
 from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion, load_encoder, load_tokenizer
@@ -27,6 +28,7 @@ def text_modality(
     *,
     weights: Path,
     misrecognized: Sequence[str] | None = None,
+    contexts: Sequence[Sequence[Turn]] | None = None,
 ) -> Modality:
     """Return the modality that ``settings`` describe.
 
@@ -36,17 +38,25 @@ def text_modality(
         settings: see ``trainer.config.Text``.
         weights: folder of pretrained weights; ``settings.encoder`` may also be another folder or a hub id.
         misrecognized: the same transcripts with recognition errors, to train on as well.
+        contexts: the turns before each utterance, the oldest first; they are read where ``settings.context_tokens``
+            is above 0. Utterances are tested without them, and with them as the variant ``CONTEXT``.
 
     Raises:
+        ConfigError: the encoder can read no context, and ``settings`` want one.
         WeightsError: there is no such encoder.
     """
     source = locate(settings.encoder, weights)
-    texts = Texts(load_tokenizer(source), settings.max_tokens)
+    texts = Texts(load_tokenizer(source), settings.max_tokens, settings.context_tokens)
 
     def fresh(_: NDArray[np.intp], seed: int) -> nn.Module:
         torch.manual_seed(seed)
         network = TextEmotion(
-            load_encoder(source), len(labels), hidden=settings.hidden_size, dropout=settings.dropout, l2=settings.l2
+            load_encoder(source),
+            len(labels),
+            hidden=settings.hidden_size,
+            dropout=settings.dropout,
+            l2=settings.l2,
+            context_tokens=settings.context_tokens,
         )
         try:
             network.freeze(settings.frozen_layers)
@@ -54,13 +64,18 @@ def text_modality(
             raise ConfigError(f"text.frozen_layers = {settings.frozen_layers}: {error}") from error
         return network
 
-    def encoded(words: Sequence[str]) -> list[training_loop.Example]:
-        return texts.encode([normalize_tweet(s) for s in words] if settings.normalize_tweets else words)
+    def encoded(words: Sequence[str], before: Sequence[Sequence[Turn]] | None = None) -> list[training_loop.Example]:
+        return texts.encode([normalize_tweet(s) for s in words] if settings.normalize_tweets else words, before)
 
     examples = encoded(sentences)
-    copies = [[e] for e in examples]
-    if misrecognized is not None:
-        copies = [[*clean, other] for clean, other in zip(copies, encoded(misrecognized), strict=True)]
+    forms = [sentences] if misrecognized is None else [sentences, misrecognized]
+    if contexts is None or not settings.context_tokens:
+        trained = [examples, *map(encoded, forms[1:])]
+        variants = {}
+    else:
+        trained = [encoded(form, some_contexts(contexts, seed=copy)) for copy, form in enumerate(forms)]
+        variants = {CONTEXT: [[example] for example in encoded(sentences, contexts)]}
+    copies = list(zip(*trained, strict=True))
     return Modality(
         name="text",
         examples=examples,
@@ -70,7 +85,23 @@ def text_modality(
         schedule=training_loop.Schedule.of(settings),
         class_weight_power=settings.class_weight_power,
         length=LENGTH,
+        variants=variants,
     )
+
+
+def some_contexts(contexts: Sequence[Sequence[Turn]], *, seed: int) -> list[Sequence[Turn]]:
+    """Return contexts to train on: about half are left out, and half of the rest do not say who spoke.
+
+    So a network learns to do with all that it may get; a single clip has no context, and one channel no speakers.
+    """
+    forms: Sequence[Callable[[Sequence[Turn]], Sequence[Turn]]] = (
+        lambda _: (),
+        lambda _: (),
+        lambda context: context,
+        lambda context: [Turn(turn.text) for turn in context],
+    )
+    drawn = np.random.default_rng(seed).integers(len(forms), size=len(contexts))
+    return [forms[number](context) for number, context in zip(drawn, contexts, strict=True)]
 
 
 def locate(encoder: str, weights: Path) -> str:

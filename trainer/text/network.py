@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,35 @@ class TextEmotion(nn.Module):
     """Encoder → mean over tokens → fully connected layer (768, ReLU, dropout 0.2, L2 0.03) → logits."""
 
     def __init__(self, encoder: nn.Module, labels: int, *, hidden: int = 768, dropout: float = 0.2,
-                 l2: float = 0.03) -> None:  # fmt: skip
-        """Put freshly initialised layers on ``encoder``, any Hugging Face model with ``last_hidden_state``."""
+                 l2: float = 0.03, context_tokens: int = 0) -> None:  # fmt: skip
+        """Put freshly initialised layers on ``encoder``, any Hugging Face model with ``last_hidden_state``.
+
+        With ``context_tokens`` above 0 it reads what was said before, as ``token_type_ids`` mark it.
+        """
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.context_tokens = encoder, context_tokens
+        self._has_segments = _has_segments(encoder)
         width: int = encoder.config.hidden_size  # type: ignore[union-attr,assignment]
         self.hidden = nn.Linear(width, hidden)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(hidden, labels)
         self.l2 = l2
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return logits (batch, labels) and the 768-unit layer (batch, hidden).
 
         Args:
             input_ids: token ids (batch, tokens).
             attention_mask: 1 where there is a token, 0 on padding, same shape.
+            token_type_ids: 0 on the utterance, 1 on what was said before it, same shape; None where there is no
+                such context. The mean leaves the context out, which is heard through attention alone.
         """
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask)["last_hidden_state"]
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        segments = {"token_type_ids": token_type_ids} if token_type_ids is not None and self._has_segments else {}
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments)["last_hidden_state"]
+        own = attention_mask if token_type_ids is None else attention_mask * (1 - token_type_ids)
+        mask = own.unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1).clamp_min(1.0)
         embedding = self.dropout(torch.relu(self.hidden(mean)))
         return self.classifier(embedding), embedding
@@ -59,6 +70,12 @@ class TextEmotion(nn.Module):
     def penalty(self) -> Tensor:
         """Return the L2 term on the added layer's weights (as Keras' kernel regulariser counts it)."""
         return self.l2 * self.hidden.weight.square().sum()
+
+
+def _has_segments(encoder: nn.Module) -> bool:
+    """Whether ``encoder`` learned what sets the second of two texts apart, as BERT did and MPNet did not."""
+    takes = "token_type_ids" in inspect.signature(encoder.forward).parameters
+    return takes and getattr(encoder.config, "type_vocab_size", 0) > 1
 
 
 def load_encoder(weights: str | Path) -> nn.Module:

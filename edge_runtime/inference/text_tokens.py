@@ -1,0 +1,74 @@
+"""A text, and what was said before it → the token ids that text emotion reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tokenizers import Tokenizer
+
+Speaker = Literal["same", "other"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was said before an utterance, by one speaker.
+
+    Attributes:
+        text: the words.
+        speaker: "same" who says the utterance, "other" somebody else; None where that is not known.
+    """
+
+    text: str
+    speaker: Speaker | None = None
+
+    @property
+    def marked(self) -> str:
+        """The text as a network reads it: ``same:`` or ``other:`` before it, if the speaker is known."""
+        return self.text if self.speaker is None else f"{self.speaker}: {self.text}"
+
+
+class TextTokens:
+    """The way from words to token ids, which training and the runtime share; safe to call from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, context_tokens: int = 0) -> None:
+        """Encode by ``tokenizer``, whose own padding and truncation are turned off.
+
+        Args:
+            tokenizer: of the text network.
+            max_tokens: longer texts are cut; special tokens count.
+            context_tokens: so many tokens of the context are read at most; 0 reads none.
+
+        Raises:
+            ValueError: a context is to be read, and this tokenizer does not put it behind the text.
+        """
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._tokenizer, self._context_tokens = tokenizer, context_tokens
+        self._room = max(0, max_tokens - tokenizer.num_special_tokens_to_add(False))
+        if context_tokens:
+            alone, _ = self("a")
+            if self("a", [Turn("a")])[0][: len(alone)] != alone:
+                raise ValueError("the tokenizer puts a token behind two texts that it puts behind the first alone")
+
+    def __call__(self, text: str, context: Sequence[Turn] = ()) -> tuple[list[int], list[int]]:
+        """Return the token ids, and the type of each: 0 of the text and its special tokens, 1 of the context.
+
+        Without a context the ids are those of the text alone.
+
+        Args:
+            text: what is said.
+            context: the turns before it, the oldest first; of all their tokens the last count.
+        """
+        own = self._tokenizer.encode(text, add_special_tokens=False)
+        own.truncate(self._room)
+        alone = self._tokenizer.post_process(own).ids
+        words = " ".join(turn.marked for turn in context).split() if self._context_tokens else []
+        # No token is longer than a word: more than these words would cost time alone.
+        earlier = self._tokenizer.encode(" ".join(words[-self._context_tokens :]), add_special_tokens=False)
+        if not len(earlier):
+            return alone, [0] * len(alone)
+        earlier.truncate(self._context_tokens, direction="left")
+        ids = self._tokenizer.post_process(own, earlier).ids
+        return ids, [0] * len(alone) + [1] * (len(ids) - len(alone))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.inference.text_tokens import Turn
 from trainer.corpora import meld
 from trainer.errors import CorpusError
 
@@ -32,6 +33,13 @@ def test_a_row_becomes_an_utterance_with_its_words_untouched(tmp_path):
     assert (first.id, first.session, first.split) == ("dev-7-3", "dev-7", "dev")
     assert (first.label, first.speaker, first.audio) == ("happy", "meld-Chandler", None)
     assert first.transcript == FIRST[1]
+
+
+def test_the_turns_before_are_those_of_its_dialogue(tmp_path):
+    write(tmp_path, first=(*FIRST[:5], "2", "0"))  # the second row begins dialogue 2
+    first, second, third = meld.load(tmp_path, "dev")[:3]
+    assert (first.context, third.context) == ((), ())
+    assert second.context == (Turn(FIRST[1], "other"),)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,16 @@
 """Text emotion as a modality: any encoder, copies with recognition errors, and settings that are refused."""
 
+import shutil
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
+from edge_runtime.inference.text_tokens import Turn
 from tests.trainer.encoders import write_bert, write_xlnet
 from trainer.config import Text
 from trainer.errors import ConfigError, WeightsError
@@ -47,6 +54,52 @@ def test_misheard_copies_are_trained_on_and_never_tested(weights):
     assert [len(c) for c in modality.copies] == [2] * 6 and [len(c) for c in plain.copies] == [1] * 6
     assert modality.examples == plain.examples
     assert modality.copies[0][0] == plain.examples[0] and modality.copies[0][1] != plain.examples[0]
+
+
+CONTEXTS = [[Turn("fine", "other"), Turn("no", "same")]] * len(SENTENCES)
+
+
+def test_without_context_tokens_a_context_changes_nothing(weights):
+    plain, with_turns = (
+        text_modality(SENTENCES, LABELS, SETTINGS, weights=weights, contexts=c) for c in (None, CONTEXTS)
+    )
+    assert (with_turns.examples, with_turns.copies) == (plain.examples, plain.copies)
+    assert not with_turns.variants
+
+
+def test_a_context_is_trained_on_in_part_and_tested_as_a_variant(weights):
+    settings, many = with_(context_tokens=8), 40
+    modality = text_modality(
+        SENTENCES * many, LABELS, settings, weights=weights, misrecognized=SENTENCES * many, contexts=CONTEXTS * many
+    )
+    assert all(not any(example["token_type_ids"]) for example in modality.examples)
+    ((tested,),) = ({tuple(variant[0]["token_type_ids"]) for variant in modality.variants["context"][::6]},)
+    assert sum(tested) == 6  # two turns, each with who spoke and a colon
+    for copy in range(2):
+        lengths = Counter(sum(copies[copy]["token_type_ids"]) for copies in modality.copies)
+        assert lengths.keys() == {0, 2, 6}
+        assert lengths[0] == pytest.approx(120, abs=30) and lengths[2] == pytest.approx(60, abs=25)
+
+
+def test_what_was_said_before_is_learned_where_it_alone_tells_the_label(weights, tmp_path):
+    contexts = [[Turn(("gladly", "never")[label])] for label in TRUTH.labels]
+    settings = with_(context_tokens=8, hidden_size=64, epochs=40)
+    modality = text_modality(["no"] * 6, LABELS, settings, weights=weights, contexts=contexts)
+    whole = replace(modality, copies=modality.variants["context"])
+    network, _ = train(whole, np.arange(6), TRUTH, partial=tmp_path / "p", seed=0, quiet=True)
+    examples = [variant[0] for variant in modality.variants["context"]]
+    logits, _ = predict(network, examples, modality.collate, modality.length)
+    assert logits.argmax(1).tolist() == TRUTH.labels.tolist()
+
+
+def test_an_encoder_that_cannot_read_a_context_is_refused(weights, tmp_path):
+    shutil.copytree(weights / "bert", tmp_path / "ends")
+    tokenizer = Tokenizer.from_file(str(tmp_path / "ends" / "tokenizer.json"))
+    special = [("[PAD]", 0)]
+    tokenizer.post_processor = TemplateProcessing(single="$A [PAD]", pair="$A $B [PAD]", special_tokens=special)
+    tokenizer.save(str(tmp_path / "ends" / "tokenizer.json"))
+    with pytest.raises(ConfigError, match=r"text\.context_tokens = 8"):
+        text_modality(SENTENCES, LABELS, with_(encoder="ends", context_tokens=8), weights=tmp_path)
 
 
 def test_long_texts_are_cut(weights):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from trainer.text.network import TextEmotion, encoder_options, load_encoder, load_tokenizer
 
@@ -62,6 +62,33 @@ def test_other_words_or_another_order_change_the_answer(network):
 def test_a_row_of_padding_alone_has_a_finite_answer(network):
     logits, _ = network(torch.zeros(1, 4, dtype=torch.int64), torch.zeros(1, 4, dtype=torch.int64))
     assert logits.isfinite().all()
+
+
+@torch.no_grad()
+def test_the_context_is_heard_through_attention_and_is_no_part_of_the_mean():
+    torch.manual_seed(0)
+    network = TextEmotion(BertModel(CONFIG, add_pooling_layer=False), 4, hidden=12, context_tokens=8).eval()
+    ids, mask = torch.tensor([[3, 4, 5, 8, 9]]), torch.ones(1, 5, dtype=torch.int64)
+    types = torch.tensor([[0, 0, 0, 1, 1]])
+    found, _ = network(ids, mask, types)
+    states = network.encoder(input_ids=ids, attention_mask=mask, token_type_ids=types)["last_hidden_state"]
+    torch.testing.assert_close(found, network.classifier(torch.relu(network.hidden(states[:, :3].mean(1)))))
+    assert (found - network(ids[:, :3], mask[:, :3])[0]).abs().max() > 1e-4
+    assert (found - network(ids.flip(1), mask, types)[0]).abs().max() > 1e-4
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["bert", "mpnet", "roberta", "distilbert"])
+def test_types_of_an_utterance_alone_change_nothing(kind):
+    torch.manual_seed(0)
+    sizes = {"distilbert": {"vocab_size": 20, "dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}}
+    usual = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model(kind, **sizes.get(kind, usual | {"intermediate_size": 32}))
+    encoder = AutoModel.from_config(config, **encoder_options(config))
+    network = TextEmotion(encoder, 4, hidden=12, context_tokens=8).eval()
+    ids, mask = torch.tensor([[3, 4, 5]]), torch.ones(1, 3, dtype=torch.int64)
+    torch.testing.assert_close(network(ids, mask, torch.zeros_like(ids)), network(ids, mask), rtol=0, atol=0)
+    assert network(ids, mask, torch.tensor([[0, 0, 1]]))[0].isfinite().all()
 
 
 def test_the_penalty_is_the_added_layers_squares(network):

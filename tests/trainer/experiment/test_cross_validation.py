@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from edge_runtime.inference.text_tokens import Turn
 from tests.trainer.encoders import write_bert, write_xlnet
 from trainer import modality as branches
 from trainer.config import Experiment, Fusion, Speech, Text
@@ -132,6 +133,25 @@ def test_metrics_of_a_run_are_those_of_its_predictions(whole):
 
 def test_speech_that_tells_the_label_is_learned(whole):
     assert metrics(whole)["branches"]["speech"]["ua"]["mean"] > 0.8
+
+
+def test_words_are_tested_after_what_was_said_before_as_well(place, corpus):
+    official = [
+        replace(u, split="test" if i < 8 else "train", context=(Turn("really", "other"),))
+        for i, u in enumerate(corpus.utterances)
+    ]
+    experiment = Experiment(validation_percent=0, protocol="official", text=replace(TEXT, context_tokens=8))
+    cross_validation.run(experiment, replace(corpus, utterances=official), place)
+    found = metrics(place.run_dir)["branches"]
+    assert {name: (found[name]["n"], found[name]["calibration"]) for name in found} == {
+        "text": (8, None),
+        "text_context": (8, None),
+    }
+    guesses = {(row["branch"], row["id"]): row["p(calm)"] for row in rows(place.run_dir)}
+    assert any(guesses["text", u.id] != guesses["text_context", u.id] for u in official[:8])
+    network, texts, config = text_checkpoint.restore(place.checkpoints / "text")
+    assert (network.context_tokens, texts.context_tokens) == (8, 8)
+    assert config["metrics"]["context"] == found["text_context"]
 
 
 def test_the_run_folder_states_experiment_corpus_and_versions(whole, corpus):

@@ -19,7 +19,7 @@ from export.evaluation.data import EvaluationSet
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.fusion import fusion_graph, product_graph
 from export.graphs.speech import states_graph, waveform_graph
-from export.graphs.text import text_graph
+from export.graphs.text import TYPES, context_tokens, text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph
 from trainer.speech.bilstm import AttentionBiLSTM
@@ -129,13 +129,13 @@ def add_text(
     graphs: BundleGraphs, network: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, evaluation: EvaluationSet
 ) -> None:
     """Add the graph of text emotion and its tokenizer."""
-    graphs.slots["text_emotion"] = text_graph(network)
+    graphs.slots["text_emotion"] = graph = text_graph(network)
     graphs.tokenizers["text"] = tokenizer
     sentences = evaluation.sentences[:REFERENCE_INPUTS]
     encoded = [tokenizer(s, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for s in sentences]
-    graphs.feeds["text_emotion"] = [
-        (torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64)) for ids in encoded
-    ]
+    ids = [torch.tensor([one]) for one in encoded]
+    none = [torch.zeros_like] if TYPES in graph.inputs else []
+    graphs.feeds["text_emotion"] = [(one, torch.ones_like(one), *(fill(one) for fill in none)) for one in ids]
 
 
 @torch.no_grad()
@@ -175,6 +175,28 @@ def operating_point(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     cases = calibration.values() if last == "fusion" else [calibration]
     points = [case["operating_point"] for case in cases if case and "operating_point" in case]
     return {"operating_point": {"confidence": max(points)}} if points else {}
+
+
+def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the manifest's entry of text alone: its context, operating point and priors, as far as there are any.
+
+    Args:
+        graphs: the new graphs; without text there is no entry.
+        configs: of the checkpoints that they were made of.
+    """
+    graph = graphs.slots.get("text_emotion")
+    if not isinstance(graph, Graph):
+        return {}
+    found: dict[str, Any] = {}
+    if tokens := context_tokens(graph.module):
+        found["context"] = {"max_tokens": tokens}
+    fused = (configs["fusion"]["metrics"].get("calibration") or {}) if "fusion" in configs else {}
+    answers = fused.get("fusion_text_only") or configs["text"]["metrics"].get("calibration") or {}
+    if "operating_point" in answers:
+        found["operating_point"] = {"confidence": answers["operating_point"]}
+    if priors := configs["text"].get("priors"):
+        found["priors"] = dict(priors)
+    return {"text_emotion": found} if found else {}
 
 
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:

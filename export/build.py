@@ -12,7 +12,7 @@ import torch
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import SCHEMA
 from export import components, model_card
-from export.assemble import assemble, operating_point
+from export.assemble import assemble, operating_point, text_facts
 from export.bundle_writer import Options, check_target, write_bundle
 from export.components import TrainedComponents
 from export.graphs import whisper
@@ -93,6 +93,7 @@ def build(
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": graphs.temperatures,
         **operating_point(trained.configs),
+        **text_facts(graphs, trained.configs),
         **component_facts(trained.configs, trained.digests, origins),
     }
     return write_bundle(target, graphs, facts, evaluation, options)

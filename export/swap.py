@@ -13,7 +13,7 @@ import torch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.session import Session
 from export import components
-from export.assemble import ReferenceInputs, add_product, add_speech, add_text, add_whisper, operating_point
+from export.assemble import ReferenceInputs, add_product, add_speech, add_text, add_whisper, operating_point, text_facts
 from export.build import component_facts, provenance
 from export.bundle_writer import Options, check_target, write_bundle
 from export.evaluation.data import EvaluationSet
@@ -71,6 +71,7 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
     evaluation = options.samples
     graphs, added = _assemble(bundle, new, evaluation)
     old = {key: value for key, value in bundle.manifest.items() if key != "verification"}
+    about_text = old.pop("text_emotion", {})
     if graphs.temperatures:  # another branch answers, and how sure it is when it is right is another matter
         old.pop("operating_point", None)
     slots = {"speech": "speech_emotion", "text": "text_emotion", "fusion": "fusion"}
@@ -81,6 +82,7 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": _temperatures(bundle, graphs),
         **_operating_point(graphs, added["metrics"]),
+        **_text_facts(about_text, graphs, added),
         **_merge(old, added, stays),
         "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
     }
@@ -155,6 +157,17 @@ def _operating_point(graphs: BundleGraphs, metrics: Mapping[str, Any]) -> dict[s
     if "fusion" in graphs.slots:
         return {}
     return operating_point({part: {"metrics": found} for part, found in metrics.items()})
+
+
+def _text_facts(old: Mapping[str, Any], graphs: BundleGraphs, added: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's entry of text alone; where only fusion is another, what was measured through it goes."""
+    if "text_emotion" not in graphs.slots:
+        kept = dict(old)
+        if "fusion" in graphs.slots:
+            kept.pop("operating_point", None)
+        return {"text_emotion": kept} if kept else {}
+    about = {**added["provenance"]["text"], "metrics": added["metrics"]["text"]}
+    return text_facts(graphs, {"text": about})
 
 
 def _merge(old: Mapping[str, Any], added: Mapping[str, Any], stays: set[str]) -> dict[str, Any]:

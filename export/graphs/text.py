@@ -1,4 +1,4 @@
-"""The words' graph, of any Hugging Face encoder: token ids and mask → logits, embedding."""
+"""The words' graph, of any Hugging Face encoder: token ids, their mask and maybe types → logits, embedding."""
 
 from __future__ import annotations
 
@@ -17,24 +17,35 @@ from export.graphs.xlnet import XLNetEncoder
 from trainer.text.network import TextEmotion
 
 INPUTS = ["input_ids", "attention_mask"]
+TYPES = "token_type_ids"
+"""The input of a graph that reads a context: it tells the utterance's own tokens from the others."""
 
 
 def text_graph(network: nn.Module) -> Graph:
-    """Return token ids and mask → logits, embedding.
+    """Return token ids and mask, and their types where the network reads a context → logits, embedding.
 
     Args:
         network: a ``TextEmotion``, or an ``export.hf_classifier.FineTuned``; its encoder is an attribute ``encoder``.
     """
     ready = exportable(network).eval()
     ids = torch.ones(2, 11, dtype=torch.int64)
+    inputs, example = INPUTS, (ids, ids)
+    if context_tokens(network):
+        types = torch.tensor([[0] * 4 + [1] * 7, [0] * 11])
+        inputs, example = [*INPUTS, TYPES], (ids, ids, types)
     return Graph(
         ready,
-        (ids, ids),
-        INPUTS,
+        example,
+        inputs,
         OUTPUTS,
-        {name: {0: "batch", 1: "tokens"} for name in INPUTS} | BATCHED,
+        {name: {0: "batch", 1: "tokens"} for name in inputs} | BATCHED,
         tracing=lambda: _traceable(ready.encoder),  # type: ignore[arg-type]
     )
+
+
+def context_tokens(network: nn.Module) -> int:
+    """Return how many tokens of a context ``network`` reads; 0 of one that reads none."""
+    return network.context_tokens if isinstance(network, TextEmotion) else 0
 
 
 def exportable(network: nn.Module) -> nn.Module:

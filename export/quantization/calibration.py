@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
 
 from edge_runtime.classifier import MAX_TEXT_TOKENS
 from export.evaluation.agreement import CLEAR_MARGIN
 from export.evaluation.data import EvaluationSet, Sample
 from export.evaluation.limits import MIN_LABELLED, chance
 from export.graphs.bundle_graphs import BundleGraphs
+from export.graphs.text import TYPES
 from export.graphs.torch_export import Graph
 from export.quantization.error import Array, ErrorMetric, GraphError
 from export.quantization.quantize import NamedFeed
@@ -25,22 +25,29 @@ def calibration_feeds(graphs: BundleGraphs, calibration: EvaluationSet | None) -
     """Return the inputs that each slot is calibrated with; nothing for slots that cannot be calibrated."""
     if calibration is None:
         return {}
-    found = {slot: named_feeds(slot, calibration.samples, graphs.tokenizers.get("text")) for slot in graphs.slots}
+    found = {slot: named_feeds(slot, calibration.samples, graphs) for slot in graphs.slots}
     speech = graphs.slots.get("speech_emotion")
     if isinstance(speech, Graph) and "hidden_states" in speech.inputs:
         del found["speech_emotion"]
     return {slot: feeds for slot, feeds in found.items() if feeds}
 
 
-def named_feeds(slot: str, samples: Sequence[Sample], tokenizer: PreTrainedTokenizerFast | None) -> list[NamedFeed]:
-    """Return the inputs of ``slot`` for each sample: its waveform, or its token ids; nothing for other slots."""
+def named_feeds(slot: str, samples: Sequence[Sample], graphs: BundleGraphs) -> list[NamedFeed]:
+    """Return the inputs of ``slot`` for each sample: its waveform, or its token ids; nothing for other slots.
+
+    No text has a context: what is lost on utterances alone is what a limit is stated for.
+    """
     if slot in FROM_WAVEFORM:
         return [{"waveform": waveform[None]} for s in samples if (waveform := s.waveform) is not None]
+    tokenizer = graphs.tokenizers.get("text")
     if slot in FROM_TEXT and tokenizer is not None:
         texts = [s.transcript for s in samples if s.transcript]
         encoded = [tokenizer(text, truncation=True, max_length=MAX_TEXT_TOKENS)["input_ids"] for text in texts]
+        graph = graphs.slots.get(slot)
+        types = [TYPES] if isinstance(graph, Graph) and TYPES in graph.inputs else []
         return [
             {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
+            | {name: np.zeros((1, len(ids)), np.int64) for name in types}
             for ids in encoded
         ]
     return []
@@ -62,7 +69,7 @@ def error_metric(
     labelled = [s for s in samples if s.label in labels]
     enough = len(labelled) >= MIN_LABELLED
     truth = [labels.index(s.label) for s in labelled if s.label is not None] if enough else None
-    feeds = named_feeds(slot, labelled if enough else samples, graphs.tokenizers.get("text"))
+    feeds = named_feeds(slot, labelled if enough else samples, graphs)
     if not feeds:
         return None
     metrics = [

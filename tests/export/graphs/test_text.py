@@ -43,3 +43,25 @@ def test_text(tmp_path, run, shake, kind):
         for one, other in zip(run(tmp_path / "text.onnx", ids, mask), network(ids, mask), strict=True):
             assert one.shape == other.shape
             np.testing.assert_allclose(one, other.numpy(), atol=1e-4, rtol=1e-3)
+
+
+READS_CONTEXT = ["bert", "mpnet", "roberta", "electra", "albert", "deberta-v2", "distilbert"]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", READS_CONTEXT)
+def test_a_graph_that_reads_a_context_takes_token_types(tmp_path, run, shake, kind):
+    config = AutoConfig.for_model(kind, **SMALL[kind])
+    encoder = AutoModel.from_config(config, **encoder_options(config))
+    network = TextEmotion(encoder, 4, hidden=12, context_tokens=8).eval()
+    shake(network)
+    graph = text_graph(network)
+    assert list(graph.inputs) == ["input_ids", "attention_mask", "token_type_ids"]
+    write(graph, tmp_path / "text.onnx")
+    for batch, tokens, own in [(1, 1, 1), (1, 30, 12), (3, 7, 7), (2, 20, 3)]:
+        ids, mask = torch.randint(2, 20, (batch, tokens)), torch.ones(batch, tokens, dtype=torch.int64)
+        types = torch.zeros_like(ids)
+        types[0, own:] = 1
+        expected = network(ids, mask, types)
+        for one, other in zip(run(tmp_path / "text.onnx", ids, mask, types), expected, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), atol=1e-4, rtol=1e-3)

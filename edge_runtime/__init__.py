@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ResultsError,
         RewardError,
     )
+    from edge_runtime.inference.text_tokens import Turn
     from edge_runtime.live import Event, Stream
     from edge_runtime.pipeline import IEmoNet
     from edge_runtime.prediction import Prediction, Scores, Segment
@@ -66,6 +67,7 @@ __all__ = [
     "Segment",
     "Stream",
     "Timeline",
+    "Turn",
 ]
 
 _MODULES = {
@@ -82,6 +84,7 @@ _MODULES = {
     "Segment": "prediction",
     "Stream": "live",
     "Timeline": "timeline",
+    "Turn": "inference.text_tokens",
 }
 """Where a name is, other than the errors: fetched when it is asked for, so that `--help` and Ctrl-C need not wait."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from tokenizers import Tokenizer
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.baseline import LEAST_SPEECH_S, Baseline, checksum
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.contract import TYPES
 from edge_runtime.errors import BaselineError, BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.session import Arrays, Session
+from edge_runtime.inference.text_tokens import TextTokens, Turn, to_turns
 from edge_runtime.inference.vad import ENCODER_HOP
 from edge_runtime.prediction import DOUBTFUL, Scores, Segment
 
@@ -24,14 +27,30 @@ Float = NDArray[np.float32]
 Timings = dict[str, float]
 MAX_TEXT_TOKENS = 256
 """More of a transcript is cut off; what a person says in 15 s is far shorter."""
+FROM_WORDS = ("text", "fusion_text_only")
+"""The temperatures of answers from words alone."""
+NEUTRAL = "neutral"
 
 
 class UtteranceClassifier:
     """The branches that a bundle has, and their fusion; safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, slots: Mapping[str, Session]) -> None:
-        """Use the graphs of ``bundle``, open in ``slots``."""
+    def __init__(
+        self, bundle: Bundle, slots: Mapping[str, Session], *, text_neutral_prior: float | None = None
+    ) -> None:
+        """Use the graphs of ``bundle``, open in ``slots``.
+
+        Args:
+            bundle: a checked one.
+            slots: the graph of each slot.
+            text_neutral_prior: see ``IEmoNet.load``.
+
+        Raises:
+            BundleError: the bundle states no priors, or its tokenizer of text cannot be used.
+            ValueError: a prior that is no share.
+        """
         self._bundle = bundle
+        self._text_shift = _neutral_shift(bundle, text_neutral_prior)
         self._speech_encoder, self._transcript_encoder = (
             SpeechEncoder(slots[s]) if s in slots else None for s in ("speech_encoder", "transcript_encoder")
         )
@@ -46,9 +65,12 @@ class UtteranceClassifier:
             self._features = int(bundle.slots["speech_emotion"].output("pooled").shape[1])
             self._graphs = checksum(bundle)
         if self._text is not None:
-            self._text_tokenizer = _tokenizer(bundle, "text")
-            self._text_tokenizer.no_padding()  # whatever the file asks for
-            self._text_tokenizer.enable_truncation(MAX_TEXT_TOKENS)
+            try:
+                self._text_tokens = TextTokens(
+                    _tokenizer(bundle, "text"), max_tokens=MAX_TEXT_TOKENS, context_tokens=bundle.text.context_tokens
+                )
+            except ValueError as error:
+                raise BundleError(f"{bundle.tokenizers['text']}: reads no context: {error}") from error
 
     def __call__(
         self,
@@ -56,9 +78,10 @@ class UtteranceClassifier:
         given: str | None = None,
         timings: Timings | None = None,
         baseline: Baseline | None = None,
+        context: Sequence[Turn] = (),
     ) -> Segment:
         """Classify ``utterance``; the arguments are those of ``classify_and_pool``."""
-        return self.classify_and_pool(utterance, given, timings, baseline)[0]
+        return self.classify_and_pool(utterance, given, timings, baseline, context)[0]
 
     def classify_and_pool(
         self,
@@ -66,6 +89,7 @@ class UtteranceClassifier:
         given: str | None = None,
         timings: Timings | None = None,
         baseline: Baseline | None = None,
+        context: Sequence[Turn] = (),
     ) -> tuple[Segment, Baseline | None]:
         """Classify ``utterance``, in which somebody speaks.
 
@@ -75,6 +99,7 @@ class UtteranceClassifier:
             timings: milliseconds spent in each slot are added to it.
             baseline: other recordings of the speaker, which ``check_baseline`` has let pass; less than
                 ``LEAST_SPEECH_S`` of speech counts as none.
+            context: what was said before, the oldest first; a bundle that reads none passes over it.
 
         Returns:
             The answer; and the utterance as a baseline for others, None where the bundle takes none.
@@ -103,7 +128,7 @@ class UtteranceClassifier:
             transcript, doubtful = decoded.text, decoded.doubtful
         if self._text is not None and transcript:
             with stopwatch(timings, "text_emotion"):
-                text = self._run_text(transcript)
+                text = self._run_text(transcript, context)
         with stopwatch(timings, "fusion"):
             fused = self._fuse(speech, text)
         segment = Segment(
@@ -114,7 +139,7 @@ class UtteranceClassifier:
             text=self._scores(text["logits"], "text") if text else None,
             transcript=transcript or None,
             notes=(DOUBTFUL,) if doubtful else (),
-            uncertain=fused is not None and fused.confidence < self._bundle.operating_point,
+            uncertain=fused is not None and fused.uncertain,
             baseline_s=0.0 if baseline is None else baseline.speech_s,
         )
         return segment, self._pooled(utterance, speech) if speech and self._features else None
@@ -162,15 +187,30 @@ class UtteranceClassifier:
                 "another bundle, or leave the baseline out"
             )
 
-    def classify_text(self, text: str) -> Scores:
-        """Return the answer from ``text`` alone.
+    def check_context(self, context: Sequence[str | Turn]) -> list[Turn]:
+        """Return ``context`` as turns, if there are any to be read.
+
+        Raises:
+            BundleError: the bundle reads no context, and one is given.
+            TypeError: it is no list of texts or turns.
+        """
+        turns = to_turns(context)
+        if turns and not self._bundle.text.context_tokens:
+            raise BundleError(
+                f"{self._bundle.folder}: reads no context, its manifest states none for text_emotion; use another "
+                "bundle, or leave the context out"
+            )
+        return turns
+
+    def classify_text(self, text: str, context: Sequence[Turn] = ()) -> Scores:
+        """Return the answer from ``text`` alone, said after ``context``.
 
         Raises:
             BundleError: the bundle has no text branch.
         """
         if self._text is None:
             raise BundleError(f"{self._bundle.folder}: has no slot text_emotion; it hears the voice alone")
-        answer = self._fuse(None, self._run_text(text))
+        answer = self._fuse(None, self._run_text(text, context))
         assert answer is not None
         return answer
 
@@ -193,17 +233,16 @@ class UtteranceClassifier:
         seconds = np.array([utterance.speech_mask.sum() * ENCODER_HOP / SAMPLE_RATE], np.float32)
         return Baseline(speech["pooled"], seconds, self._graphs, f"{self._bundle.name} {self._bundle.version}")
 
-    def _run_text(self, text: str) -> Arrays:
+    def _run_text(self, text: str, context: Sequence[Turn]) -> Arrays:
         assert self._text is not None
-        # What came from a terminal may hold bytes that are no text; the tokenizer knows nothing of those.
         try:
-            encoded = self._text_tokenizer.encode(text.encode("utf-8", "replace").decode("utf-8"))
+            ids, types = self._text_tokens(_encodable(text), [replace(t, text=_encodable(t.text)) for t in context])
         except Exception as error:  # the library raises bare Exception
             raise BundleError(f"{self._bundle.tokenizers['text']}: fails on a text: {error}") from error
-        return self._text(
-            input_ids=np.array([encoded.ids], np.int64),
-            attention_mask=np.array([encoded.attention_mask], np.int64),
-        )
+        inputs = {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
+        if self._bundle.text.context_tokens:
+            inputs[TYPES] = np.array([types], np.int64)
+        return self._text(**inputs)
 
     def _fuse(self, speech: Arrays | None, text: Arrays | None) -> Scores | None:
         """Return the answer from the branches that ran."""
@@ -234,12 +273,16 @@ class UtteranceClassifier:
         scaled = logits[0].astype(np.float64) / self._bundle.temperatures[temperature]
         if not np.isfinite(scaled).all():
             raise BundleError(f"{self._bundle.folder}: its logits ({temperature}) are not numbers")
+        least = self._bundle.operating_point
+        if temperature in FROM_WORDS:
+            scaled, least = scaled + self._text_shift, self._bundle.text.operating_point
         odds = np.exp(scaled - scaled.max())
         probabilities = odds / odds.sum()
         labels = self._bundle.labels
         return Scores(
             label=labels[int(probabilities.argmax())],
             scores=dict(zip(labels, probabilities.tolist(), strict=True)),
+            uncertain=bool(probabilities.max() < least),
         )
 
 
@@ -249,6 +292,31 @@ def stopwatch(timings: Timings, name: str) -> Iterator[None]:
     begin = time.perf_counter()
     yield
     timings[name] = timings.get(name, 0.0) + 1000 * (time.perf_counter() - begin)
+
+
+def _neutral_shift(bundle: Bundle, prior: float | None) -> NDArray[np.float64]:
+    """Return what is added to the calibrated logits of words (labels,), so that neutral is as frequent as ``prior``.
+
+    By Bayes' rule: the odds of neutral change as its prior odds do; the other labels keep their shares of the rest.
+    """
+    shift = np.zeros(len(bundle.labels))
+    if prior is None:
+        return shift
+    if isinstance(prior, bool) or not 0 < prior < 1:
+        raise ValueError(f"text_neutral_prior={prior}: the share of neutral is between 0 and 1")
+    if NEUTRAL not in bundle.text.priors:
+        raise BundleError(
+            f"{bundle.folder}: its manifest states no prior of {NEUTRAL} for text_emotion, so that another one means "
+            "nothing; use another bundle, or leave it out"
+        )
+    trained = bundle.text.priors[NEUTRAL]
+    shift[bundle.labels.index(NEUTRAL)] = np.log(prior / (1 - prior)) - np.log(trained / (1 - trained))
+    return shift
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` without what a terminal may have given that is no text; a tokenizer knows nothing of it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _tokenizer(bundle: Bundle, name: str) -> Tokenizer:

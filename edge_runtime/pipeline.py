@@ -16,9 +16,11 @@ from edge_runtime.baseline import Baseline, join
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
+from edge_runtime.conversation import Conversation
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S, Utterance, utterances
 from edge_runtime.inference.session import Session
+from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
 from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
@@ -43,6 +45,7 @@ class IEmoNet:
         device: str = "auto",
         threads: int | None = None,
         provider_options: Mapping[str, Any] | None = None,
+        text_neutral_prior: float | None = None,
     ) -> None:
         """Open the graphs of ``bundle``; ``load`` is the usual way to get here."""
         budget = thread_budget(threads)
@@ -52,7 +55,7 @@ class IEmoNet:
             for slot in bundle.slots
         }
         self._vad = self._sessions.get("vad")
-        self._classify = UtteranceClassifier(bundle, self._sessions)
+        self._classify = UtteranceClassifier(bundle, self._sessions, text_neutral_prior=text_neutral_prior)
 
     @classmethod
     def load(
@@ -62,6 +65,7 @@ class IEmoNet:
         device: str = "auto",
         threads: int | None = None,
         provider_options: Mapping[str, Any] | None = None,
+        text_neutral_prior: float | None = None,
     ) -> IEmoNet:
         """Load a bundle.
 
@@ -72,14 +76,25 @@ class IEmoNet:
             threads: processor threads for each call, as one graph runs after the other; None takes as many as there
                 are processors. With many calls at once, 1 is best.
             provider_options: of onnxruntime's CUDA provider, such as ``{"gpu_mem_limit": 1 << 30}``.
+            text_neutral_prior: the share of neutral among the utterances that are to come, above 0 and below 1, where
+                it is known to be another than in training. It changes the answers from words alone: ``text``, those of
+                ``classify_text``, and those of a recording where no voice is heard. The answers from voice and words
+                together stay. None takes the share in training.
 
         Raises:
             BundleNotFoundError: there is no such bundle.
-            BundleError: it is damaged, or not for this version.
+            BundleError: it is damaged, not for this version, or states no share of neutral in training.
             DeviceError: the device cannot be had.
+            ValueError: a share that is none.
         """
         found = Bundle.read(locate(bundle))
-        return cls(found, device=device, threads=threads, provider_options=provider_options)
+        return cls(
+            found,
+            device=device,
+            threads=threads,
+            provider_options=provider_options,
+            text_neutral_prior=text_neutral_prior,
+        )
 
     def warm_up(self) -> None:
         """Run every graph once, so that the first real call takes no longer than the others; on CUDA it would."""
@@ -118,6 +133,7 @@ class IEmoNet:
         asr: bool = True,
         threshold: float | None = None,
         baseline: Baseline | None = None,
+        context: Sequence[str | Turn] = (),
     ) -> Prediction: ...
     @overload
     def __call__(
@@ -129,6 +145,7 @@ class IEmoNet:
         asr: bool = True,
         threshold: float | None = None,
         baseline: Baseline | None = None,
+        context: tuple[()] = (),
     ) -> list[Prediction]: ...
     def __call__(
         self,
@@ -139,6 +156,7 @@ class IEmoNet:
         asr: bool = True,
         threshold: float | None = None,
         baseline: Baseline | None = None,
+        context: Sequence[str | Turn] = (),
     ) -> Prediction | list[Prediction]:
         """Say what emotion is in ``audio``.
 
@@ -152,25 +170,29 @@ class IEmoNet:
                 None takes the bundle's operating point, and leaves the label.
             baseline: other recordings of the same speaker, as ``baseline`` returns them: each utterance is compared
                 with them. None compares with nothing; a long recording's own utterances are no baseline here.
+            context: what was said before the recording, the oldest first: texts, or turns that say who spoke. The words
+                of each utterance are read after it; a long recording's own utterances are no context here.
 
         Raises:
             AudioNotFoundError: there is no such file.
             AudioError: the audio cannot be used; the message says why.
             BaselineError: another bundle made the baseline.
             BundleError: the bundle reads words alone, knows no voice and was told to recognise no words, or takes no
-                baseline and was given one.
+                baseline, or reads no context, and was given one.
             ClosedError: the model was closed.
-            TypeError: a transcript that is no text, or a baseline that is none.
-            ValueError: a threshold outside 0 to 1, or one transcript for a list.
+            TypeError: a transcript that is no text, a baseline that is none, or a context that is no list of texts.
+            ValueError: a threshold outside 0 to 1, or one transcript or context for a list.
         """
         check_threshold(threshold)
         if transcript is not None:
             check_text(transcript, name="transcript")
         if baseline is not None:
             self._classify.check_baseline(baseline)
+        turns = self._classify.check_context(context) if context else []
         if is_batch(audio):
-            if transcript is not None:
-                raise ValueError("a transcript belongs to one recording, and a list was given")
+            if transcript is not None or turns:
+                what = "a transcript" if transcript is not None else "a context"
+                raise ValueError(f"{what} belongs to one recording, and a list was given")
             return [self(one, sample_rate, asr=asr, threshold=threshold, baseline=baseline) for one in audio]
         vad = self._require_vad()
         if transcript is None and not asr:
@@ -184,30 +206,34 @@ class IEmoNet:
         found = utterances(_timed(recording.blocks(), timings, "read"), vad)
         for utterance in _timed(found, timings, "vad"):
             if utterance.speech_mask.any():
-                segment = self._classify(utterance, transcript, timings, baseline)
+                segment = self._classify(utterance, transcript, timings, baseline, turns)
                 segments.append((segment, int(utterance.speech_mask.sum())))
         timings["vad"] -= timings["read"]  # the reader runs inside the segmenter
         timings["total"] = 1000 * (time.perf_counter() - begin)
         return self._prediction(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
 
-    def classify_text(self, text: str, *, threshold: float | None = None) -> Scores:
+    def classify_text(self, text: str, *, context: Sequence[str | Turn] = (), threshold: float | None = None) -> Scores:
         """Say what emotion is in words alone.
 
         Args:
             text: an utterance in the bundle's language; words of a dialogue, not of a page.
-            threshold: an answer whose confidence is less has the label ``"uncertain"``; 0 to 1, or None.
+            context: what was said before, the oldest first: texts, or turns that say who spoke. The last tokens count,
+                as many as the bundle reads (``bundle.text.context_tokens``).
+            threshold: an answer whose confidence is less is uncertain, and has the label ``"uncertain"``; 0 to 1. None
+                takes the bundle's operating point for words, and leaves the label.
 
         Raises:
-            TypeError: it is no text.
+            TypeError: it is no text, or the context is no list of texts.
             ValueError: there is nothing in it, or a threshold outside 0 to 1.
-            BundleError: the bundle hears the voice alone.
+            BundleError: the bundle hears the voice alone, or reads no context and was given one.
             ClosedError: the model was closed.
         """
         check_threshold(threshold)
         check_text(text, name="text")
         if not text.strip():
             raise ValueError("no words: give a text that is not empty")
-        return self._classify.classify_text(text.strip()).at(threshold or 0.0)
+        answer = self._classify.classify_text(text.strip(), self._classify.check_context(context))
+        return answer if threshold is None else answer.at(threshold)
 
     def baseline(self, recordings: Audio | Sequence[Audio], sample_rate: float | None = None) -> Baseline:
         """Make a baseline of recordings of one speaker, whose emotion need not be known.
@@ -272,7 +298,9 @@ class IEmoNet:
                 compares it with none; a baseline is what each channel begins with.
 
         Returns:
-            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes.
+            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes. Where the
+            bundle reads a context, words are read after those of the utterances that were over when theirs began, on
+            any channel; doubtful words are left out.
 
         Raises:
             AudioNotFoundError: there is no such file.
@@ -300,7 +328,8 @@ class IEmoNet:
                 it with none; a baseline is what the stream begins with.
 
         Returns:
-            A stream: ``feed`` it samples, and it gives back an event for each utterance that is over.
+            A stream: ``feed`` it samples, and it gives back an event for each utterance that is over. Where the bundle
+            reads a context, words are read after those of the finished utterances before; doubtful words are left out.
 
         Raises:
             AudioError: an unusable sample rate.
@@ -310,7 +339,8 @@ class IEmoNet:
         """
         vad = self._require_vad()
         self._check_running(baseline)
-        return Stream(vad, RunningClassifier(self._classify, baseline), sample_rate, provisional_s=provisional_s)
+        classify = RunningClassifier(self._classify, baseline, Conversation())
+        return Stream(vad, classify, sample_rate, provisional_s=provisional_s)
 
     def _check_running(self, baseline: Baseline | bool) -> None:
         if not isinstance(baseline, bool):
@@ -336,32 +366,34 @@ class IEmoNet:
                 f"longer than {MAX_SPEECH_DURATION_S:.0f} s: cut at pauses, and the scores of the pieces averaged"
             )
         notes += doubt(sum(DOUBTFUL in s.notes for s, _ in segments), len(segments))
-        fused = _mean([(s.fused, n) for s, n in segments if s.fused])
-        least = self.bundle.operating_point if threshold is None else threshold
+        heard = any(s.speech for s, _ in segments)
+        point, text_point = self.bundle.operating_point, self.bundle.text.operating_point
+        least = threshold if threshold is not None else point if heard else text_point
+        fused = _mean([(s.fused, n) for s, n in segments if s.fused], least)
         return Prediction(
             label=fused.at(threshold or 0.0).label if fused else None,
             confidence=fused.confidence if fused else None,
             scores=fused.scores if fused else {},
             transcript=" ".join(s.transcript for s, _ in segments if s.transcript) or None,
-            speech=_mean([(s.speech, n) for s, n in segments if s.speech]),
-            text=_mean([(s.text, n) for s, n in segments if s.text]),
+            speech=_mean([(s.speech, n) for s, n in segments if s.speech], point),
+            text=_mean([(s.text, n) for s, n in segments if s.text], text_point),
             segments=tuple(s if threshold is None else s.at(threshold) for s, _ in segments),
             duration_s=round(recording.duration_s, 3),
             timings_ms=timings,
             notes=tuple(notes),
-            uncertain=fused is not None and fused.confidence < least,
+            uncertain=fused is not None and fused.uncertain,
             baseline_s=max((s.baseline_s for s, _ in segments), default=0.0),
         )
 
 
-def _mean(answers: Sequence[tuple[Scores, int]]) -> Scores | None:
-    """Return the mean of the scores, weighted; None of none."""
+def _mean(answers: Sequence[tuple[Scores, int]], least: float) -> Scores | None:
+    """Return the mean of the scores, weighted, uncertain below the confidence ``least``; None of none."""
     total = sum(weight for _, weight in answers)
     if not total:
         return None
     labels = answers[0][0].scores
     scores = {label: sum(a.scores[label] * weight for a, weight in answers) / total for label in labels}
-    return Scores(max(scores, key=scores.__getitem__), scores)
+    return Scores(max(scores, key=scores.__getitem__), scores, max(scores.values()) < least)
 
 
 def _timed(items: Iterable[Item], timings: Timings, name: str) -> Iterator[Item]:

@@ -40,10 +40,13 @@ class Scores:
     Attributes:
         label: the likeliest emotion; or "uncertain", where a threshold was asked for and is not reached.
         scores: calibrated probability of each label; they sum to 1.
+        uncertain: whether ``confidence`` is below the threshold asked for; where none was, below the bundle's
+            operating point: that of words alone, where words alone were asked.
     """
 
     label: str
     scores: Mapping[str, float]
+    uncertain: bool = False
 
     @property
     def confidence(self) -> float:
@@ -57,7 +60,8 @@ class Scores:
 
     def at(self, threshold: float) -> Scores:
         """Return the same scores, with the label "uncertain" where ``confidence`` is less than ``threshold``."""
-        return self if self.confidence >= threshold else replace(self, label=UNCERTAIN)
+        uncertain = self.confidence < threshold
+        return replace(self, label=UNCERTAIN if uncertain else self.label, uncertain=uncertain)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ class Segment:
         """Return the same segment, with the label "uncertain" where the answer's confidence is less."""
         if self.fused is None:
             return self
-        return replace(self, fused=self.fused.at(threshold), uncertain=self.fused.confidence < threshold)
+        fused = self.fused.at(threshold)
+        return replace(self, fused=fused, uncertain=fused.uncertain)
 
     @property
     def label(self) -> str | None:

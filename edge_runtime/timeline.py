@@ -9,31 +9,40 @@ from importlib import import_module
 from typing import Literal
 
 from edge_runtime.audio.recording import Recording
+from edge_runtime.conversation import Conversation
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import DOUBTFUL, Segment, doubt
 from edge_runtime.running import RunningClassifier
 
 Channels = Literal["mix", "split"]
+NewClassifier = Callable[[Conversation, "int | None"], RunningClassifier]
+"""Makes the classifier of a channel, of its number, or of None where channels are mixed."""
 
 
 class Timeline(Iterator[Segment]):
     """The utterances of a recording in the order of their beginnings; each is classified when it is asked for.
 
-    It is read once: an utterance is compared with those before it on its channel, and no answer is changed later.
+    It is read once: an utterance is compared with those before it on its channel, its words are read after those that
+    were said before on any channel, and no answer is changed later.
 
     Attributes:
         name: of the recording, for messages.
     """
 
     def __init__(
-        self, recording: Recording, vad: Session, new_classifier: Callable[[], RunningClassifier], *, split: bool
+        self,
+        recording: Recording,
+        vad: Session,
+        new_classifier: NewClassifier,
+        *,
+        split: bool,
     ) -> None:
         """Begin, with a classifier for each channel; ``IEmoNet.timeline`` is the usual way to get here."""
         self.name = recording.name
         self._recording = recording
         self._count = self._doubtful = 0
-        self._segments = self._by_channel(vad, new_classifier) if split else self._mixed(vad, new_classifier())
+        self._segments = self._by_channel(vad, new_classifier) if split else self._mixed(vad, new_classifier)
 
     def __next__(self) -> Segment:
         """Return the next utterance.
@@ -67,30 +76,31 @@ class Timeline(Iterator[Segment]):
         """What a user should know about the recording, such as that it ends early; complete at the end."""
         return (*self._recording.notes, *doubt(self._doubtful, self._count))
 
-    def _mixed(self, vad: Session, classify: RunningClassifier) -> Iterator[Segment]:
-        segmenter = Segmenter(vad)
+    def _mixed(self, vad: Session, new_classifier: NewClassifier) -> Iterator[Segment]:
+        segmenter, classify = Segmenter(vad), new_classifier(Conversation(), None)
         for block in self._recording.blocks():
             yield from map(classify, segmenter.feed(block))
         yield from map(classify, segmenter.flush())
 
-    def _by_channel(self, vad: Session, new_classifier: Callable[[], RunningClassifier]) -> Iterator[Segment]:
-        segmenters = [Segmenter(vad) for _ in range(self._recording.channels)]
-        classifiers = [new_classifier() for _ in segmenters]
-
-        def segment(utterance: Utterance, channel: int) -> Segment:
-            return replace(classifiers[channel - 1](utterance), channel=channel)
+    def _by_channel(self, vad: Session, new_classifier: NewClassifier) -> Iterator[Segment]:
+        segmenters = {number: Segmenter(vad) for number in range(1, self._recording.channels + 1)}
+        conversation = Conversation()
+        classifiers = {number: new_classifier(conversation, number) for number in segmenters}
 
         # Of utterances that are over, those are held back that another channel could still go before.
         pending: list[tuple[float, int, Segment]] = []
+
+        def take(over: Iterator[tuple[Utterance, int]]) -> None:
+            # In the order of their ends: what was over when an utterance began is then known, whatever came at once.
+            for utterance, number in sorted(over, key=lambda pair: (pair[0].end_s, pair[1])):
+                segment = replace(classifiers[number](utterance), channel=number)
+                heapq.heappush(pending, (utterance.start_s, number, segment))
+
         for block in self._recording.blocks(split=True):
-            for channel, segmenter in enumerate(segmenters, start=1):
-                for utterance in segmenter.feed(block[:, channel - 1]):
-                    heapq.heappush(pending, (utterance.start_s, channel, segment(utterance, channel)))
-            watermark_s = min(segmenter.watermark_s for segmenter in segmenters)
+            take((u, number) for number, each in segmenters.items() for u in each.feed(block[:, number - 1]))
+            watermark_s = min(each.watermark_s for each in segmenters.values())
             while pending and pending[0][0] < watermark_s:
                 yield heapq.heappop(pending)[-1]
-        for channel, segmenter in enumerate(segmenters, start=1):
-            for utterance in segmenter.flush():
-                heapq.heappush(pending, (utterance.start_s, channel, segment(utterance, channel)))
+        take((u, number) for number, each in segmenters.items() for u in each.flush())
         while pending:
             yield heapq.heappop(pending)[-1]

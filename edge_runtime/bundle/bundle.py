@@ -12,6 +12,7 @@ from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle import contract
 from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.bundle.slot import Slot, Tensor
+from edge_runtime.bundle.text_settings import TextSettings, operating_point
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.inference.asr import Decoding
 from edge_runtime.inference.session import Session
@@ -58,6 +59,7 @@ class Bundle:
         temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
         manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
         operating_point: confidence below which an answer is uncertain; 0.0 where the bundle states none.
+        text: what it states of words alone.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Bundle:
     temperatures: Mapping[str, float]
     manifest: Mapping[str, Any]
     operating_point: float = 0.0
+    text: TextSettings = TextSettings()
 
     @classmethod
     def read(cls, folder: Path) -> Bundle:
@@ -105,7 +108,8 @@ class Bundle:
                     if slot in slots and not (name in ALONE and name not in manifest["calibration"])
                 },
                 manifest=manifest,
-                operating_point=_operating_point(manifest),
+                operating_point=operating_point(manifest),
+                text=TextSettings.read(manifest, manifest["labels"]) if "text_emotion" in slots else TextSettings(),
             )
         except BundleError:
             raise
@@ -115,6 +119,7 @@ class Bundle:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
         contract.check(bundle.slots)
         bundle._check_labels()
+        bundle._check_context()
         if bundle.decoding is not None:
             bundle._check_decoding(bundle.decoding)
         return bundle
@@ -148,6 +153,14 @@ class Bundle:
                 raise BundleError(
                     f"{self.folder}: slot {slot} gives logits of shape {shape} for {len(self.labels)} labels"
                 )
+
+    def _check_context(self) -> None:
+        takes = "text_emotion" in self.slots and self.slots["text_emotion"].takes(contract.TYPES)
+        if takes != bool(self.text.context_tokens):
+            raise BundleError(
+                f"{self.folder / MANIFEST}: text_emotion.context belongs to a graph of the slot text_emotion with an "
+                f"input {contract.TYPES!r}, and one of the two is missing; export the bundle again"
+            )
 
     def _check_decoding(self, settings: Decoding) -> None:
         (*_, vocabulary) = self.slots["transcript_decoder"].output("logits").shape or (None,)
@@ -219,18 +232,6 @@ def _positive(value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"calibration {value!r}: a temperature is a positive number")
     return number
-
-
-def _operating_point(manifest: Mapping[str, Any]) -> float:
-    """Return the confidence below which an answer is uncertain; 0.0 where the manifest states none."""
-    if "operating_point" not in manifest:
-        return 0.0
-    value = manifest["operating_point"]["confidence"]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"operating_point {value!r}: a confidence is a number above 0, at most 1")
-    if not 0 < value <= 1:
-        raise ValueError(f"operating_point {value!r}: a confidence is a number above 0, at most 1")
-    return float(value)
 
 
 def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:

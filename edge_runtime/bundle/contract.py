@@ -22,7 +22,6 @@ INPUTS: Mapping[str, Mapping[str, Form]] = {
     "vad": {"input": (FLOAT, (ANY, 576)), "h": STATE, "c": STATE},
     "speech_encoder": {"waveform": WAVEFORM},
     "transcript_encoder": {"waveform": WAVEFORM},
-    "text_emotion": {"input_ids": TOKENS, "attention_mask": TOKENS},
 }
 OUTPUTS: Mapping[str, Mapping[str, Form]] = {
     "vad": {"speech_probs": (FLOAT, (ANY,)), "hn": STATE, "cn": STATE},
@@ -37,6 +36,9 @@ FUSED = {
     f"{part}_{output}": (f"{part}_emotion", output) for part in ("speech", "text") for output in ("embedding", "logits")
 }
 """What fusion may take: the slot and the output that each is."""
+TEXT: Mapping[str, Form] = {"input_ids": TOKENS, "attention_mask": TOKENS}
+TYPES = "token_type_ids"
+"""What a ``text_emotion`` takes besides that reads what was said before: 0 on the text's tokens, 1 on the others."""
 BASELINE = {"baseline": "input", "baseline_s": "input", "pooled": "output"}
 """What a ``speech_emotion`` has that compares a recording with others of its speaker: all of it, or nothing."""
 
@@ -53,6 +55,9 @@ def check(slots: Mapping[str, Slot]) -> None:
             _inputs(slot, INPUTS[name])
     if "speech_emotion" in slots:
         _speech(slots)
+    if "text_emotion" in slots:
+        text = slots["text_emotion"]
+        _inputs(text, {**TEXT, TYPES: TOKENS} if text.takes(TYPES) else TEXT)
     if "transcript_decoder" in slots:
         _decoder(slots)
     if "fusion" in slots:

@@ -189,6 +189,14 @@ Examples:
 
   edge-iemonet classify-text --json < lines.txt
 
+  edge-iemonet classify-text "Great. Just great" --context "other: I sold your bike" --context "same: You did what?"
+
+A context is what was said before, each turn by an option of its own, the oldest first; "same:" before a turn says that
+it was the same speaker, "other:" that it was another. All texts of a call have the same context. It needs a bundle that
+reads one (`python -m export inspect BUNDLE` says so).
+
+In some uses nearly everything that is said is neutral. --neutral-prior says how much, and the bundle then expects it.
+
 {EXIT_CODES}
 """
 
@@ -198,6 +206,12 @@ def classify_text(
         list[str] | None, typer.Argument(help="What is said; without, each line of standard input.", metavar="TEXT…")
     ] = None,
     as_json: Json = False,
+    context: Annotated[
+        list[str] | None, typer.Option(help="What was said before, a turn each, the oldest first.", metavar="TURN")
+    ] = None,
+    neutral_prior: Annotated[
+        float | None, typer.Option(help="Share of neutral among all that is said, between 0 and 1.", metavar="SHARE")
+    ] = None,
     threshold: Threshold = None,
     bundle: Bundle = None,
     device: Device = "auto",
@@ -209,12 +223,13 @@ def classify_text(
 
     if texts is not None and not any(text.strip() for text in texts):
         raise typer.BadParameter("no words: give a text that is not empty")
-    with IEmoNet.load(bundle, device=device, threads=threads) as model:
+    if neutral_prior is not None and not 0 < neutral_prior < 1:
+        raise typer.BadParameter("--neutral-prior takes a share between 0 and 1")
+    with IEmoNet.load(bundle, device=device, threads=threads, text_neutral_prior=neutral_prior) as model:
         for text in filter(None, (line.strip() for line in texts or standard_input())):
-            answer = model.classify_text(text, threshold=threshold)
-            uncertain = answer.confidence < (model.bundle.operating_point if threshold is None else threshold)
+            answer = model.classify_text(text, context=context or (), threshold=threshold)
             if as_json:
                 fields = {"label": answer.label, "confidence": answer.confidence, "scores": answer.scores}
-                print_json({"text": text, **fields, "used": ["words"], "uncertain": uncertain})
+                print_json({"text": text, **fields, "used": ["words"], "uncertain": answer.uncertain})
             else:
-                print(render_text(text, answer, uncertain=uncertain, colour=sys.stdout.isatty()), flush=True)
+                print(render_text(text, answer, uncertain=answer.uncertain, colour=sys.stdout.isatty()), flush=True)

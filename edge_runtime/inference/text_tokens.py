@@ -8,7 +8,10 @@ from typing import Literal
 
 from tokenizers import Tokenizer
 
+from edge_runtime.audio.validation import check_text
+
 Speaker = Literal["same", "other"]
+SPEAKERS = ("same", "other", None)
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,32 @@ class Turn:
     text: str
     speaker: Speaker | None = None
 
+    def __post_init__(self) -> None:
+        """Check what is given.
+
+        Raises:
+            TypeError: the text is none.
+            ValueError: another speaker than these.
+        """
+        check_text(self.text, name="the text of a turn")
+        if self.speaker not in SPEAKERS:
+            raise ValueError(f"speaker {self.speaker!r}: use 'same', 'other', or None where it is not known")
+
     @property
     def marked(self) -> str:
         """The text as a network reads it: ``same:`` or ``other:`` before it, if the speaker is known."""
         return self.text if self.speaker is None else f"{self.speaker}: {self.text}"
+
+
+def to_turns(context: Sequence[str | Turn]) -> list[Turn]:
+    """Return what was said before as turns; of a bare text it is not known who said it.
+
+    Raises:
+        TypeError: it is no list, or something in it is no text and no turn.
+    """
+    if isinstance(context, str | bytes | Turn) or not isinstance(context, Sequence):
+        raise TypeError(f"context is of type {type(context).__name__}; give a list of texts or turns, the oldest first")
+    return [turn if isinstance(turn, Turn) else Turn(turn) for turn in context]
 
 
 class TextTokens:

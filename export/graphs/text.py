@@ -29,13 +29,11 @@ def text_graph(network: nn.Module) -> Graph:
     """
     ready = exportable(network).eval()
     ids = torch.ones(2, 11, dtype=torch.int64)
-    inputs, example = INPUTS, (ids, ids)
-    if context_tokens(network):
-        types = torch.tensor([[0] * 4 + [1] * 7, [0] * 11])
-        inputs, example = [*INPUTS, TYPES], (ids, ids, types)
+    types = [torch.tensor([[0] * 4 + [1] * 7, [0] * 11])] if context_tokens(network) else []
+    inputs = [*INPUTS, TYPES] if types else INPUTS
     return Graph(
         ready,
-        example,
+        (ids, ids, *types),
         inputs,
         OUTPUTS,
         {name: {0: "batch", 1: "tokens"} for name in inputs} | BATCHED,

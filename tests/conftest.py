@@ -90,6 +90,13 @@ def comparing_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def context_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny bundle that reads what was said before, and takes a baseline."""
+    folder = tmp_path_factory.mktemp("context") / "tiny"
+    return build(folder, takes_baseline=True, reads_context=True)
+
+
+@pytest.fixture(scope="session")
 def comparing(comparing_bundle: Path) -> IEmoNet:
     """The model of ``comparing_bundle``: its voice differs from that of a bundle without, its fused answer does not."""
     return IEmoNet.load(comparing_bundle, device="cpu", threads=1)

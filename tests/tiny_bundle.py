@@ -133,15 +133,32 @@ TAKES_BASELINE = """(float[batch,2,states,4] hidden_states, float[batch,states] 
     logits = Cos(moved)
 }"""
 """A ``speech_emotion`` that also takes away the mean of a baseline, weighted by seconds and shrunk by one second."""
+READS_CONTEXT = """(int64[batch,tokens] input_ids, int64[batch,tokens] attention_mask,
+        int64[batch,tokens] token_type_ids)
+    => (float[batch,4] logits, float[batch,2] embedding) {
+    kept = Mul(input_ids, attention_mask)
+    both = Add(kept, token_type_ids)
+    ids = Cast<to=1>(both)
+    mean = ReduceMean<axes=[1], keepdims=1>(ids)
+    embedding = Concat<axis=1>(mean, mean)
+    phases = Constant<value=float[1,4] {0,1,2,3}>()
+    moved = Add(phases, mean)
+    logits = Cos(moved)
+}"""
+"""A ``text_emotion`` that reads what was said before."""
+CONTEXT_TOKENS = 5
 VOICES = {"waveform": GRAPHS["speech_emotion"], "states": READS_STATES, "baseline": TAKES_BASELINE}
 """The graphs of ``speech_emotion``, by what they read last."""
 
 
-def build(folder: Path, *, reads_states: bool = False, takes_baseline: bool = False) -> Path:
+def build(
+    folder: Path, *, reads_states: bool = False, takes_baseline: bool = False, reads_context: bool = False
+) -> Path:
     """Write the bundle into ``folder``; its voice reads the waveform, or the encoder's states, or a baseline too."""
     folder.mkdir()
     voice = VOICES["baseline" if takes_baseline else "states" if reads_states else "waveform"]
-    for slot, text in (GRAPHS | {"speech_emotion": voice}).items():
+    words = {"text_emotion": READS_CONTEXT} if reads_context else {}
+    for slot, text in (GRAPHS | {"speech_emotion": voice} | words).items():
         onnx.save(graph(text), folder / f"{slot}.onnx")
     for name in TOKENIZERS:
         tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -158,6 +175,7 @@ def build(folder: Path, *, reads_states: bool = False, takes_baseline: bool = Fa
         "decoding": {"prompt": [1], "end": 2, "suppress": [0], "begin_suppress": [2], "max_tokens": 9},
         "calibration": dict.fromkeys(TEMPERATURES, 1.5),
         "metrics": {},
+        **({"text_emotion": {"context": {"max_tokens": CONTEXT_TOKENS}}} if reads_context else {}),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

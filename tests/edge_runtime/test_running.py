@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import Baseline, IEmoNet, Segment
+from edge_runtime import Baseline, IEmoNet, Segment, Turn
+from edge_runtime.audio.recording import Recording
 from edge_runtime.baseline import LEAST_SPEECH_S, MOST_RECORDINGS
+from edge_runtime.conversation import KEPT, Conversation
+from edge_runtime.inference.asr import Transcript
 from edge_runtime.inference.segmenter import Utterance
+from edge_runtime.prediction import DOUBTFUL
 from edge_runtime.running import RunningClassifier
 
 RATE = 16_000
@@ -29,10 +33,14 @@ class Classifier:
 
     def __init__(self) -> None:
         self.baselines: list[Baseline | None] = []
+        self.contexts: list[list[Turn]] = []
 
-    def classify_and_pool(self, utterance: Utterance, *, baseline: Baseline | None) -> tuple[Segment, Baseline | None]:
+    def classify_and_pool(
+        self, utterance: Utterance, *, baseline: Baseline | None, context: list[Turn]
+    ) -> tuple[Segment, Baseline | None]:
         self.baselines.append(baseline)
-        segment = Segment(utterance.start_s, utterance.end_s, None, None, None, None)
+        self.contexts.append(context)
+        segment = Segment(utterance.start_s, utterance.end_s, None, None, None, f"at {utterance.start_s}")
         return segment, row(utterance.duration_s, utterance.start_s)
 
     @property
@@ -46,7 +54,7 @@ def utterance(start_s: float, *, finished: bool = True) -> Utterance:
 
 def test_each_is_compared_with_the_finished_ones_before_it_and_never_with_itself() -> None:
     classifier = Classifier()
-    classify = RunningClassifier(classifier, True)  # type: ignore[arg-type]
+    classify = RunningClassifier(classifier, True, Conversation())  # type: ignore[arg-type]
     for start_s, finished in ((1, True), (2, False), (2, False), (2, True), (3, False), (4, True)):
         classify(utterance(start_s, finished=finished))
     assert classifier.starts == [[], [1], [1], [1], [1, 2], [1, 2]]
@@ -54,7 +62,7 @@ def test_each_is_compared_with_the_finished_ones_before_it_and_never_with_itself
 
 def test_a_baseline_that_is_given_comes_first_and_the_given_one_stays_as_it_was() -> None:
     classifier, given_one = Classifier(), row(7, 100)
-    classify = RunningClassifier(classifier, given_one)  # type: ignore[arg-type]
+    classify = RunningClassifier(classifier, given_one, Conversation())  # type: ignore[arg-type]
     for start_s in (1, 2):
         classify(utterance(start_s))
     assert classifier.starts == [[100], [100, 1]]
@@ -63,7 +71,7 @@ def test_a_baseline_that_is_given_comes_first_and_the_given_one_stays_as_it_was(
 
 def test_without_a_baseline_each_stands_alone() -> None:
     classifier = Classifier()
-    classify = RunningClassifier(classifier, False)  # type: ignore[arg-type]
+    classify = RunningClassifier(classifier, False, Conversation())  # type: ignore[arg-type]
     for start_s in (1, 2):
         classify(utterance(start_s))
     assert classifier.starts == [[], []]
@@ -71,10 +79,28 @@ def test_without_a_baseline_each_stands_alone() -> None:
 
 def test_of_many_utterances_the_last_are_compared_with() -> None:
     classifier = Classifier()
-    classify = RunningClassifier(classifier, True)  # type: ignore[arg-type]
+    classify = RunningClassifier(classifier, True, Conversation())  # type: ignore[arg-type]
     for start_s in range(MOST_RECORDINGS + 3):
         classify(utterance(start_s))
     assert classifier.starts[-1] == list(range(2, MOST_RECORDINGS + 2))
+
+
+def test_the_context_is_what_was_finished_on_any_channel_and_said_before() -> None:
+    classifier, conversation = Classifier(), Conversation()
+    first, second = (RunningClassifier(classifier, True, conversation, n) for n in (1, 2))  # type: ignore[arg-type]
+    for classify, start_s, finished in ((first, 1, True), (second, 2, False), (second, 2, True), (first, 2.5, True)):
+        classify(utterance(start_s, finished=finished))
+    before = [[(turn.text, turn.speaker) for turn in context] for context in classifier.contexts]
+    other = [("at 1", "other")]
+    assert before == [[], other, other, [("at 1", "same")]]  # what another says until 3 s was not over
+
+
+@pytest.fixture(scope="module")
+def reading(context_bundle: Path) -> Iterator[IEmoNet]:
+    """A model that reads what was said before, and whose recogniser, which writes at random, is sure of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Transcript, "doubtful", False)
+        yield IEmoNet.load(context_bundle, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +217,60 @@ def test_a_bundle_that_takes_no_baseline_has_the_same_timeline_with_and_without(
     found = list(model.timeline(jfk))
     assert found == list(model.timeline(jfk, baseline=False))
     assert {segment.baseline_s for segment in found} == {0.0}
+
+
+def test_words_are_read_after_those_before_them(reading: IEmoNet, call: np.ndarray) -> None:
+    found = list(reading.timeline(call, RATE))
+    assert all(segment.transcript for segment in found)
+    for number, segment in enumerate(found):
+        piece = call[round(segment.start_s * RATE) : round(segment.end_s * RATE)]
+        before = [s.transcript or "" for s in found[:number]]
+        (alone,) = reading(piece, RATE, context=before).segments
+        assert (alone.text, alone.transcript) == (segment.text, segment.transcript)
+        (without,) = reading(piece, RATE).segments
+        assert (without.text == segment.text) == (number == 0)
+
+
+@settings(max_examples=8)
+@given(sizes=st.lists(st.integers(16, 100_000), min_size=1, max_size=4), provisional_s=st.sampled_from([None, 0.4, 1]))
+def test_portions_of_any_size_give_words_the_same_context(
+    reading: IEmoNet, call: np.ndarray, sizes: list[int], provisional_s: float | None
+) -> None:
+    assert streamed(reading, call, sizes, provisional_s=provisional_s) == list(reading.timeline(call, RATE))
+
+
+@settings(max_examples=8)
+@given(shift_s=st.floats(0, 8), size=st.integers(500, 60_000))
+def test_channels_hear_each_other_however_the_recording_is_read(
+    reading: IEmoNet, call: np.ndarray, shift_s: float, size: int
+) -> None:
+    stereo = np.stack([call, np.roll(call, round(shift_s * RATE))], axis=1)
+    whole = list(reading.timeline(stereo, RATE, channels="split"))
+
+    def blocks(_: Recording, *, split: bool = False) -> Iterator[np.ndarray]:
+        return portions(stereo, [size])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recording, "blocks", blocks)
+        assert list(reading.timeline(stereo, RATE, channels="split")) == whole
+    for segment in whole:
+        piece = stereo[round(segment.start_s * RATE) : round(segment.end_s * RATE), (segment.channel or 0) - 1]
+        before = sorted((s for s in whole if s.end_s <= segment.start_s), key=lambda s: (s.end_s, s.channel))
+        turns = [Turn(s.transcript or "", "same" if s.channel == segment.channel else "other") for s in before]
+        (alone,) = reading(np.ascontiguousarray(piece), RATE, context=turns).segments
+        assert alone.text == segment.text
+
+
+def test_doubtful_words_are_no_context() -> None:
+    conversation = Conversation()
+    for number, notes in enumerate([(), (DOUBTFUL,), ()]):
+        conversation.add(Segment(number, number + 1, None, None, None, f"turn {number}", notes=notes), None)
+    conversation.add(Segment(3, 4, None, None, None, None), None)
+    assert conversation.before(9, None) == [Turn("turn 0"), Turn("turn 2")]
+
+
+def test_a_long_recording_is_not_remembered_whole() -> None:
+    conversation = Conversation()
+    for number in range(1_000):
+        conversation.add(Segment(number, number + 1, None, None, None, str(number)), None)
+    assert [turn.text for turn in conversation.before(2_000, None)] == [str(n) for n in range(1_000 - KEPT, 1_000)]

@@ -91,6 +91,30 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "surer than sure": (lambda m: m.update(operating_point={"confidence": 1.5}), "operating_point.confidence: 1.5 is"),
     "an operating point of nothing": (lambda m: m.update(operating_point={}), "'confidence' is a required property"),
     "a bare operating point": (lambda m: m.update(operating_point=0.6), "operating_point: 0.6 is not of type 'object'"),
+    "words of nothing": (lambda m: m.update(text_emotion=[]), "text_emotion: [] is not of type 'object'"),
+    "never sure of words": (
+        lambda m: m.update(text_emotion={"operating_point": {"confidence": 0}}),
+        "text_emotion.operating_point.confidence: 0 is less than",
+    ),
+    "a context that no graph reads": (
+        lambda m: m.update(text_emotion={"context": {"max_tokens": 32}}),
+        "text_emotion: ",
+    ),
+    "a context of nothing": (lambda m: m.update(text_emotion={"context": {}}), "text_emotion.context: 'max_tokens' is"),
+    "a context of no tokens": (
+        lambda m: m.update(text_emotion={"context": {"max_tokens": 0}}),
+        "text_emotion.context.max_tokens: 0 is less than",
+    ),
+    "a graph that reads a context, and none is stated": (
+        lambda m: m["slots"]["text_emotion"]["inputs"].append(
+            {"name": "token_type_ids", "dtype": "tensor(int64)", "shape": ["batch", "tokens"]}
+        ),
+        "'text_emotion' is a required property",
+    ),
+    "a label that never was": (
+        lambda m: m.update(text_emotion={"priors": dict.fromkeys(tiny.LABELS, 0.25) | {"sad": 0}}),
+        "text_emotion.priors.sad: 0 is less than",
+    ),
     "a baseline of the waveform": (
         lambda m: m["slots"]["speech_emotion"]["outputs"].append(
             {"name": "pooled", "dtype": "tensor(float)", "shape": ["batch", 3]}

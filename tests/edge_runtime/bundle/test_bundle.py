@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 from edge_runtime import Bundle, BundleError, BundleNotFoundError, IEmoNet
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
 from edge_runtime.bundle.files import LARGEST_MANIFEST, LARGEST_TOKENIZER
+from edge_runtime.bundle.text_settings import TextSettings
 from tests.tiny_bundle import stated
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
@@ -64,6 +66,58 @@ def test_an_operating_point_that_is_no_probability_is_refused(change: Change, co
 @pytest.mark.parametrize("stated", [None, 0.6, [], {}, "0.6"])
 def test_an_operating_point_of_another_form_is_refused(change: Change, stated: object) -> None:
     refused(change(lambda m: m.update(operating_point=stated)), "manifest")
+
+
+PRIORS = {"angry": 0.2, "happy": 0.2, "neutral": 0.5, "sad": 0.1}
+
+
+def test_what_is_stated_of_words_alone_is_read(change: Change) -> None:
+    assert Bundle.read(change(lambda m: None)).text == TextSettings()
+    stated = {"operating_point": {"confidence": 0.5}, "priors": PRIORS, "unheard of": 1}
+    found = Bundle.read(change(lambda m: m.update(text_emotion=stated, operating_point={"confidence": 0.7})))
+    assert (found.text, found.operating_point) == (TextSettings(0, 0.5, PRIORS), 0.7)
+
+
+def test_words_have_the_operating_point_of_all_where_they_have_none_of_their_own(change: Change) -> None:
+    stated = {"operating_point": {"confidence": 0.7}, "text_emotion": {"priors": PRIORS}}
+    assert Bundle.read(change(lambda m: m.update(stated))).text.operating_point == 0.7
+
+
+def test_the_length_of_a_context_is_read(context_bundle: Path) -> None:
+    assert Bundle.read(context_bundle).text.context_tokens == 5
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        None,
+        [],
+        "context",
+        {"context": 32},
+        {"context": {"max_tokens": 32}},
+        {"operating_point": {"confidence": 0}},
+        {"operating_point": 0.5},
+        {"priors": 0.5},
+        {"priors": {"neutral": 0.5}},
+        {"priors": {**PRIORS, "bored": 0.1}},
+        {"priors": {**PRIORS, "sad": 0.0}},
+        {"priors": {**PRIORS, "sad": True}},
+        {"priors": {**PRIORS, "sad": 0.4}},
+        {"priors": {**PRIORS, "sad": float("nan")}},
+    ],
+)
+def test_what_is_no_statement_of_words_is_refused(change: Change, stated: object) -> None:
+    refused(change(lambda m: m.update(text_emotion=stated)), "manifest|text_emotion")
+
+
+@pytest.mark.parametrize(
+    "stated", [{}, {"context": {}}, {"context": {"max_tokens": 0}}, {"context": {"max_tokens": True}}]
+)
+def test_a_graph_that_reads_a_context_needs_its_length(context_bundle: Path, tmp_path: Path, stated: object) -> None:
+    folder = Path(shutil.copytree(context_bundle, tmp_path / "bundle"))
+    manifest = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**manifest, "text_emotion": stated}))
+    refused(folder, "context|max_tokens")
 
 
 def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder: Path) -> None:

@@ -293,6 +293,24 @@ BASELINE_MISFITS: dict[str, tuple[Edit, str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"name": "token_type_ids", "dtype": "tensor(float)", "shape": ["batch", "tokens"]},
+        {"name": "token_type_ids", "dtype": "tensor(int64)", "shape": ["batch", 8]},
+        {"name": "segments", "dtype": "tensor(int64)", "shape": ["batch", "tokens"]},
+    ],
+)
+def test_token_types_of_another_form_are_refused(context_bundle: Path, tmp_path: Path, types: dict[str, Any]) -> None:
+    folder = Path(shutil.copytree(context_bundle, tmp_path / "bundle"))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["slots"]["text_emotion"]["inputs"][2] = types
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert schema_errors(manifest)
+    with pytest.raises(BundleError, match=types["name"]):
+        Bundle.read(folder)
+
+
 @pytest.mark.parametrize("name", BASELINE_MISFITS)
 def test_a_voice_whose_baseline_is_not_whole_is_refused(copies: dict[str, Path], name: str) -> None:
     edit, said = BASELINE_MISFITS[name]

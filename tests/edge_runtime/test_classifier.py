@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,14 +13,17 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from edge_runtime.baseline import Baseline
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.slot import Slot, Tensor
+from edge_runtime.bundle.text_settings import TextSettings
 from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BaselineError, BundleError
 from edge_runtime.inference.asr import Transcript, TranscriptDecoder
 from edge_runtime.inference.segmenter import Utterance
+from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import WINDOW
 from edge_runtime.prediction import Scores
 
@@ -82,6 +86,86 @@ def test_each_answer_is_divided_by_its_own_temperature(tmp_path: Path) -> None:
     assert_is(found.speech, "angry", TEMPERATURES["speech"])
     assert_is(found.text, "happy", TEMPERATURES["text"])
     assert_is(found.fused, "sad", TEMPERATURES["fusion"])
+
+
+def with_text(classifier: UtteranceClassifier, settings: TextSettings, point: float = 0.0) -> Bundle:
+    """Return the bundle of ``classifier`` with what is stated of words."""
+    return replace(classifier._bundle, text=settings, operating_point=point)
+
+
+@pytest.mark.parametrize("prior", [0.05, 0.5, 0.9])
+def test_another_prior_of_neutral_changes_its_odds_in_answers_from_words_alone(tmp_path: Path, prior: float) -> None:
+    priors = {"angry": 0.2, "neutral": 0.5, "sad": 0.3}
+    usual = classify(tmp_path, graphs())
+    bundle = replace(with_text(usual, TextSettings(priors=priors)), labels=tuple(priors))
+    before, after = (
+        UtteranceClassifier(bundle, graphs(), text_neutral_prior=p)  # type: ignore[arg-type]
+        for p in (None, prior)
+    )
+    one, other = (c(UTTERANCE, "no", {}) for c in (before, after))
+    assert (one.speech, one.fused) == (other.speech, other.fused)
+    alone, shifted = (c.classify_text("no") for c in (before, after))
+    for a, b in ((one.text, other.text), (alone, shifted)):
+        assert a is not None and b is not None
+        wanted = {label: a.scores[label] / priors[label] for label in priors}
+        wanted = {k: v * (prior if k == "neutral" else priors[k] / 0.5 * (1 - prior)) for k, v in wanted.items()}
+        assert b.scores == pytest.approx({k: v / sum(wanted.values()) for k, v in wanted.items()})
+
+
+def test_a_prior_needs_one_of_training_and_is_a_share(tmp_path: Path) -> None:
+    usual = classify(tmp_path, graphs())
+    with pytest.raises(BundleError, match="states no prior of neutral"):
+        UtteranceClassifier(with_text(usual, TextSettings()), graphs(), text_neutral_prior=0.5)  # type: ignore[arg-type]
+    for prior in (0, 1, -0.1, 1.5, float("nan"), True):
+        with pytest.raises(ValueError, match="text_neutral_prior"):
+            UtteranceClassifier(with_text(usual, TextSettings()), graphs(), text_neutral_prior=prior)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("words", "all_", "expected"), [(1.0, 0.1, (True, False)), (0.1, 1.0, (False, True))])
+def test_words_alone_have_an_operating_point_of_their_own(
+    tmp_path: Path, words: float, all_: float, expected: tuple[bool, bool]
+) -> None:
+    bundle = with_text(classify(tmp_path, graphs()), TextSettings(operating_point=words), all_)
+    both = UtteranceClassifier(bundle, graphs())  # type: ignore[arg-type]
+    found = both(UTTERANCE, "no", {})
+    assert found.text is not None and found.fused is not None and found.speech is not None
+    assert (found.text.uncertain, found.fused.uncertain) == expected
+    assert (found.uncertain, found.speech.uncertain) == (expected[1], expected[1])
+    assert both.classify_text("no").uncertain == expected[0]
+    slots = {"text_emotion": graphs()["text_emotion"]}
+    assert UtteranceClassifier(bundle, slots)(UTTERANCE, "no", {}).uncertain == expected[0]  # type: ignore[arg-type]
+
+
+def test_what_was_said_before_reaches_the_words_alone(tmp_path: Path) -> None:
+    slots = graphs()
+    bundle = with_text(classify(tmp_path, slots), TextSettings(context_tokens=3))
+    reading = UtteranceClassifier(bundle, slots)  # type: ignore[arg-type]
+    context = reading.check_context(["no", Turn("what", "other")])
+    reading(UTTERANCE, "no \ud800", {}, context=[*context, Turn("\udfff")])
+    given = slots["text_emotion"].given
+    assert given["token_type_ids"].tolist() == [[0, 0, 1, 1, 1]]
+    assert given["input_ids"].shape == given["attention_mask"].shape == (1, 5)
+    reading.classify_text("no")
+    assert slots["text_emotion"].given["token_type_ids"].tolist() == [[0]]
+
+
+def test_a_bundle_that_reads_no_context_refuses_one_and_is_given_no_types(tmp_path: Path) -> None:
+    slots = graphs()
+    usual = classify(tmp_path, slots)
+    with pytest.raises(BundleError, match="reads no context"):
+        usual.check_context(["no"])
+    assert usual.check_context([]) == []
+    usual(UTTERANCE, "no", {}, context=[Turn("no")])
+    assert slots["text_emotion"].given.keys() == {"input_ids", "attention_mask"}
+
+
+def test_a_tokenizer_that_cannot_put_a_context_behind_a_text_is_refused(tmp_path: Path) -> None:
+    bundle = with_text(classify(tmp_path, graphs()), TextSettings(context_tokens=3))
+    tokenizer = Tokenizer.from_file(str(tmp_path / "text.json"))
+    tokenizer.post_processor = TemplateProcessing(single="$A no", pair="$A $B no", special_tokens=[("no", 1)])
+    tokenizer.save(str(tmp_path / "text.json"))
+    with pytest.raises(BundleError, match=r"text\.json: reads no context"):
+        UtteranceClassifier(bundle, graphs())  # type: ignore[arg-type]
 
 
 def test_fusion_of_one_side_alone_has_a_temperature_of_its_own(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,17 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import AudioError, AudioNotFoundError, BaselineError, IEmoNet, Prediction, Segment, pipeline
+from edge_runtime import (
+    AudioError,
+    AudioNotFoundError,
+    BaselineError,
+    BundleError,
+    IEmoNet,
+    Prediction,
+    Segment,
+    Turn,
+    pipeline,
+)
 from edge_runtime.bundle.bundle import SLOTS
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
@@ -420,3 +431,74 @@ def test_a_threshold_takes_the_place_of_the_operating_point(
 def test_a_bundle_without_an_operating_point_is_never_uncertain(tiny_bundle: Path, jfk: Path) -> None:
     found = IEmoNet.load(tiny_bundle, device="cpu", threads=1)(jfk)
     assert (found.uncertain, found.segments[0].uncertain) == (False, False)
+
+
+@pytest.fixture(scope="module")
+def reading(context_bundle: Path) -> IEmoNet:
+    return IEmoNet.load(context_bundle, device="cpu", threads=1)
+
+
+def test_a_text_is_read_after_what_was_said_before(reading: IEmoNet) -> None:
+    alone = reading.classify_text("ask not")
+    after = reading.classify_text("ask not", context=["what you can do"])
+    assert alone != after
+    assert reading.classify_text("ask not", context=[]) == alone
+    assert reading.classify_text("ask not", context=[Turn("what you can do")]) == after
+    assert reading.classify_text("ask not", context=[Turn("can do", "other")]) == reading.classify_text(
+        "ask not", context=["other: can do"]
+    )
+
+
+def test_a_recording_is_read_after_what_was_said_before(reading: IEmoNet, jfk: Path) -> None:
+    alone, after = reading(jfk), reading(jfk, context=["what you can do"])
+    assert (alone.speech, alone.transcript) == (after.speech, after.transcript)
+    assert alone.text != after.text
+
+
+@pytest.mark.parametrize("context", ["what", [b"what"], [("same", "what")], Turn("what"), 5])
+def test_a_context_that_is_no_list_of_texts_is_refused(reading: IEmoNet, jfk: Path, context: Any) -> None:
+    with pytest.raises(TypeError, match=r"context|text of a turn"):
+        reading.classify_text("ask not", context=context)
+    with pytest.raises(TypeError, match=r"context|text of a turn"):
+        reading(jfk, context=context)
+
+
+def test_a_turn_is_said_by_the_same_speaker_or_another() -> None:
+    with pytest.raises(ValueError, match="'same', 'other', or None"):
+        Turn("what", "ann")  # type: ignore[arg-type]
+
+
+def test_a_context_belongs_to_one_recording_and_to_a_bundle_that_reads_one(
+    reading: IEmoNet, tiny_bundle: Path, jfk: Path
+) -> None:
+    with pytest.raises(ValueError, match="a context belongs to one recording"):
+        reading([jfk, jfk], context=["what"])  # type: ignore[call-overload]
+    plain = IEmoNet.load(tiny_bundle, device="cpu", threads=1)
+    for refused in (lambda: plain(jfk, context=["what"]), lambda: plain.classify_text("ask", context=["what"])):
+        with pytest.raises(BundleError, match="reads no context"):
+            refused()
+
+
+def test_words_alone_are_uncertain_below_their_own_operating_point(tiny_bundle: Path) -> None:
+    manifest = json.loads((tiny_bundle / "bundle.json").read_text())
+    answers = {}
+    for point in (0.01, 1):
+        stated = {"operating_point": {"confidence": 0.5}, "text_emotion": {"operating_point": {"confidence": point}}}
+        (tiny_bundle / "bundle.json").write_text(json.dumps(manifest | stated))
+        answers[point] = IEmoNet.load(tiny_bundle, device="cpu", threads=1).classify_text("ask")
+    assert (answers[0.01].uncertain, answers[1].uncertain) == (False, True)
+    assert answers[1].label == answers[1].likeliest
+    assert answers[1].at(0.01) == answers[0.01]
+
+
+def test_the_share_of_neutral_is_told_when_a_bundle_is_loaded(tiny_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="states no prior of neutral"):
+        IEmoNet.load(tiny_bundle, text_neutral_prior=0.9)
+    manifest = json.loads((tiny_bundle / "bundle.json").read_text())
+    priors = {"angry": 0.2, "happy": 0.2, "neutral": 0.5, "sad": 0.1}
+    (tiny_bundle / "bundle.json").write_text(json.dumps(manifest | {"text_emotion": {"priors": priors}}))
+    models = [IEmoNet.load(tiny_bundle, device="cpu", threads=1, text_neutral_prior=p) for p in (0.1, None, 0.9)]
+    rare, usual, often = (model.classify_text("ask not").scores["neutral"] for model in models)
+    assert rare < usual < often
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        IEmoNet.load(tiny_bundle, text_neutral_prior=1.0)

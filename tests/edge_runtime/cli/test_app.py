@@ -19,7 +19,7 @@ import onnxruntime as ort
 import pytest
 import soundfile
 
-from edge_runtime import Bundle
+from edge_runtime import Bundle, IEmoNet, Turn
 
 COMMAND = [sys.executable, "-c", "from edge_runtime.cli.app import main; main()"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -210,6 +210,44 @@ def test_words_alone_are_classified(run: Run) -> None:
     assert first["scores"][first["label"]] == first["confidence"]
     assert run("classify-text", " ").returncode == 2
     assert json.loads(run("classify-text", "hm", "--json", "--threshold", "1").stdout)["label"] == "uncertain"
+
+
+def test_words_are_read_after_a_context_where_the_bundle_reads_one(run: Run, context_bundle: Path) -> None:
+    def scores(*options: str, stdin: bytes = b"") -> list[dict[str, float]]:
+        done = run("classify-text", "--json", "--bundle", str(context_bundle), *options, stdin=stdin)
+        assert (done.returncode, done.stderr) == (0, "")
+        return [json.loads(line)["scores"] for line in done.stdout.splitlines()]
+
+    context = ("--context", "what you", "--context", "other: can do")
+    (alone,), (after,) = scores("ask not"), scores("ask not", *context)
+    assert alone != after
+    assert scores(*context, stdin=b"ask not\nask not\n") == [after, after]
+    model = IEmoNet.load(context_bundle, device="cpu", threads=1)
+    turns = [Turn("what you"), Turn("can do", "other")]
+    assert model.classify_text("ask not", context=turns).scores == pytest.approx(after)
+
+
+def test_a_context_or_a_prior_that_the_bundle_does_not_know_is_refused(run: Run, tiny_bundle: Path) -> None:
+    for option, said in (
+        (("--context", "what"), "reads no context"),
+        (("--neutral-prior", "0.9"), "no prior of neutral"),
+    ):
+        refused = run("classify-text", "ask", "--bundle", str(tiny_bundle), *option)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert said in refused.stderr and "Traceback" not in refused.stderr
+    assert run("classify-text", "ask", "--bundle", str(tiny_bundle), "--neutral-prior", "1").returncode == 2
+
+
+def test_a_share_of_neutral_changes_the_answer(run: Run, tiny_bundle: Path) -> None:
+    manifest = json.loads((tiny_bundle / "bundle.json").read_text())
+    priors = {"angry": 0.2, "happy": 0.2, "neutral": 0.5, "sad": 0.1}
+    (tiny_bundle / "bundle.json").write_text(json.dumps(manifest | {"text_emotion": {"priors": priors}}))
+    rare, often = (
+        json.loads(run("classify-text", "ask", "--json", "--bundle", str(tiny_bundle), "--neutral-prior", p).stdout)
+        for p in ("0.1", "0.99")
+    )
+    assert rare["scores"]["neutral"] < often["scores"]["neutral"]
+    assert often["label"] == "neutral"
 
 
 def test_a_dash_is_standard_input(run: Run, clip: Path) -> None:

@@ -1,6 +1,7 @@
 """A reader of bundles from docs/bundle.md alone: ``minimal_reader.py BUNDLE CLIP.wav…`` prints answers as JSON lines.
 
-For 16-bit mono recordings at 16 kHz; it imports nothing of edge-iemonet.
+For 16-bit mono recordings at 16 kHz; it imports nothing of edge-iemonet. ``CONTEXT=TEXT`` before the clips is what was
+said before, its turns joined.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ class Reader:
         self.bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         assert self.bundle["schema"] in {1, 2}
         self.operating_point = self.bundle.get("operating_point", {"confidence": 0})["confidence"]
+        self.about_text = self.bundle.get("text_emotion", {})
+        self.context = ""
         slots, tokenizers = self.bundle["slots"], self.bundle["tokenizers"]
         for entry in [*slots.values(), *tokenizers.values()]:
             assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
@@ -125,7 +128,7 @@ class Reader:
         }
         return {
             "label": max(scores, key=scores.get, default=None),
-            "uncertain": bool(counted) and max(scores.values()) < self.operating_point,
+            "uncertain": bool(counted) and max(scores.values()) < self.least(),
             "scores": scores,
             "transcript": " ".join(piece["transcript"] for piece in pieces if piece["transcript"]) or None,
             "segments": pieces,
@@ -151,11 +154,30 @@ class Reader:
         if "transcript_decoder" in self.graphs:
             transcript = self.transcribe(heard, len(waveform) / 16_000)
         if "text_emotion" in self.graphs and transcript:
-            self.tokenizers["text"].no_padding()
-            self.tokenizers["text"].enable_truncation(256)
-            ids = np.array([self.tokenizers["text"].encode(transcript).ids])
-            words = self.run("text_emotion", input_ids=ids, attention_mask=np.ones_like(ids))
+            words = self.run("text_emotion", **self.tokens(transcript))
         return int(spoken.sum()), {"scores": self.join(voice, words), "transcript": transcript or None}
+
+    def tokens(self, transcript: str) -> dict[str, np.ndarray]:
+        tokenizer, limit = self.tokenizers["text"], self.about_text.get("context", {}).get("max_tokens", 0)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(256)
+        ids = tokenizer.encode(transcript).ids
+        types = [0] * len(ids)
+        if limit and self.context.strip():
+            tokenizer.no_truncation()
+            own = tokenizer.encode(transcript, add_special_tokens=False)
+            own.truncate(256 - tokenizer.num_special_tokens_to_add(False))
+            before = tokenizer.encode(" ".join(self.context.split()[-limit:]), add_special_tokens=False)
+            before.truncate(limit, direction="left")
+            both = tokenizer.post_process(own, before).ids
+            ids, types = both, types + [1] * (len(both) - len(ids))
+        given = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, len(ids)), np.int64)}
+        return given | ({"token_type_ids": np.array([types])} if limit else {})
+
+    def least(self) -> float:
+        """The confidence below which an answer is uncertain; words alone may have one of their own."""
+        alone = "speech_emotion" not in self.graphs and "operating_point" in self.about_text
+        return self.about_text["operating_point"]["confidence"] if alone else self.operating_point
 
     def join(self, voice: dict | None, words: dict | None) -> dict[str, float]:
         name = "fusion" if voice and words else "fusion_speech_only" if voice else "fusion_text_only"
@@ -173,7 +195,10 @@ class Reader:
 
 if __name__ == "__main__":
     reader = Reader(Path(sys.argv[1]))
-    for clip in sys.argv[2:]:
+    clips = sys.argv[2:]
+    if clips and clips[0].startswith("CONTEXT="):
+        reader.context = clips.pop(0).removeprefix("CONTEXT=")
+    for clip in clips:
         with wave.open(clip) as file:
             assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
             samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)

@@ -24,8 +24,9 @@ NEAR = 1e-4
 """Levels and means may be added in another order; int8 then rounds a little otherwise."""
 
 
-def read(bundle: Path, *clips: Path) -> list[dict[str, Any]]:
-    command = [sys.executable, "-I", str(READER), str(bundle), *map(str, clips)]
+def read(bundle: Path, *clips: Path, context: str = "") -> list[dict[str, Any]]:
+    before = [f"CONTEXT={context}"] if context else []
+    command = [sys.executable, "-I", str(READER), str(bundle), *before, *map(str, clips)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -155,6 +156,25 @@ def test_the_minimal_reader_agrees_on_a_bundle_that_takes_a_baseline(
     model = IEmoNet.load(altered(comparing_bundle, tmp_path / "bundle", edit), device="cpu", threads=1)
     assert model(jfk).uncertain is uncertain
     same(tmp_path / "bundle", model, jfk)
+
+
+@pytest.mark.parametrize("context", ["", "not", "other: ask what you can do", "same: " + "country can " * 20])
+def test_the_minimal_reader_agrees_on_what_was_said_before(
+    context_bundle: Path, tmp_path: Path, jfk: Path, context: str
+) -> None:
+    def edit(manifest: dict[str, Any]) -> None:
+        for slot in ("fusion", "speech_emotion"):
+            del manifest["slots"][slot]
+        manifest["calibration"] = {"text": 1.5}
+        manifest["text_emotion"]["operating_point"] = {"confidence": 1}
+
+    folder = altered(context_bundle, tmp_path / "bundle", edit)
+    model = IEmoNet.load(folder, device="cpu", threads=1)
+    (found,) = read(folder, jfk, context=context)
+    expected = model(jfk, context=[context] if context else [])
+    assert found["scores"] == pytest.approx(dict(expected.scores), abs=NEAR)
+    assert found["uncertain"] is expected.uncertain is True
+    assert (expected.scores == model(jfk).scores) == (not context)
 
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

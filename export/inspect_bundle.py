@@ -90,6 +90,13 @@ class BundleReport:
         inputs = speech.stated.get("inputs") if speech is not None else None
         return isinstance(inputs, list) and any(isinstance(i, dict) and i.get("name") == "baseline" for i in inputs)
 
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of what was said before are read; 0 of none."""
+        found = _objects({"text": self.manifest.get("text_emotion")}).get("text", {}).get("context")
+        tokens = found.get("max_tokens") if isinstance(found, dict) else None
+        return tokens if isinstance(tokens, int) else 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         plain = asdict(self)
@@ -98,6 +105,7 @@ class BundleReport:
             "folder": str(self.folder),
             "bytes": self.bytes,
             "takes_baseline": self.takes_baseline,
+            "context_tokens": self.context_tokens,
             "whole": not self.problems,
         }
 

@@ -128,6 +128,9 @@ def render(manifest: Mapping[str, Any]) -> str:
         inside=_inside(metrics),
         takes_baseline=_takes_baseline(slots),
         operating_point=manifest.get("operating_point", {}).get("confidence"),
+        text_operating_point=manifest.get("text_emotion", {}).get("operating_point", {}).get("confidence"),
+        context_tokens=manifest.get("text_emotion", {}).get("context", {}).get("max_tokens"),
+        text_priors=manifest.get("text_emotion", {}).get("priors"),
         uncalibrated=any(row[2] == NOT_MEASURED for row in calibration),
         verification=_verification(manifest["verification"]) if "verification" in manifest else None,
         made_pairs="fusion" in provenance and not _shared_corpora(provenance),
@@ -139,9 +142,10 @@ def render(manifest: Mapping[str, Any]) -> str:
 
 
 NOT_MEASURED = "not measured"
-COMPARED = "compared"
-"""Where the metrics of speech have those of the same recordings, compared with a baseline of their speaker."""
-PLACES = {COMPARED: "the same, with a baseline"}
+COMPARED, CONTEXT = "compared", "context"
+"""Where the metrics of speech have those of the same recordings, compared with a baseline of their speaker, and those
+of text those of the same words after what was said before them."""
+PLACES = {COMPARED: "the same, with a baseline", CONTEXT: "the same, after what was said before"}
 
 
 def _credit(ingredient: str, use: str, licence: str, source: str) -> dict[str, str]:

@@ -78,8 +78,16 @@ def _pairs(found: BundleReport) -> Table:
     table.add_row("labels", _text(", ".join(map(str, labels)) if isinstance(labels, list) else labels))
     if "speech_emotion" in found.slots:
         table.add_row("takes a baseline", "yes" if found.takes_baseline else "no")
+    if "text_emotion" in found.slots:
+        tokens = found.context_tokens
+        table.add_row("reads a context", f"yes, {tokens} tokens" if tokens else "no")
+    words = dict(_items(manifest.get("text_emotion")))
     point = dict(_items(manifest.get("operating_point"))).get("confidence")
     table.add_row("uncertain below", _text("none stated" if point is None else _short(point)))
+    if (alone := dict(_items(words.get("operating_point"))).get("confidence")) is not None:
+        table.add_row("words uncertain below", _text(_short(alone)))
+    if priors := _items(words.get("priors")):
+        table.add_row("priors of words", _text(", ".join(f"{label} {_short(share)}" for label, share in priors)))
     table.add_row("size", f"{found.bytes / 1e6:.2f} MB in {len(found.files)} files")
     table.add_row("made with", _text(", ".join(f"{k} {v}" for k, v in _items(manifest.get("toolchain"))) or None))
     return table

@@ -42,6 +42,20 @@ def test_whether_a_baseline_is_taken_is_told(tiny_bundle: Path, comparing_bundle
     assert inspect_bundle(tiny_bundle).to_dict()["takes_baseline"] is False
 
 
+def test_whether_a_context_is_read_is_told(tiny_bundle: Path, context_bundle: Path) -> None:
+    found = inspect_bundle(context_bundle)
+    assert (found.problems, found.to_dict()["context_tokens"]) == ([], 5)
+    assert inspect_bundle(tiny_bundle).to_dict()["context_tokens"] == 0
+
+
+@pytest.mark.parametrize("stated", [5, [], {"context": 5}, {"context": {"max_tokens": "5"}}])
+def test_a_context_that_is_none_is_a_problem_and_no_length(tiny_bundle: Path, stated: Any) -> None:
+    manifest = json.loads((tiny_bundle / MANIFEST).read_text(encoding="utf-8")) | {"text_emotion": stated}
+    (tiny_bundle / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    found = inspect_bundle(tiny_bundle)
+    assert found.problems and found.context_tokens == 0
+
+
 def test_a_tiny_one_is_whole_too(tiny_bundle: Path) -> None:
     found = inspect_bundle(tiny_bundle)
     assert found.problems == []

@@ -8,18 +8,23 @@ import pytest
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.text_settings import TextSettings
 from edge_runtime.errors import BundleNotFoundError
 from export.build import VERSION
 from export.bundle_writer import Options
+from export.evaluation.limits import Limits
 from export.quantization.config import QuantizationConfig
 from export.swap import Replacement, swap
 from tests.export.test_hf_classifier import write_classifier
+from tests.export.tiny import edit
 from trainer.errors import CheckpointError, ExportError
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
 
 LABELS = ("neutral", "happy", "sad", "angry")
 RENAMED = {"joy": "happy", "anger": "angry", "annoyance": "angry", "gloom": "sad"}
+PRIORS = {"neutral": 0.4, "happy": 0.3, "sad": 0.2, "angry": 0.1}
+ANY_LOSS = Limits(allow_shortfall=True)
 FP32 = Options(QuantizationConfig("fp32"))
 
 
@@ -53,6 +58,36 @@ def test_replaced_text_makes_fusion_a_product(exported, target, classifier):
     assert "my-bert" in card
     assert "GPL" not in card  # MELD trained the text and the fusion that are gone
     assert "NC-SA" in card  # RAVDESS still trained speech
+
+
+@pytest.fixture
+def reading_text(tmp_path, components) -> Path:
+    """A checkpoint of text that reads a context, with an operating point and priors."""
+    folder = Path(shutil.copytree(components / "checkpoints" / "text", tmp_path / "text"))
+    config = json.loads((folder / "config.json").read_text())
+    metrics = {**config["metrics"], "calibration": {**config["metrics"]["calibration"], "operating_point": 0.45}}
+    edit(folder, settings={**config["settings"], "context_tokens": 8}, metrics=metrics, priors=PRIORS)
+    return folder
+
+
+def test_text_that_reads_a_context_is_put_in_with_what_is_stated_of_it(exported, target, reading_text):
+    swap(exported, Replacement(text=reading_text), target, Options(limits=ANY_LOSS))
+    assert Bundle.read(exported).text.context_tokens == 0
+    assert Bundle.read(target).text == TextSettings(8, 0.45, PRIORS)
+    model = IEmoNet.load(target, device="cpu", threads=1, text_neutral_prior=0.5)
+    assert model.classify_text("well", context=["no no"]) != model.classify_text("well")
+    card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "as far as 8 tokens reach" in card and "neutral 0.40, happy 0.30," in card
+
+
+def test_what_was_measured_of_words_through_another_fusion_is_left_out(exported, target, tmp_path, configs):
+    base = Path(shutil.copytree(exported, tmp_path / "base"))
+    stated = {"operating_point": {"confidence": 0.45}, "priors": PRIORS}
+    manifest = json.loads((base / "bundle.json").read_text())
+    (base / "bundle.json").write_text(json.dumps({**manifest, "text_emotion": stated}))
+    speech = tmp_path / "is09"
+    speech_checkpoint.write(speech, AttentionBiLSTM(4), configs["speech"])
+    assert swap(base, Replacement(speech=speech), target, Options())["text_emotion"] == {"priors": PRIORS}
 
 
 def test_the_papers_speech_network_is_put_in(exported, target, tmp_path, configs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,17 @@ def test_a_person_is_told_everything_of_the_default_bundle(bundle_folder: Path) 
         "the bundle is whole",
     ):
         assert said in result.output, said
+
+
+def test_what_is_stated_of_words_alone_is_told(tmp_path: Path, context_bundle: Path) -> None:
+    folder = Path(shutil.copytree(context_bundle, tmp_path / "bundle"))
+    manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    priors = {"angry": 0.2, "happy": 0.25, "neutral": 0.5, "sad": 0.05}
+    manifest["text_emotion"] |= {"operating_point": {"confidence": 0.42}, "priors": priors}
+    (folder / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    said = " ".join(run(folder).output.split())
+    for words in ("yes, 5 tokens", "words uncertain below", "0.42", "angry 0.2, happy 0.25, neutral 0.5, sad 0.05"):
+        assert words in said
 
 
 def test_a_machine_is_told_the_same(bundle_folder: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,10 +21,9 @@ from trainer.__main__ import main
 from trainer.console import Console
 from trainer.corpora import commands as corpora_commands
 from trainer.corpora.commands import Longest, Map, MergeExcited, Shortest
-from trainer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from trainer.config import Data, Experiment
+    from trainer.config import Experiment
     from trainer.experiment.run_dir import RunPaths
 
 __all__ = ["app", "main"]
@@ -47,6 +46,7 @@ SkipBad = Annotated[
     typer.Option("--skip-bad", help="Leave out what cannot be used: damaged or missing recordings, gaps in a row."),
 ]
 Out = Annotated[Path | None, typer.Option(help="The run's folder; runs/NAME by default.")]
+Licences = Literal["permissive"]
 Json = Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")]
 
 
@@ -102,6 +102,9 @@ def fit(
     weights: Weights = Path("weights"),
     out: Out = None,
     cache: Cache = Path("cache"),
+    licences: Annotated[
+        Licences | None, typer.Option(help="Learn from the corpora alone whose terms allow products.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of initial weights, shuffling and changes to the data.")] = None,
     resume: Resume = False,
     as_json: Json = False,
@@ -113,11 +116,12 @@ def fit(
         raise typer.BadParameter(f"--only {only!r}: use speech or text")
     from trainer import config as configuration  # noqa: PLC0415 - torch is slow to import
     from trainer.corpora import dataset, registry, trainable  # noqa: PLC0415
-    from trainer.experiment import commands, cross_validation, separate_corpora  # noqa: PLC0415
+    from trainer.experiment import branch_data, commands, cross_validation, separate_corpora  # noqa: PLC0415
     from trainer.experiment.run_dir import Source  # noqa: PLC0415
 
     with _interruptible("--resume goes on from here"), _log_said():
         chosen = _read(config).only(only) if config else configuration.of_bundle(corpus, only)
+        branch_data.check_licences(licences, chosen)
         reading = registry.LoadOptions(corpora_commands.label_map(relabel or []), merge_excited, shortest, longest)
         load = functools.partial(dataset.load, reading=reading, skip_bad=skip_bad, quiet=_quiet())
         top = {
@@ -135,15 +139,9 @@ def fit(
             experiment = configuration.changed(chosen, top, parts)
 
             def joined(branch: str, data: configuration.Data) -> dataset.Dataset:
-                unlabelled = branch == "speech" and bool(experiment.speech and experiment.speech.unlabelled_weight)
-                read = functools.partial(
-                    load,
-                    speech=branch == "speech",
-                    text=branch == "text",
-                    protocol=data.protocol,
-                    unlabelled=unlabelled,
-                )
-                return dataset.join([read(folder) for folder in _folders(corpus, data)])
+                part = experiment.speech if branch == "speech" else experiment.text
+                unlabelled = part is not None and part.unlabelled_weight > 0
+                return branch_data.load(corpus, branch, data, unlabelled=unlabelled, licences=licences, load=load)
 
             paths = _paths(target, weights, cache, resume)
             if config is None and out is None:
@@ -232,25 +230,6 @@ def reproduce(
         print_json(result)
     else:
         Console().print(commands.paper_table(result))
-
-
-def _folders(above: Path, data: Data) -> list[Path]:
-    """Return the folders of the corpora of a branch, of plain speech last.
-
-    Raises:
-        ConfigError: one has classes, but is named as plain speech.
-        CorpusError: one is not a corpus; this is told before any is read, which takes minutes.
-    """
-    from trainer.corpora import registry  # noqa: PLC0415 - slow to import
-
-    corpora = [above / name for name in data.corpora]
-    for folder in corpora:
-        registry.detect(folder)
-    plain = [above / name for name in data.plain]
-    for folder in plain:
-        if not registry.detect(folder).plain:
-            raise ConfigError(f"{folder}: has classes, so its place is speech.data.corpora, not .plain")
-    return corpora + plain
 
 
 def _paths(target: Path, weights: Path, cache: Path, resume: bool) -> RunPaths:

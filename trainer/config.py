@@ -49,6 +49,7 @@ class Data:
         folds: as of ``Experiment``.
         validation_percent: as of ``Experiment``.
         plain: further such folders, of speech without labels; it teaches the branch when not to be sure.
+        most: of each label of a corpus at most so many texts are learned from; official test parts stay whole.
     """
 
     corpora: tuple[str, ...]
@@ -56,6 +57,7 @@ class Data:
     folds: int | None = _positive(None)
     validation_percent: int = _percent(10)
     plain: tuple[str, ...] = ()
+    most: int | None = _positive(None)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,15 @@ class Text:
         class_weight_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
         frozen_layers: how many of the encoder's blocks, and the embeddings, stay as they are.
         normalize_tweets: make user names and web addresses alike.
+        draws: train on so many texts an epoch, drawn so that corpora count alike; None takes all. Each is one of its
+            copies: as written, with recognition errors, without marks.
+        left_out_draws: as ``draws``, of the networks of several folds, which are tested and not kept; None is the same.
+        unlabelled_weight: how often texts of another emotion, without a label, and fragments ("okay so") are drawn
+            together, where those of a class are drawn once; 0 leaves them out. With ``draws``.
         asr_error_rate: train on a second copy of each text with simulated recognition errors at this word error rate.
+        spoken_texts: of so many texts that copy has no simulated errors: espeak-ng speaks it, and the recogniser of
+            the default bundle writes it down.
+        unpunctuated: train on a third copy, that with errors in lower case and without marks.
         precision: "fp32" or "bf16".
         warm_start: a corpus to train on first (the paper's future work), for ``warm_epochs``.
         warm_epochs: passes over that one.
@@ -130,7 +140,12 @@ class Text:
     class_weight_power: float = _not_negative(1.0)
     frozen_layers: int = _not_negative(0)
     normalize_tweets: bool = False
+    draws: int | None = _positive(None)
+    left_out_draws: int | None = _positive(None)
+    unlabelled_weight: float = _not_negative(0.0)
     asr_error_rate: float = _share(0.0)
+    spoken_texts: int = _not_negative(0)
+    unpunctuated: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
     warm_start: str | None = None
     warm_epochs: int = _positive(1)
@@ -247,7 +262,7 @@ def of_bundle(folder: Path, only: str | None) -> Experiment | None:
     """Return the committed bundle's configuration if ``folder`` holds the corpora of its branches, else None."""
     experiment = read(BUNDLE).only(only)
     names = [name for data in experiment.corpora.values() for name in data.corpora]
-    return experiment if all((folder / name).is_dir() for name in names) else None
+    return experiment if all((folder / name).exists() for name in names) else None
 
 
 def examples() -> list[str]:
@@ -374,9 +389,10 @@ def check(experiment: Experiment, where: str) -> None:
     if len(own) == 2 and experiment.fusion is not None:
         if own["speech"].protocol == "official":
             raise ConfigError(f"{where}: speech.data.protocol = official: fusion needs several folds; use speaker")
-        if own["text"].protocol != "official" or not own["text"].validation_percent:
+        text = own["text"]
+        if text.protocol != "corpus" and not (text.protocol == "official" and text.validation_percent):
             raise ConfigError(
-                f"{where}: fusion learns from validation text; give [text.data] the protocol official and a "
+                f"{where}: fusion learns from validation text; give [text.data] the protocol corpus, or official and a "
                 "validation_percent above 0"
             )
 

@@ -23,10 +23,11 @@ BATCH = 64
 AUGMENTED, COMPARED, CONTEXT = "augmented", "compared", "context"
 """Variants of the tested utterances: augmented copies; the utterance beside a baseline of its speaker; and the words
 after those that were said before them."""
-SOFT = ("other", "unlabelled")
-"""Labels of utterances without a class, in the order of their indices after the classes': another emotion, of which
-any class is as likely as the others; and plain speech, which is mostly neutral, and not certainly so."""
-NEUTRAL, NEUTRAL_SHARE = "neutral", 0.7
+NEUTRAL = "neutral"
+SOFT: Mapping[str, float | None] = {"other": None, "unlabelled": 0.7, "fragment": 0.4}
+"""Labels of utterances without a class, in the order of their indices after the classes', and the share of neutral in
+what is learned of them: another emotion, of which any class is as likely as the others; plain speech, which is mostly
+neutral, and not certainly so; and a fragment, which says next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Modality:
         schedule: how it is trained.
         class_weight_power: 1 weighs classes inversely to their frequency (the paper), 0 not at all.
         label_smoothing: share of the target spread over all labels.
+        draws: train on so many copies an epoch, drawn by their weight: corpora alike often, a class of a corpus by
+            ``class_weight_power``; None takes all copies, and weighs them in the loss.
         length: the input whose first axis is padded, if one is; examples of like length share a batch.
     """
 
@@ -56,6 +59,7 @@ class Modality:
     schedule: training_loop.Schedule
     class_weight_power: float = 1.0
     label_smoothing: float = 0.0
+    draws: int | None = None
     length: str | None = None
     bind: Callable[[nn.Module], Collate] | None = None
     variants: Mapping[str, Sequence[Sequence[Example]]] = field(default_factory=dict)
@@ -109,14 +113,22 @@ def train(
         quiet: no progress bar.
     """
     network = modality.fresh(rows, seed)
-    target = weighted_targets(truth.rows(rows), modality.class_weight_power, modality.label_smoothing)
-    examples = [
-        {**copy, training_loop.TARGET: target[i]} for i, row in enumerate(rows) for copy in modality.copies[row]
-    ]
+    known, schedule = truth.rows(rows), modality.schedule
+    if modality.draws is None:
+        target = weighted_targets(known, modality.class_weight_power, modality.label_smoothing)
+        taken = [(i, copy) for i, row in enumerate(rows) for copy in modality.copies[row]]
+    else:
+        target = targets(known, modality.label_smoothing)
+        shares = draw_shares(known, modality.class_weight_power)
+        random = np.random.default_rng(seed)
+        drawn = np.concatenate([draw(shares, modality.draws, random) for _ in range(schedule.epochs)]).tolist()
+        taken = [(i, _one_of(modality.copies[rows[i]], random)) for i in drawn]
+        schedule = replace(schedule, epochs=1)  # all of them are laid end to end
+    examples = [{**copy, training_loop.TARGET: target[i]} for i, copy in taken]
     curve = training_loop.train(
         network,
         examples,
-        modality.schedule,
+        schedule,
         out=partial,
         seed=seed,
         collate=modality.collate_for(network),
@@ -127,13 +139,65 @@ def train(
     return network, curve
 
 
+def _one_of(copies: Sequence[Example], random: np.random.Generator) -> Example:
+    return copies[int(random.integers(len(copies)))]
+
+
 def weighted_targets(truth: Truth, power: float, smoothing: float) -> Float:
     """Return target distributions (n, classes), weighted by class: the paper's weighted cross-entropy (section 5.1)."""
     groups = list(zip(truth.corpora, truth.labels.tolist(), strict=True))
     weights = group_weights(groups, power) * np.where(truth.labels < len(truth.names), 1.0, truth.soft_weight)
-    table = np.concatenate([one_hot(np.arange(len(truth.names)), len(truth.names), smoothing), soft_targets(truth)])
-    result: Float = (table[truth.labels] * weights[:, None]).astype(np.float32)
+    result: Float = (targets(truth, smoothing) * weights[:, None]).astype(np.float32)
     return result
+
+
+def targets(truth: Truth, smoothing: float) -> Float:
+    """Return target distributions (n, classes), all of one weight."""
+    table = np.concatenate([one_hot(np.arange(len(truth.names)), len(truth.names), smoothing), soft_targets(truth)])
+    result: Float = table[truth.labels]
+    return result
+
+
+def draw_shares(truth: Truth, power: float) -> Float:
+    """Return how often each utterance is drawn (n,), 1 in all.
+
+    Corpora are drawn alike often. Within one a class of n utterances is drawn n ** (1 - power) as often as another of
+    one utterance. The utterances without a class are drawn ``soft_weight`` times as often as the others together,
+    those of each corpus alike often.
+    """
+    corpora, soft = np.array(truth.corpora), truth.labels >= len(truth.names)
+    counts = Counter(zip(truth.corpora, truth.labels.tolist(), strict=True))
+    shares = np.array([counts[group] ** -power for group in zip(truth.corpora, truth.labels.tolist(), strict=True)])
+    for without_class, weight in ((False, 1.0), (True, truth.soft_weight)):
+        part = soft == without_class
+        for corpus in (names := np.unique(corpora[part])):
+            mine = part & (corpora == corpus)
+            shares[mine] *= weight / len(names) / shares[mine].sum()
+    result: Float = (shares / shares.sum()).astype(np.float64)
+    return result
+
+
+def draw(shares: Float, count: int, random: np.random.Generator) -> Int:
+    """Return ``count`` rows, each as often as its share says, up to one: systematic sampling of a random order."""
+    order = random.permutation(len(shares))
+    ends = np.cumsum(shares[order]) / shares.sum() * count
+    points = np.arange(count) + random.random()
+    result: Int = order[np.minimum(np.searchsorted(ends, points, side="right"), len(order) - 1)]
+    return result
+
+
+def priors(modality: Modality, truth: Truth) -> dict[str, float]:
+    """Return the share of each class in what is learned: what a network takes for granted before it has read.
+
+    Args:
+        modality: how it is trained.
+        truth: of the utterances that it is trained on.
+    """
+    if modality.draws is None:
+        shares = weighted_targets(truth, modality.class_weight_power, 0.0).sum(0)
+    else:
+        shares = draw_shares(truth, modality.class_weight_power) @ targets(truth, 0.0)
+    return dict(zip(truth.names, np.round(shares / shares.sum(), 4).tolist(), strict=True))
 
 
 def soft_targets(truth: Truth) -> Float:
@@ -141,8 +205,10 @@ def soft_targets(truth: Truth) -> Float:
     classes = len(truth.names)
     result = np.full((len(SOFT), classes), 1 / classes, np.float32)
     if NEUTRAL in truth.names:
-        result[SOFT.index("unlabelled")] = (1 - NEUTRAL_SHARE) / (classes - 1)
-        result[SOFT.index("unlabelled"), truth.names.index(NEUTRAL)] = NEUTRAL_SHARE
+        for row, share in enumerate(SOFT.values()):
+            if share is not None:
+                result[row] = (1 - share) / (classes - 1)
+                result[row, truth.names.index(NEUTRAL)] = share
     return result
 
 

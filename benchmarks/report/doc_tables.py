@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks.common.results_file import Result
-from benchmarks.report import unseen_page
+from benchmarks.report import unseen_page, words_page
 from benchmarks.report.markdown import formatted, table
 
 
@@ -86,5 +86,6 @@ TABLES: Mapping[str, Mapping[str, Callable[[Result], str]]] = {
     "rewards.md": {"reward": reward},
     "own-recordings.md": {"unseen": unseen_page.page},
     "embedding.md": {"unseen": unseen_page.seconds},
+    "words.md": {"words": words_page.page},
 }
 """By page in docs: by the name of the result, its table."""

@@ -164,7 +164,8 @@ def test_a_branch_alone_is_divided_as_its_own_corpora_are():
     assert len(data.plain) == 6 and all(name.startswith("plain_speech/") for name in data.plain)
     speech, text = bundle.alone("speech"), bundle.alone("text")
     assert (speech.protocol, speech.folds, speech.text, speech.fusion) == ("corpus", None, None, None)
-    assert (text.protocol, text.validation_percent, text.speech) == ("official", 15, None)
+    assert (text.protocol, text.folds, text.speech) == ("corpus", None, None)
+    assert len(bundle.corpora["text"].corpora) == 7 and "meld" in bundle.corpora["text"].corpora
     assert bundle.speech is not None
     assert speech.speech == replace(bundle.speech, data=None) and not speech.corpora
 
@@ -173,6 +174,10 @@ def test_the_bundles_configuration_is_taken_where_its_corpora_lie(tmp_path):
     (tmp_path / "ravdess").mkdir()
     assert config.of_bundle(tmp_path, None) is None
     (tmp_path / "meld").mkdir()
+    (tmp_path / "text").mkdir()
+    for name in config.read(config.BUNDLE).corpora["text"].corpora[1:]:
+        assert config.of_bundle(tmp_path, "text") is None
+        (tmp_path / name).write_text("")
     assert config.of_bundle(tmp_path, "text") == config.read(config.BUNDLE).only("text")
     for name in config.read(config.BUNDLE).corpora["speech"].corpora:
         assert config.of_bundle(tmp_path, "speech") is None

@@ -13,12 +13,15 @@ from torch import nn
 from trainer import training_loop
 from trainer.modality import (
     BATCH,
-    NEUTRAL_SHARE,
+    SOFT,
     Modality,
     Truth,
+    draw,
+    draw_shares,
     group_weights,
     one_hot,
     predict,
+    priors,
     soft_targets,
     train,
     weighted_targets,
@@ -205,12 +208,17 @@ NAMES = ("neutral", "happy", "sad")
 def test_another_emotion_is_any_class_and_plain_speech_mostly_neutral():
     found = soft_targets(Truth(np.zeros(0, int), NAMES, []))
     np.testing.assert_allclose(found[0], [1 / 3] * 3)
-    np.testing.assert_allclose(found[1], [NEUTRAL_SHARE, (1 - NEUTRAL_SHARE) / 2, (1 - NEUTRAL_SHARE) / 2], rtol=1e-6)
+    for row, share in ((1, SOFT["unlabelled"]), (2, SOFT["fragment"])):
+        np.testing.assert_allclose(found[row], [share, (1 - share) / 2, (1 - share) / 2], rtol=1e-6)
+
+
+def test_a_fragment_is_less_certainly_neutral_than_plain_speech():
+    assert 1 / 3 < SOFT["fragment"] < SOFT["unlabelled"]
 
 
 def test_where_no_class_is_neutral_plain_speech_is_any():
     found = soft_targets(Truth(np.zeros(0, int), ("calm", "furious"), []))
-    np.testing.assert_allclose(found, np.full((2, 2), 0.5))
+    np.testing.assert_allclose(found, np.full((3, 2), 0.5))
 
 
 def test_what_has_no_class_counts_as_its_weight_says_and_as_a_group_of_its_corpus():
@@ -227,6 +235,62 @@ def test_what_has_no_class_counts_as_its_weight_says_and_as_a_group_of_its_corpu
 def test_with_weight_0_nothing_is_learned_of_what_has_no_class():
     found = weighted_targets(Truth(np.array([0, 3, 4]), NAMES, ["a"] * 3, 0.0), 1.0, 0.1)
     assert found[0].sum() > 0 and not found[1:].any()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5)), min_size=2, max_size=40).filter(
+        lambda rows: {label < 3 for _, label in rows} == {True, False}
+    ),
+    st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_corpora_are_drawn_alike_often_and_what_has_no_class_as_its_weight_says(rows, power):
+    corpora, labels = [corpus for corpus, _ in rows], np.array([label for _, label in rows])
+    shares = draw_shares(Truth(labels, NAMES, corpora, 0.25), power)
+    soft = labels >= len(NAMES)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[soft].sum() == pytest.approx(0.2)
+    names = sorted({corpus for corpus, label in rows if label < 3})
+    for name in names:
+        mine = np.array([corpus == name for corpus in corpora]) & ~soft
+        assert shares[mine].sum() == pytest.approx(0.8 / len(names))
+
+
+def test_classes_of_a_corpus_are_drawn_by_the_power():
+    labels = np.array([0] * 16 + [1] * 4)
+    for power, times in ((0.0, 4), (0.5, 2), (1.0, 1)):
+        shares = draw_shares(Truth(labels, NAMES, ["a"] * 20), power)
+        assert shares[:16].sum() / shares[16:].sum() == pytest.approx(times)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.integers(1, 200), st.integers(0, 5))
+def test_each_row_is_drawn_as_often_as_its_share_says(values, count, seed):
+    shares = np.array(values) / sum(values)
+    drawn = np.bincount(draw(shares, count, np.random.default_rng(seed)), minlength=len(shares))
+    assert drawn.sum() == count
+    assert (np.abs(drawn - shares * count) <= 1 + 1e-6).all()
+
+
+def test_priors_are_the_shares_of_what_is_learned():
+    truth = Truth(np.array([0, 0, 0, 0, 1]), ("neutral", "happy"), ["a"] * 5)
+    assert priors(replace(modality(5), draws=10, class_weight_power=0.5), truth) == pytest.approx(
+        {"neutral": 2 / 3, "happy": 1 / 3}, abs=1e-3
+    )
+    assert priors(replace(modality(5), class_weight_power=1.0), truth) == {"neutral": 0.5, "happy": 0.5}
+
+
+def test_with_draws_as_many_examples_are_trained_on_as_asked_for(tmp_path, monkeypatch):
+    seen = []
+
+    def counted(network, examples, schedule, **_):
+        seen.append((len(examples), schedule.epochs, {e["values"].tobytes() for e in examples}))
+        return []
+
+    monkeypatch.setattr(training_loop, "train", counted)
+    made = modality(8)
+    two = replace(made, draws=12, schedule=replace(made.schedule, epochs=2))
+    train(two, np.arange(8), Truth(np.array([0, 1] * 4), ("a", "b"), ["c"] * 8), partial=tmp_path, seed=0)
+    count, epochs, examples = seen[0]
+    assert (count, epochs, len(examples)) == (24, 1, 8)
 
 
 def test_targets_of_a_truth_that_is_cut_keep_the_weight():

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.corpora import check, registry, trainable
+from trainer.corpora import check, duplicates, registry, trainable
+from trainer.corpora.protocols import tested_split
 from trainer.corpora.registry import LoadOptions
 from trainer.corpora.trainable import Use
 from trainer.corpora.utterance import Utterance, checksum, label_ids, places, summary
 from trainer.errors import CorpusError
+from trainer.toml_file import read_toml
+
+FRAGMENTS = Path(__file__).with_name("fragments.toml")
+"""What people say that says next to nothing of how they feel."""
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +75,43 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     return Dataset("+".join(d.name for d in datasets), utterances, registry.labels_of(utterances), unlabelled)
 
 
+def prepare_texts(dataset: Dataset, *, most: int | None, unlabelled: bool) -> Dataset:
+    """Return the texts of several corpora as they are learned from.
+
+    Args:
+        dataset: the corpora, joined.
+        most: of each label of a corpus at most so many are kept, the same ones each time; its official test part stays
+            whole. None keeps all.
+        unlabelled: add the fragments that the trainer comes with ("yeah", "okay so"), which say next to nothing.
+    """
+    kept, gone = duplicates.without_duplicates(dataset.everything)
+    if gone:
+        log.info("note: texts left out: %s", ", ".join(f"{count:,} {why}" for why, count in sorted(gone.items())))
+    known = {id(u) for u in dataset.utterances}
+    tested = {corpus: tested_split([u for u in kept if u.corpus == corpus]) for corpus in {u.corpus for u in kept}}
+    counts: Counter[tuple[str, str]] = Counter()
+    chosen = set()
+    for u in sorted(kept, key=lambda u: zlib.crc32(u.id.encode())):
+        apart = u.split != "" and u.split == tested[u.corpus]
+        if apart and id(u) in known:
+            chosen.add(id(u))
+        elif not apart and (most is None or counts[u.corpus, u.label] < most):
+            counts[u.corpus, u.label] += 1
+            chosen.add(id(u))
+    more = [u for u in dataset.unlabelled if id(u) in chosen]
+    return replace(
+        dataset,
+        utterances=[u for u in dataset.utterances if id(u) in chosen],
+        unlabelled=[*more, *fragments()] if unlabelled else more,
+    )
+
+
+def fragments() -> list[Utterance]:
+    """Return the fragments that the trainer comes with, as utterances without a class."""
+    texts = read_toml(FRAGMENTS)["texts"]
+    return [Utterance(f"{i}", "fragments", "fragment", "", transcript=text) for i, text in enumerate(texts)]
+
+
 def load(
     path: Path,
     reading: LoadOptions,
@@ -90,7 +133,7 @@ def load(
         skip_bad: leave out what is missing or damaged instead of refusing.
         quiet: no progress bar.
         protocol: that was asked for, if one was.
-        unlabelled: keep the recordings of another emotion or without a label, if recordings are needed at all.
+        unlabelled: keep the recordings of another emotion or without a label, or the texts of a corpus of texts.
 
     Raises:
         CorpusError: not a corpus, something in it is missing or damaged, or it is plain speech and ``unlabelled`` is
@@ -99,7 +142,7 @@ def load(
     corpus = registry.detect(path)
     refused: list[str] | None = [] if skip_bad else None
     left_out: Counter[str] = Counter()
-    unlabelled = unlabelled and speech
+    unlabelled = unlabelled and (speech or "speech" not in corpus.modalities)
     more: list[Utterance] = []
     utterances = registry.read(
         path,
@@ -134,7 +177,7 @@ def load(
         log.info("note: %s", note)
     labels = registry.labels_of(utterances, corpus)
     said = [f"{len(utterances)} utterances; {', '.join(labels)}"] if utterances else []
-    said += [f"{len(more):,} recordings without a class"] if more else []
+    said += [f"{len(more):,} {'recordings' if speech else 'texts'} without a class"] if more else []
     log.info("%s: %s", corpus.title, "; ".join(said))
     return Dataset(corpus.name, utterances or (), labels, more)
 

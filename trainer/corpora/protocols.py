@@ -17,8 +17,13 @@ from trainer.errors import CorpusError
 Protocol = Literal["shuffled", "session", "speaker", "corpus", "official"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 MANY_SESSIONS = 50
+TESTED = ("test", "dev", "validation")
+"""Official splits that are tested on: the first of them that a corpus has."""
+VALIDATION_MOST = 400
+"""Of a corpus that is left out, so many utterances of a label are validated on; they are answered for, not learned."""
 
 Rows = NDArray[np.intp]
+NOBODY: Rows = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ def plan(
         protocol: "shuffled": utterances dealt at random (the paper's section 5.3: 10 folds, a fixed seed; the
             same speakers are in training and test); "session": one session left out at a time; "speaker": one
             speaker left out at a time, or as many as make ``folds`` parts; "corpus": one of several corpora left out
-            at a time; "official": the corpus' own split.
+            at a time, and tested on by its official test part, if it has one, which is never learned from; "official":
+            the corpus' own split.
         folds: how many, for "shuffled" (10 by default) and "speaker".
         seed: of the shuffling.
         validation_percent: share of the official training part that is kept apart.
@@ -77,25 +83,22 @@ def plan(
         several = len({u.corpus for u in utterances}) > 1
         if protocol == "corpus" and not several:
             raise CorpusError("the protocol corpus leaves out one of several corpora, and there is one; use speaker")
+        if protocol == "corpus":
+            return _left_out(utterances)
         groups = np.array([_group(u, protocol, several) for u in utterances])
         parts, names = _groups(groups, protocol, folds if protocol == "speaker" else None)
-    return [
-        Fold(name, np.setdiff1d(everything, test), np.zeros(0, np.intp), test)
-        for name, test in zip(names, parts, strict=True)
-    ]
+    return [Fold(name, np.setdiff1d(everything, test), NOBODY, test) for name, test in zip(names, parts, strict=True)]
 
 
 def _group(utterance: Utterance, protocol: str, several: bool) -> str:
     """Return the name of what is left out together; speakers of ``several`` corpora may share a name."""
-    if protocol == "corpus":
-        return utterance.corpus
     name = utterance.session if protocol == "session" else utterance.speaker
     return f"{utterance.corpus} {name}" if name and several else name
 
 
 def _official(utterances: Sequence[Utterance], validation_percent: int) -> Fold:
     splits = np.array([u.split for u in utterances])
-    test = next((s for s in ("test", "dev", "validation") if (splits == s).any()), None)
+    test = tested_split(utterances)
     if test is None or not (splits == "train").any():
         found = ", ".join(sorted(set(splits) - {""})) or "none"
         raise CorpusError(
@@ -107,6 +110,39 @@ def _official(utterances: Sequence[Utterance], validation_percent: int) -> Fold:
     train = splits == "train"
     apart = np.array([held_out(g, validation_percent) for g in groups]) & train
     return Fold(test, np.flatnonzero(train & ~apart), np.flatnonzero(apart), np.flatnonzero(splits == test))
+
+
+def tested_split(utterances: Sequence[Utterance]) -> str | None:
+    """Return the name of the official split of a corpus that is tested on, None where it has none."""
+    splits = {u.split for u in utterances}
+    return next((split for split in TESTED if split in splits), None)
+
+
+def _left_out(utterances: Sequence[Utterance]) -> list[Fold]:
+    """Return a fold for each corpus that is left out."""
+    corpora = np.array([u.corpus for u in utterances])
+    names = sorted(set(corpora))
+    apart = np.zeros(len(utterances), bool)
+    for name in names:
+        own = np.flatnonzero(corpora == name)
+        tested = tested_split([utterances[row] for row in own.tolist()])
+        apart[own] = [tested is not None and utterances[row].split == tested for row in own.tolist()]
+    folds = []
+    for name in names:
+        mine = corpora == name
+        train, test = np.flatnonzero(~apart & ~mine), np.flatnonzero(apart & mine)
+        known = np.flatnonzero(~apart & mine)
+        official = len(test) > 0
+        folds.append(Fold(name, train, _some(utterances, known) if official else NOBODY, test if official else known))
+    return folds
+
+
+def _some(utterances: Sequence[Utterance], rows: Rows) -> Rows:
+    """Return at most ``VALIDATION_MOST`` rows of each label: always the same ones."""
+    groups: dict[str, list[int]] = {}
+    for row in sorted(rows.tolist(), key=lambda row: zlib.crc32(utterances[row].id.encode())):
+        groups.setdefault(utterances[row].label, []).append(row)
+    return np.sort(np.array([row for group in groups.values() for row in group[:VALIDATION_MOST]], np.intp))
 
 
 def _groups(groups: NDArray[np.str_], protocol: str, folds: int | None) -> tuple[list[Rows], list[str]]:

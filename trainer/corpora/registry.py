@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic
+from trainer.corpora import emodb, iemocap, manifest, meld, ravdess, semeval, synthetic, text_table
 from trainer.corpora.files import check_searchable
 from trainer.corpora.protocols import Protocol
 from trainer.corpora.utterance import LABELS, UNLABELLED, Utterance, relabel
@@ -54,6 +54,10 @@ class Corpus:
             the split of a corpus without official splits.
         protocol: how it is divided into training and test parts by default.
         manifest_sha256: of the ``manifest.csv`` of a corpus that comes as one; "" of others.
+        table_sha256: of the table of a corpus of texts that comes as one; "" of others. See
+            ``trainer.corpora.text_table``.
+        sides: two people take turns in each dialogue of the table.
+        permissive: its terms let a product use what is learned from it.
         plain: speech without labels, from which nothing is learned but when not to be sure.
         note: what a user should know about this copy; "" for nothing.
     """
@@ -69,6 +73,9 @@ class Corpus:
     label_map: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     manifest_sha256: str = ""
+    table_sha256: str = ""
+    sides: bool = False
+    permissive: bool = False
     plain: bool = False
     note: str = ""
 
@@ -76,10 +83,12 @@ class Corpus:
         """Whether a folder or file looks like this corpus."""
         if reader := READERS.get(self.name):
             return reader[0](path)
+        if self.table_sha256:
+            return text_table.is_table(path) and _sha256(path) == self.table_sha256
         file = _manifest_file(path)
         if file.suffix.lower() not in manifest.SUFFIXES or not file.is_file():
             return False
-        known = {corpus.manifest_sha256 for corpus in CORPORA} - {""}
+        known = {corpus.manifest_sha256 or corpus.table_sha256 for corpus in CORPORA} - {""}
         found = _sha256(file)
         return found == self.manifest_sha256 if self.manifest_sha256 else path == file and found not in known
 
@@ -98,6 +107,9 @@ class Corpus:
         """
         if reader := READERS.get(self.name):
             found = reader[1](path, options)
+        elif self.table_sha256:
+            table = text_table.load(path, self.name, sides=self.sides)
+            return [replace(u, label=text_table.one_label(u.label, self.label_map)) for u in table]
         else:
             found = manifest.load(_manifest_file(path), corpus=self.name, faults=faults)
         return [replace(u, label=self.label_map.get(u.label, u.label)) for u in found] if self.label_map else found
@@ -210,8 +222,8 @@ def read(
         faults: gets a sentence for each row of a manifest that cannot be used; these rows are left out. None refuses
             the manifest instead.
         left_out: gets the number of utterances of each label that are neither returned nor in ``unlabelled``.
-        unlabelled: gets the recordings of a known corpus that have another emotion or no label (``UNLABELLED``). None
-            leaves them out, and refuses plain speech, which has no others.
+        unlabelled: gets the recordings of a known corpus that have another emotion or no label (``UNLABELLED``), of a
+            corpus of texts such texts. None leaves them out, and refuses plain speech, which has no others.
 
     Raises:
         CorpusError: it cannot be read, an option is not for this corpus, or nothing is left.
@@ -234,7 +246,9 @@ def read(
     kept = [u for u in renamed if u.label in corpus.labels or corpus.name == OWN]
     more: list[Utterance] = []
     if unlabelled is not None and corpus.name != OWN:
-        more = [u for u in renamed if u.label in UNLABELLED - {*corpus.labels} and u.audio is not None]
+        spoken = "speech" in corpus.modalities
+        no_class = UNLABELLED - {*corpus.labels}
+        more = [u for u in renamed if u.label in no_class and (u.audio is not None or not spoken)]
         unlabelled += more
     if left_out is not None:
         left_out.update(Counter(u.label for u in renamed) - Counter(u.label for u in (*kept, *more)))
@@ -245,7 +259,11 @@ def read(
 
 def not_learned(left_out: Mapping[str, int]) -> str:
     """Return a sentence on the utterances of labels that are not learned."""
-    counts = ", ".join(f"{label} {count:,}" for label, count in sorted(left_out.items()))
+    several = sum(count for label, count in left_out.items() if "," in label)
+    named = {label: count for label, count in sorted(left_out.items()) if "," not in label}
+    if several:
+        named["several at once"] = several
+    counts = ", ".join(f"{label} {count:,}" for label, count in named.items())
     return f"utterances of labels that are not learned are left out: {counts}"
 
 

@@ -26,7 +26,7 @@ from trainer.experiment.fold import run as run_fold
 from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
 from trainer.modality import SOFT, Modality, Truth
 from trainer.speech.modality import speech_modality
-from trainer.text import transcripts
+from trainer.text import spoken, transcripts
 from trainer.text.modality import locate, text_modality
 from trainer.text.network import load_encoder
 from trainer.text.recognition_errors import strip_exclamations
@@ -79,7 +79,7 @@ def run(
     noted = source.noted() if source is not None else {}
     open_run(paths.run_dir, _config(experiment, dataset, folds) | noted, resume=paths.resume)
     truth = truth_of(dataset, experiment)
-    context = RunContext(_modalities(experiment, dataset, paths), truth, experiment.fusion, paths.quiet)
+    context = RunContext(modalities(experiment, dataset, folds, paths), truth, experiment.fusion, paths.quiet)
 
     runs: list[list[FoldRun]] = []
     clock = _Clock(experiment.repeats * len(folds))
@@ -93,9 +93,10 @@ def run(
         for number, part in enumerate(parts):
             if not part.finished:
                 mine = mine or _warmed(context, experiment, paths, seed)
+                part_context = mine if len(folds) == 1 else _shorter(mine, experiment)
                 clock.begin(f"run {repeat + 1} of {experiment.repeats}, part {number + 1} of {len(folds)}")
                 # With an official split the network that was tested is the one to ship.
-                run_fold(part, mine, keep=export and len(folds) == 1 and repeat == 0)
+                run_fold(part, part_context, keep=export and len(folds) == 1 and repeat == 0)
             clock.done()
         runs.append(parts)
     branches = report.metrics(runs, truth)
@@ -116,9 +117,10 @@ def run(
 
 def truth_of(dataset: Dataset, experiment: Experiment) -> Truth:
     """Return the labels of all utterances, those without a class last."""
-    soft = [len(dataset.labels) + SOFT.index(u.label) for u in dataset.unlabelled]
+    soft = [len(dataset.labels) + list(SOFT).index(u.label) for u in dataset.unlabelled]
     corpora = [u.corpus for u in dataset.everything]
-    weight = experiment.speech.unlabelled_weight if experiment.speech is not None else 1.0
+    part = experiment.speech or experiment.text
+    weight = part.unlabelled_weight if part is not None else 1.0
     return Truth(np.array([*dataset.label_ids, *soft]), dataset.labels, corpora, weight)
 
 
@@ -168,10 +170,11 @@ def _division(folds: Sequence[Fold], dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> dict[str, Modality]:
-    modalities = {}
+def modalities(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], paths: RunPaths) -> dict[str, Modality]:
+    """Return the branches of ``experiment`` on ``dataset``; nothing is learned yet."""
+    found = {}
     if experiment.speech is not None:
-        modalities["speech"] = speech_modality(
+        found["speech"] = speech_modality(
             dataset.everything,
             dataset.labels,
             experiment.speech,
@@ -182,7 +185,7 @@ def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> di
         )
     if experiment.text is not None:
         sentences = transcripts.transcripts(
-            dataset.utterances,
+            dataset.everything,
             experiment.transcripts,
             rate=experiment.asr_error_rate,
             seed=experiment.seed,
@@ -197,15 +200,21 @@ def _modalities(experiment: Experiment, dataset: Dataset, paths: RunPaths) -> di
             )
             # A recogniser writes no exclamation marks, and a network must not rest on them.
             misrecognized = [strip_exclamations(sentence) for sentence in misrecognized]
-        modalities["text"] = text_modality(
+            if experiment.text.spoken_texts:
+                tested = {row for fold in folds for row in fold.test}
+                chosen = spoken.choose(sentences, experiment.text.spoken_texts, tested)
+                heard = spoken.recognised([sentences[row] for row in chosen], paths.cache, quiet=paths.quiet)
+                for row, text in zip(chosen, heard, strict=True):
+                    misrecognized[row] = text
+        found["text"] = text_modality(
             sentences,
             dataset.labels,
             experiment.text,
             weights=paths.weights,
             misrecognized=misrecognized,
-            contexts=[u.context for u in dataset.utterances],
+            contexts=[u.context for u in dataset.everything],
         )
-    return modalities
+    return found
 
 
 def _weight_bytes(experiment: Experiment, weights: Path) -> int:
@@ -223,6 +232,14 @@ def _warmed(context: RunContext, experiment: Experiment, paths: RunPaths, seed: 
     text = warm_start.warmed(
         context.modalities["text"], experiment.text, paths.run_dir, paths.weights, seed=seed, quiet=paths.quiet
     )
+    return replace(context, modalities={**context.modalities, "text": text})
+
+
+def _shorter(context: RunContext, experiment: Experiment) -> RunContext:
+    """Return the context of a network that is tested and not kept, whose text may be trained for a shorter time."""
+    if experiment.text is None or experiment.text.left_out_draws is None:
+        return context
+    text = replace(context.modalities["text"], draws=experiment.text.left_out_draws)
     return replace(context, modalities={**context.modalities, "text": text})
 
 

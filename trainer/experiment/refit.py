@@ -21,7 +21,7 @@ from trainer.experiment import warm_start
 from trainer.experiment.fold import FoldRun, RunContext, run, variant_name
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
-from trainer.modality import COMPARED, CONTEXT
+from trainer.modality import COMPARED, CONTEXT, priors
 from trainer.pretrained import download
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
@@ -63,7 +63,8 @@ def write(
     if len(parts) == 1:
         part = parts[0]
     else:
-        everything, nobody = np.arange(len(dataset.everything)), np.zeros(0, np.intp)
+        # Not all rows: what an official split tests is learned from in no fold.
+        everything, nobody = np.unique(np.concatenate([part.fold.train for part in parts])), np.zeros(0, np.intp)
         part = FoldRun(
             paths.run_dir / "units" / "everything", Fold("everything", everything, nobody, nobody), parts[0].seed
         )
@@ -83,7 +84,8 @@ def write(
     }
     for name in ("speech", "text"):
         if name in networks:
-            config = {**common, "metrics": branches[name]}
+            learned = context.truth.rows(part.fold.train)
+            config = {**common, "metrics": branches[name], "priors": priors(context.modalities[name], learned)}
             _write_branch(paths.checkpoints / name, networks[name], experiment, paths.weights, config)
     if "fusion" in networks:
         write_fusion(paths.checkpoints, networks["fusion"], experiment, common, branches)

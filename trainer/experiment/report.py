@@ -64,7 +64,7 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
         if answers[0][0][name].ndim == VARIANT and len(folds) == 1:  # of validation rows a variant has no answers
             calibrated: Sequence[Mapping[str, float]] = []
         elif len(folds) > 1:
-            calibrated = [calibration.cross_fitted(truth.labels[tested], run, number) for run in logits]
+            calibrated = [_cross_fitted(truth, [a[name] for a in run], folds) for run in answers]
         else:
             validation = folds[0].validation
             calibrated = [
@@ -79,6 +79,19 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
             copies = [np.concatenate([a[augmented] for a in run]) for run in answers]
             result[name]["augmented"] = _augmented(truth.labels[tested], copies)
     return result
+
+
+def _cross_fitted(truth: Truth, answers: Sequence[Logits], folds: Sequence[Fold]) -> dict[str, float]:
+    """Return the temperature of several folds: of each the validation rows, where it has some, else the test rows."""
+    asked, logits = [], []
+    for fold, found in zip(folds, answers, strict=True):
+        validated = len(fold.validation) and found.ndim < VARIANT
+        asked.append(fold.validation if validated else fold.test)
+        logits.append(found[: len(fold.validation)] if validated else _tested(found, fold))
+    number = np.repeat(np.arange(len(folds)), [len(rows) for rows in asked])
+    return calibration.cross_fitted(
+        truth.labels[np.concatenate(asked)], np.concatenate(logits).astype(np.float64), number
+    )
 
 
 def _tested(logits: Logits, fold: Fold) -> Logits:

@@ -88,20 +88,34 @@ def of_speech(dataset: Dataset, outcome: Outcome, temperatures: tuple[float, flo
 
 
 def of_text(dataset: Dataset, outcome: Outcome, folds: int) -> tuple[BranchLogits, BranchLogits]:
-    """Return the logits of the validation and of the test utterances of an official split, dealt to ``folds``."""
-    part = outcome.folds[0]
-    cut = len(part.fold.validation)
-    if len(outcome.folds) > 1 or not cut:
+    """Return the logits of the validation and of the test utterances of official splits, dealt to ``folds``.
+
+    Of several corpora, each left out in turn, they are the answers of the network that had not met the corpus.
+    """
+    parts = [(part.fold, part.answers()["text"][:, None]) for part in outcome.folds]
+    # Without validation rows a corpus has no official split: all of it was tested, and fusion does not learn from it.
+    parts = [(fold, logits) for fold, logits in parts if len(fold.validation)]
+    if not parts:
         raise ConfigError(
-            "fusion learns from validation text: give [text.data] protocol official and a validation_percent above 0"
+            "fusion learns from validation text: give [text.data] the protocol corpus and corpora with official "
+            "splits, or the protocol official and a validation_percent above 0"
         )
-    logits = part.answers()["text"][:, None]
 
     def made(rows: Int, found: Float) -> BranchLogits:
-        numbers = np.array([session_fold(dataset.utterances[row].session, folds) for row in rows])
-        return _branch(dataset, rows, found, numbers)
+        # A text without a dialogue is one of its own.
+        sessions = [dataset.utterances[row].session or dataset.utterances[row].id for row in rows]
+        return _branch(dataset, rows, found, np.array([session_fold(session, folds) for session in sessions]))
 
-    return made(part.fold.validation, logits[:cut]), made(part.fold.test, logits[cut:])
+    return (
+        made(
+            np.concatenate([fold.validation for fold, _ in parts]),
+            np.concatenate([logits[: len(fold.validation)] for fold, logits in parts]),
+        ),
+        made(
+            np.concatenate([fold.test for fold, _ in parts]),
+            np.concatenate([logits[len(fold.validation) :] for fold, logits in parts]),
+        ),
+    )
 
 
 def _branch(dataset: Dataset, rows: Int, logits: Float, folds: Int) -> BranchLogits:

@@ -46,7 +46,9 @@ class Texts:
         """Pad to the longest and join."""
         fill = {"input_ids": self.tokenizer.pad_token_id, "attention_mask": 0, "token_type_ids": 0}
         return {
-            key: pad_sequence([torch.tensor(e[key]) for e in examples], batch_first=True, padding_value=fill[key])
+            key: pad_sequence(
+                [torch.tensor(e[key], dtype=torch.int64) for e in examples], batch_first=True, padding_value=fill[key]
+            )
             for key in examples[0]
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def text_modality(
 
     examples = encoded(sentences)
     forms = [sentences] if misrecognized is None else [sentences, misrecognized]
+    if settings.unpunctuated:
+        forms.append([unpunctuated(sentence) for sentence in forms[-1]])
     if contexts is None or not settings.context_tokens:
         trained = [examples, *map(encoded, forms[1:])]
         variants = {}
@@ -84,9 +87,15 @@ def text_modality(
         fresh=fresh,
         schedule=training_loop.Schedule.of(settings),
         class_weight_power=settings.class_weight_power,
+        draws=settings.draws,
         length=LENGTH,
         variants=variants,
     )
+
+
+def unpunctuated(sentence: str) -> str:
+    """Return ``sentence`` in lower case and without marks, as many a recogniser writes it."""
+    return " ".join(re.sub(r"[^\w\s'\u2019]|_", " ", sentence.lower()).split())
 
 
 def some_contexts(contexts: Sequence[Sequence[Turn]], *, seed: int) -> list[Sequence[Turn]]:

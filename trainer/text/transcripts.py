@@ -25,6 +25,8 @@ from trainer.errors import CorpusError
 from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
 
+LEARNED_FROM = 10_000
+"""So many sentences, spread over all, are enough to learn words and the rate of errors from."""
 Kind = Literal["provided", "simulated", "asr"]
 
 
@@ -78,7 +80,8 @@ def simulated(sentences: Sequence[str], *, rate: float, seed: int, weights: Path
         WeightsError: ``weights`` holds no pronouncing dictionary.
     """
     dictionary = pronunciation.read(weights / "cmudict")
-    return RecognitionErrors(sentences, rate=rate, seed=seed, dictionary=dictionary).corrupt(sentences)
+    sample = sentences[:: -(-len(sentences) // LEARNED_FROM) or 1]
+    return RecognitionErrors(sample, rate=rate, seed=seed, dictionary=dictionary).corrupt(sentences)
 
 
 class Recogniser:
@@ -121,8 +124,8 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
             f"{mute[0]} the first; use the provided transcripts"
         )
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"transcripts-{_key(bundle)}.jsonl"
-    known = _read(path)
+    path = cache / f"transcripts-{key_of(bundle)}.jsonl"
+    known = read_kept(path, "audio")
     sums = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     if not known.keys() >= set(sums):
         recogniser = Recogniser(bundle)
@@ -135,13 +138,14 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
     return [known[digest] for digest in sums]
 
 
-def _key(bundle: Bundle) -> str:
+def key_of(bundle: Bundle) -> str:
+    """Return a name for the speech recognition of a bundle."""
     graphs = "".join(str(bundle.manifest["slots"][slot]["sha256"]) for slot in _slots(bundle))
     return hashlib.sha256(graphs.encode()).hexdigest()[:16]
 
 
-def _read(path: Path) -> dict[str, str]:
-    """Return what is kept in ``path``; the half line that a killed run may have left is cut off."""
+def read_kept(path: Path, key: str) -> dict[str, str]:
+    """Return the texts that are kept in ``path`` by their ``key``; half a line, of a killed run, is cut off."""
     if not path.is_file():
         return {}
     data = path.read_bytes()
@@ -150,6 +154,6 @@ def _read(path: Path) -> dict[str, str]:
         os.truncate(path, len(whole))
     try:
         entries = [json.loads(line) for line in whole.splitlines()]
-        return {entry["audio"]: entry["text"] for entry in entries}
+        return {entry[key]: entry["text"] for entry in entries}
     except (ValueError, TypeError, KeyError) as error:
         raise CorpusError(f"{path}: not transcripts that were kept here ({error}); delete it") from error

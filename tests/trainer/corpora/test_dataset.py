@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,3 +295,38 @@ def test_corpora_with_and_without_classes_are_joined_and_accounted_for(copy_of):
         "acted": {"labels": {"sad": 1, "other": 1}, "checksum": checksum(acted.everything)},
         "plain": {"labels": {"unlabelled": 1}, "checksum": checksum(plain.unlabelled)},
     }
+
+
+def texts(*rows: tuple[str, str, str], corpus: str = "a") -> list[Utterance]:
+    return [
+        Utterance(f"{corpus}{i}", corpus, label, "", transcript=words, split=split)
+        for i, (label, split, words) in enumerate(rows)
+    ]
+
+
+def test_texts_are_capped_without_duplicates_and_a_tested_part_stays_whole():
+    rows = [("sad", "train", f"Nobody came to see number {i}") for i in range(6)]
+    rows += [("sad", "test", f"Nobody came to see number {i}") for i in (4, 5, 6, 7)]
+    soft = texts(("other", "train", "What is that over there"), ("other", "test", "Who is that over there"), corpus="b")
+    soft = [replace(u, corpus="a") for u in soft]
+    joined = Dataset("a+b", texts(*rows), ("sad",), soft)
+    found = dataset.prepare_texts(joined, most=3, unlabelled=False)
+    assert Counter(u.split for u in found.utterances) == {"train": 3, "test": 4}
+    assert not {u.transcript for u in found.utterances if u.split == "train"} & {
+        u.transcript for u in found.utterances if u.split == "test"
+    }
+    assert [u.transcript for u in found.unlabelled] == ["What is that over there"]
+    assert found == dataset.prepare_texts(joined, most=3, unlabelled=False)
+    assert len(dataset.prepare_texts(joined, most=None, unlabelled=False).utterances) == 8
+
+
+def test_fragments_are_learned_as_such_where_texts_without_a_class_are():
+    joined = Dataset("a", texts(("sad", "train", "Nobody came to see me")), ("sad",))
+    found = dataset.prepare_texts(joined, most=None, unlabelled=True)
+    assert {u.label for u in found.unlabelled} == {"fragment"}
+    assert {"", "Yeah.", "Okay so."} <= {u.transcript for u in found.unlabelled}
+    assert len({u.id for u in found.unlabelled}) == len(found.unlabelled)
+
+
+def test_no_plain_sentence_that_is_tested_on_is_a_fragment():
+    assert all(len((u.transcript or "").split()) <= 3 for u in dataset.fragments())

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.corpora.protocols import MANY_SESSIONS, Fold, held_out, plan, session_fold
+from trainer.corpora import protocols
+from trainer.corpora.protocols import (
+    MANY_SESSIONS,
+    VALIDATION_MOST,
+    Fold,
+    held_out,
+    plan,
+    session_fold,
+)
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 
@@ -213,3 +221,42 @@ def test_validation_rows_are_of_the_training_part_and_whole_dialogues(sessions):
 def test_a_corpus_that_cannot_be_divided_is_refused(utterances, protocol, folds, named):
     with pytest.raises(CorpusError, match=named):
         plan(utterances, protocol, folds=folds)
+
+
+def lines(corpus: str, split: str, count: int) -> list[Utterance]:
+    return [Utterance(f"{split}{i}", corpus, ("sad", "happy")[i % 2], "", split=split) for i in range(count)]
+
+
+def test_a_corpus_that_is_left_out_is_tested_on_its_official_part_which_nobody_learns_from():
+    rows = [
+        *lines("a", "train", 6),
+        *lines("a", "dev", 4),
+        *lines("a", "test", 3),
+        *lines("b", "train", 5),
+        *lines("b", "dev", 2),
+        *lines("c", "", 7),
+    ]
+    folds = {fold.name: fold for fold in plan(rows, "corpus")}
+    assert list(folds) == ["a", "b", "c"]
+    tested = {name: {(rows[i].corpus, rows[i].split) for i in fold.test} for name, fold in folds.items()}
+    assert tested == {"a": {("a", "test")}, "b": {("b", "dev")}, "c": {("c", "")}}
+    validated = {name: {(rows[i].corpus, rows[i].split) for i in fold.validation} for name, fold in folds.items()}
+    assert validated == {"a": {("a", "train"), ("a", "dev")}, "b": {("b", "train")}, "c": set()}
+    for name, fold in folds.items():
+        learned = {(rows[i].corpus, rows[i].split) for i in fold.train}
+        assert name not in {corpus for corpus, _ in learned}
+        assert not learned & {("a", "test"), ("b", "dev")}
+
+
+def test_of_a_corpus_that_is_left_out_few_utterances_of_each_label_are_validated_on():
+    rows = [*lines("a", "train", 3 * VALIDATION_MOST), *lines("a", "test", 4), *lines("b", "", 4)]
+    first, again = (plan(rows, "corpus")[0].validation for _ in range(2))
+    assert Counter(rows[i].label for i in first) == {"sad": VALIDATION_MOST, "happy": VALIDATION_MOST}
+    np.testing.assert_array_equal(first, again)
+
+
+def test_the_tested_split_is_the_first_of_test_and_dev():
+    both = [*lines("a", "dev", 1), *lines("a", "test", 1), *lines("a", "train", 1)]
+    assert protocols.tested_split(both) == "test"
+    assert protocols.tested_split([u for u in both if u.split != "test"]) == "dev"
+    assert protocols.tested_split(lines("a", "train", 2)) is None

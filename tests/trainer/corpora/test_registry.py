@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.corpora import meld, registry, semeval, synthetic
+from trainer.corpora import meld, registry, semeval, synthetic, text_table
 from trainer.corpora.registry import (
     CORPORA,
     LoadOptions,
@@ -97,7 +97,7 @@ def test_a_corpus_is_told_by_its_look_and_read(tmp_path, name):
 
 
 def test_every_corpus_is_tried_here_or_is_a_manifest():
-    others = {corpus.name for corpus in CORPORA if not corpus.manifest_sha256}
+    others = {corpus.name for corpus in CORPORA if not corpus.manifest_sha256 and not corpus.table_sha256}
     assert others == {*MAKERS, "synthetic"}
 
 
@@ -496,7 +496,74 @@ def test_the_korean_copy_has_its_exchanged_labels_put_right():
     korean = registry.named("emotiontts_kr")
     assert dict(korean.label_map) == {"sad": "angry", "angry": "sad"}
     assert "exchanged" in korean.note
-    assert [c.name for c in CORPORA if c.note] == ["emotiontts_kr"]
+    assert [c.name for c in CORPORA if "exchanged" in c.note] == ["emotiontts_kr"]
+
+
+def table(folder: Path, *rows: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "texts.tsv"
+    path.write_text("\n".join(("\t".join(text_table.COLUMNS), *rows)) + "\n")
+    return path
+
+
+@pytest.fixture
+def texts_copy(tmp_path, monkeypatch):
+    """Return a table, and put a corpus of its checksum among those that are known."""
+    path = table(
+        tmp_path / "text",
+        "train\tanger,annoyance\t\td\t0\tLeave me alone",
+        "train\tfear\t\td\t1\tSomebody is there",
+        "test\tjoy\t\td\t0\tWe won the match",
+        "test\tlove\t\td\t1\tI love it",
+        "test\tanger,joy\t\td\t2\tYou did it",
+    )
+    corpus = registry.Corpus(
+        name="texts",
+        title="texts, a copy",
+        licence="none",
+        credit="nobody",
+        protocol="official",
+        modalities=("text",),
+        labels=LABELS,
+        label_map={"anger": "angry", "annoyance": "angry", "fear": "other", "joy": "happy"},
+        table_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sides=True,
+    )
+    monkeypatch.setattr(registry, "CORPORA", (*CORPORA, corpus))
+    return path
+
+
+def test_a_table_is_told_by_its_checksum_and_read_with_its_labels(texts_copy):
+    assert detect(texts_copy).name == "texts"
+    left_out, more = Counter(), []
+    found = read(texts_copy, left_out=left_out, unlabelled=more)
+    assert [(u.label, u.split, u.transcript) for u in found] == [
+        ("angry", "train", "Leave me alone"),
+        ("happy", "test", "We won the match"),
+    ]
+    assert [u.label for u in more] == ["other"]
+    assert left_out == {"love": 1, "anger,joy": 1}
+    assert more[0].context[0].speaker == "other"
+
+
+def test_another_table_of_that_form_is_no_known_corpus(texts_copy):
+    assert detect(table(texts_copy.parent.parent / "else", "train\tjoy\t\td\t0\tYes")).name == registry.OWN
+
+
+def test_every_corpus_of_texts_states_its_terms_and_how_many_of_each_class_it_has():
+    tables = [corpus for corpus in CORPORA if corpus.table_sha256]
+    assert len(tables) == 6
+    for corpus in tables:
+        assert corpus.licence and corpus.credit and corpus.languages == ("en",) and corpus.modalities == ("text",)
+        assert {"happy", "sad", "angry"} <= set(corpus.labels) <= set(LABELS)
+        assert all(set(corpus.labels) <= counts.keys() for counts in corpus.counts.values())
+    assert {corpus.name for corpus in tables if corpus.permissive} == {
+        "goemotions",
+        "xed_en",
+        "emorynlp",
+        "topicalchat",
+    }
+    assert not any(corpus.permissive for corpus in CORPORA if "NC" in corpus.licence or "GPL" in corpus.licence)
 
 
 def test_exchanged_labels_are_read_exchanged(published):
@@ -508,3 +575,8 @@ def test_exchanged_labels_are_read_exchanged(published):
         manifest_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     assert [u.label for u in read(published, corpus=known)] == ["angry", "sad", "neutral"]
+
+
+def test_utterances_of_several_labels_are_counted_together():
+    said = not_learned({"love": 3, "anger,joy": 2, "joy,fear": 1})
+    assert said.endswith("left out: love 3, several at once 3")

@@ -14,7 +14,7 @@ from trainer.config import Data, Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
 from trainer.errors import ConfigError
-from trainer.experiment import refit, separate_corpora, stacking
+from trainer.experiment import fold, refit, separate_corpora, stacking
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
 from trainer.fusion.modality import BOTH, SPEECH_ONLY, TEXT_ONLY, inputs
@@ -134,6 +134,42 @@ def test_fusion_without_validation_text_is_refused_with_what_to_set(home, paths)
     text = replace(TEXT, data=replace(TEXT.data, validation_percent=0))
     with pytest.raises(ConfigError, match="validation_percent above 0"):
         run(home, paths, replace(BOTH_BRANCHES, text=text))
+
+
+def test_where_corpora_of_text_are_left_out_in_turn_fusion_learns_from_their_validation_parts(home, paths):
+    """Of a corpus without an official split nothing is learned by fusion."""
+
+    def both(branch, data):
+        if branch == "speech":
+            return load(home, branch, data)
+        found = load(home, branch, TEXT.data)
+        more = [replace(u, corpus="more", split="", id=f"more-{u.id}") for u in found.utterances[:24]]
+        return join([found, Dataset("more", more, found.labels)])
+
+    text = replace(TEXT, data=Data(("lines", "more"), "corpus"))
+    found = separate_corpora.run_all(replace(BOTH_BRANCHES, text=text), both, paths)["branches"]
+    assert {name: c["n"] for name, c in found["text"]["by_corpus"].items()} == {"lines": 16, "more": 24}
+    assert found["fusion_text_only"]["n"] == 16
+    assert found["text"]["calibration"]["temperature"] > 0
+    config = checkpoints.read(paths.checkpoints / "text", "text")
+    assert {name: sum(c["labels"].values()) for name, c in config["corpora"].items()} == {"lines": 32, "more": 24}
+    assert sum(config["priors"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_networks_that_are_tested_and_not_kept_may_be_trained_for_a_shorter_time(home, paths, monkeypatch):
+    seen = []
+    real = fold.train
+    monkeypatch.setattr(
+        fold, "train", lambda modality, *args, **kw: seen.append(modality.draws) or real(modality, *args, **kw)
+    )
+    text = replace(TEXT, epochs=1, draws=24, left_out_draws=8, data=Data(("lines", "more"), "corpus"))
+
+    def both(branch, data):
+        lines = load(home, "text", Data(("lines",), "corpus"))
+        return join([lines, Dataset("more", [replace(u, corpus="more") for u in lines.utterances], lines.labels)])
+
+    separate_corpora.run_all(Experiment(text=text), both, paths)
+    assert seen == [8, 8, 24]
 
 
 def logits(labels: list[int], folds: list[int], seed: int = 0) -> stacking.BranchLogits:

@@ -15,7 +15,7 @@ from tests.trainer.encoders import write_bert, write_xlnet
 from trainer.config import Text
 from trainer.errors import ConfigError, WeightsError
 from trainer.modality import Truth, predict, train
-from trainer.text.modality import locate, text_modality
+from trainer.text.modality import locate, text_modality, unpunctuated
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
 LABELS = ("calm", "furious")
@@ -100,6 +100,25 @@ def test_an_encoder_that_cannot_read_a_context_is_refused(weights, tmp_path):
     tokenizer.save(str(tmp_path / "ends" / "tokenizer.json"))
     with pytest.raises(ConfigError, match=r"text\.context_tokens = 8"):
         text_modality(SENTENCES, LABELS, with_(encoder="ends", context_tokens=8), weights=tmp_path)
+
+
+def test_a_third_copy_is_what_was_misheard_without_marks(weights):
+    heard = [f"{s.upper()}!" for s in SENTENCES]
+    modality = text_modality(SENTENCES, LABELS, with_(unpunctuated=True), weights=weights, misrecognized=heard)
+    assert [len(c) for c in modality.copies] == [3] * 6
+    assert [copies[2] for copies in modality.copies] == modality.examples
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("Where's Anna? I don\u2019t know!", "where's anna i don\u2019t know"),
+        ("One -- two_three", "one two three"),
+        ("...", ""),
+    ],
+)
+def test_without_marks_words_are_in_lower_case_alone(written, found):
+    assert unpunctuated(written) == found
 
 
 def test_long_texts_are_cut(weights):

@@ -1,0 +1,1 @@
+"""The words branch: corpora that were left out, texts as a recogniser writes them, context, licences, encoders."""

@@ -14,6 +14,7 @@ from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked,
 from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.inference.asr import Decoding
+from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 
 MANIFEST = "bundle.json"
@@ -58,6 +59,7 @@ class Bundle:
         temperatures: what logits are divided by before softmax, so that 0.8 means eight in ten.
         manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
         operating_point: confidence below which an answer is uncertain; 0.0 where the bundle states none.
+        evidence: what the fusion is told of the words, by the names of ``Evidence``; empty where it asks for nothing.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Bundle:
     temperatures: Mapping[str, float]
     manifest: Mapping[str, Any]
     operating_point: float = 0.0
+    evidence: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Bundle:
@@ -106,6 +109,7 @@ class Bundle:
                 },
                 manifest=manifest,
                 operating_point=_operating_point(manifest),
+                evidence=_evidence(path, manifest) if "fusion" in slots else (),
             )
         except BundleError:
             raise
@@ -113,7 +117,7 @@ class Bundle:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
-        contract.check(bundle.slots)
+        contract.check(bundle.slots, len(bundle.evidence))
         bundle._check_labels()
         if bundle.decoding is not None:
             bundle._check_decoding(bundle.decoding)
@@ -231,6 +235,20 @@ def _operating_point(manifest: Mapping[str, Any]) -> float:
     if not 0 < value <= 1:
         raise ValueError(f"operating_point {value!r}: a confidence is a number above 0, at most 1")
     return float(value)
+
+
+def _evidence(path: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    if not any(tensor["name"] == "evidence" for tensor in manifest["slots"]["fusion"]["inputs"]):
+        return ()
+    names = tuple(_text(name) for name in _list(manifest["evidence"]))
+    if not names:
+        raise ValueError("evidence is empty, and the slot fusion takes some")
+    if unknown := [name for name in names if name not in NAMES]:
+        raise BundleError(
+            f"{path}: evidence {', '.join(map(repr, unknown))} is unknown; known are {', '.join(NAMES)}; "
+            "update edge-iemonet, or export the bundle again"
+        )
+    return names
 
 
 def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:

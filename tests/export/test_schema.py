@@ -91,6 +91,9 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "surer than sure": (lambda m: m.update(operating_point={"confidence": 1.5}), "operating_point.confidence: 1.5 is"),
     "an operating point of nothing": (lambda m: m.update(operating_point={}), "'confidence' is a required property"),
     "a bare operating point": (lambda m: m.update(operating_point=0.6), "operating_point: 0.6 is not of type 'object'"),
+    "no evidence": (lambda m: m.pop("evidence"), "'evidence' is a required property"),
+    "evidence of another kind": (lambda m: m.update(evidence=["words_per_s", "pulse"]), "evidence[1]: 'pulse' is not"),
+    "evidence of nothing": (lambda m: m.update(evidence=[]), "evidence: [] should be non-empty"),
     "a baseline of the waveform": (
         lambda m: m["slots"]["speech_emotion"]["outputs"].append(
             {"name": "pooled", "dtype": "tensor(float)", "shape": ["batch", 3]}

@@ -16,7 +16,8 @@ from edge_runtime.baseline import LEAST_SPEECH_S, Baseline, checksum
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.contract import TYPES
 from edge_runtime.errors import BaselineError, BundleError
-from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.asr import SpeechEncoder, Transcript, TranscriptDecoder
+from edge_runtime.inference.evidence import NO_SOUND, Evidence
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.session import Arrays, Session
 from edge_runtime.inference.text_tokens import TextTokens, Turn, to_turns
@@ -121,26 +122,26 @@ class UtteranceClassifier:
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
                 speech = self._run_speech(utterance, hidden, baseline)
-        transcript, doubtful = (given or "").strip(), False
+        words = Transcript((given or "").strip(), log_probability=0.0, ended=True)
         if decoder is not None:
             with stopwatch(timings, "transcript_decoder"):
-                decoded = decoder.transcribe(cross, duration_s=utterance.duration_s)
-            transcript, doubtful = decoded.text, decoded.doubtful
-        if self._text is not None and transcript:
+                words = decoder.transcribe(cross, duration_s=utterance.duration_s)
+        if self._text is not None and words.text:
             with stopwatch(timings, "text_emotion"):
-                text = self._run_text(transcript, context)
+                text = self._run_text(words.text, context)
         with stopwatch(timings, "fusion"):
-            fused = self._fuse(speech, text)
+            fused = self._fuse(speech, text, Evidence.of(words, utterance))
         segment = Segment(
             start_s=utterance.start_s,
             end_s=utterance.end_s,
             fused=fused,
             speech=self._scores(speech["logits"], "speech") if speech else None,
             text=self._scores(text["logits"], "text") if text else None,
-            transcript=transcript or None,
-            notes=(DOUBTFUL,) if doubtful else (),
+            transcript=words.text or None,
+            notes=(DOUBTFUL,) if words.doubtful else (),
             uncertain=fused is not None and fused.uncertain,
             baseline_s=0.0 if baseline is None else baseline.speech_s,
+            transcript_confidence=words.confidence if decoder is not None and words.text else None,
         )
         return segment, self._pooled(utterance, speech) if speech and self._features else None
 
@@ -210,7 +211,7 @@ class UtteranceClassifier:
         """
         if self._text is None:
             raise BundleError(f"{self._bundle.folder}: has no slot text_emotion; it hears the voice alone")
-        answer = self._fuse(None, self._run_text(text, context))
+        answer = self._fuse(None, self._run_text(text, context), NO_SOUND)
         assert answer is not None
         return answer
 
@@ -244,26 +245,30 @@ class UtteranceClassifier:
             inputs[TYPES] = np.array([types], np.int64)
         return self._text(**inputs)
 
-    def _fuse(self, speech: Arrays | None, text: Arrays | None) -> Scores | None:
-        """Return the answer from the branches that ran."""
+    def _fuse(self, speech: Arrays | None, text: Arrays | None, evidence: Evidence) -> Scores | None:
+        """Return the answer from the branches that ran; ``evidence`` is of the words."""
         if speech is None and text is None:
             return None
         temperature = "fusion" if speech and text else "fusion_speech_only" if speech else "fusion_text_only"
         if self._fusion is not None and temperature in self._bundle.temperatures:
-            return self._scores(self._fusion(**self._fusion_inputs(speech, text))["logits"], temperature)
+            return self._scores(self._fusion(**self._fusion_inputs(speech, text, evidence))["logits"], temperature)
         if speech is not None:
             return self._scores(speech["logits"], "speech")
         return self._scores(text["logits"], "text") if text is not None else None
 
-    def _fusion_inputs(self, speech: Arrays | None, text: Arrays | None) -> Arrays:
-        """Return the inputs of the fusion graph: embeddings, logits, or both, and which branches ran.
+    def _fusion_inputs(self, speech: Arrays | None, text: Arrays | None, evidence: Evidence) -> Arrays:
+        """Return the inputs of the fusion graph: embeddings, logits, or both, which branches ran, and evidence.
 
-        In place of a branch that did not run it gets zeros, which it is told to leave out.
+        In place of a branch that did not run, and of evidence without words, it gets zeros, which it is told to leave
+        out.
         """
         inputs = {"present": np.array([[speech is not None, text is not None]], np.float32)}
+        if names := self._bundle.evidence:
+            numbers = [getattr(evidence, name) if text else 0.0 for name in names]
+            inputs["evidence"] = np.array([numbers], np.float32)
         for tensor in self._bundle.slots["fusion"].inputs:
             branch, _, output = tensor.name.partition("_")
-            if tensor.name != "present":
+            if tensor.name not in inputs:
                 outputs = speech if branch == "speech" else text
                 width = int(tensor.shape[-1])
                 inputs[tensor.name] = outputs[output] if outputs else np.zeros((1, width), np.float32)

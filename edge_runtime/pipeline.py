@@ -383,6 +383,7 @@ class IEmoNet:
             notes=tuple(notes),
             uncertain=fused is not None and fused.uncertain,
             baseline_s=max((s.baseline_s for s, _ in segments), default=0.0),
+            transcript_confidence=_mean_confidence(segments),
         )
 
 
@@ -394,6 +395,13 @@ def _mean(answers: Sequence[tuple[Scores, int]], least: float) -> Scores | None:
     labels = answers[0][0].scores
     scores = {label: sum(a.scores[label] * weight for a, weight in answers) / total for label in labels}
     return Scores(max(scores, key=scores.__getitem__), scores, max(scores.values()) < least)
+
+
+def _mean_confidence(segments: Sequence[tuple[Segment, int]]) -> float | None:
+    """Return the mean confidence of the transcripts, weighted; None of none."""
+    found = [(s.transcript_confidence, weight) for s, weight in segments if s.transcript_confidence is not None]
+    total = sum(weight for _, weight in found)
+    return sum(confidence * weight for confidence, weight in found) / total if total else None
 
 
 def _timed(items: Iterable[Item], timings: Timings, name: str) -> Iterator[Item]:

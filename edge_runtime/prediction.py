@@ -81,6 +81,8 @@ class Segment:
         uncertain: whether ``confidence`` is below the threshold asked for; where none was, below the bundle's
             operating point.
         baseline_s: seconds of speech of the same speaker with which it was compared; 0.0 of none.
+        transcript_confidence: how sure the recogniser was of the transcript, 0 to 1: the probability of a token, a
+            geometric mean. None without a transcript, and where the words were given.
     """
 
     start_s: float
@@ -93,6 +95,7 @@ class Segment:
     notes: tuple[str, ...] = ()
     uncertain: bool = False
     baseline_s: float = 0.0
+    transcript_confidence: float | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -152,6 +155,9 @@ class Prediction:
         uncertain: whether ``confidence`` is below the threshold asked for; where none was, below the bundle's
             operating point. False where nobody speaks.
         baseline_s: seconds of speech of the same speaker with which it was compared; 0.0 of none.
+        transcript_confidence: how sure the recogniser was of the transcript, 0 to 1: the probability of a token, a
+            geometric mean; the mean of the utterances, weighted by how long each speaks. None without a transcript,
+            and where the words were given.
     """
 
     label: str | None
@@ -166,6 +172,7 @@ class Prediction:
     notes: tuple[str, ...] = field(default=())
     uncertain: bool = False
     baseline_s: float = 0.0
+    transcript_confidence: float | None = None
 
     @property
     def used(self) -> tuple[str, ...]:

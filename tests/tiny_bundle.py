@@ -87,13 +87,21 @@ GRAPHS = {
         moved = Add(phases, mean)
         logits = Cos(moved)
     }""",
-    "fusion": """(float[batch,2] present, float[batch,3] speech_embedding, float[batch,4] text_logits)
+    "fusion": """(float[batch,2] present, float[batch,3] speech_embedding, float[batch,4] text_logits,
+            float[batch,2] evidence)
         => (float[batch,4] logits) {
         voice = ReduceMean<axes=[1], keepdims=1>(speech_embedding)
         there = ReduceMean<axes=[1], keepdims=1>(present)
-        logits = Sum(voice, there, text_logits)
+        told = ReduceMean<axes=[1], keepdims=1>(evidence)
+        size = Abs(told)
+        one = Constant<value_float=1.0>()
+        more = Add(size, one)
+        words = Mul(text_logits, more)
+        logits = Sum(voice, there, words)
     }""",
 }
+EVIDENCE = ["words_per_s", "mean_log_probability"]
+"""What the fusion is told of the words."""
 READS_STATES = """(float[batch,2,states,4] hidden_states, float[batch,states] spoken)
     => (float[batch,4] logits, float[batch,3] embedding) {
     axes = Constant<value_ints=[1,3]>()
@@ -174,6 +182,7 @@ def build(
         "tokenizers": {name: stated(folder / f"{name}_tokenizer.json") for name in TOKENIZERS},
         "decoding": {"prompt": [1], "end": 2, "suppress": [0], "begin_suppress": [2], "max_tokens": 9},
         "calibration": dict.fromkeys(TEMPERATURES, 1.5),
+        "evidence": EVIDENCE,
         "metrics": {},
         **({"text_emotion": {"context": {"max_tokens": CONTEXT_TOKENS}}} if reads_context else {}),
     }

@@ -15,6 +15,7 @@ from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.bundle.text_settings import TextSettings, operating_point
 from edge_runtime.errors import BundleError, BundleNotFoundError
 from edge_runtime.inference.asr import Decoding
+from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 
 MANIFEST = "bundle.json"
@@ -60,6 +61,7 @@ class Bundle:
         manifest: everything in ``bundle.json``: provenance, metrics, credits and so on.
         operating_point: confidence below which an answer is uncertain; 0.0 where the bundle states none.
         text: what it states of words alone.
+        evidence: what the fusion is told of the words, by the names of ``Evidence``; empty where it asks for nothing.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Bundle:
     manifest: Mapping[str, Any]
     operating_point: float = 0.0
     text: TextSettings = TextSettings()
+    evidence: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Bundle:
@@ -110,6 +113,7 @@ class Bundle:
                 manifest=manifest,
                 operating_point=operating_point(manifest),
                 text=TextSettings.read(manifest, manifest["labels"]) if "text_emotion" in slots else TextSettings(),
+                evidence=_evidence(path, manifest) if "fusion" in slots else (),
             )
         except BundleError:
             raise
@@ -117,7 +121,7 @@ class Bundle:
             raise BundleError(f"{path}: {error} is missing; the manifest is damaged") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(f"{path}: damaged manifest: {error}") from error
-        contract.check(bundle.slots)
+        contract.check(bundle.slots, len(bundle.evidence))
         bundle._check_labels()
         bundle._check_context()
         if bundle.decoding is not None:
@@ -232,6 +236,20 @@ def _positive(value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"calibration {value!r}: a temperature is a positive number")
     return number
+
+
+def _evidence(path: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    if not any(tensor["name"] == "evidence" for tensor in manifest["slots"]["fusion"]["inputs"]):
+        return ()
+    names = tuple(_text(name) for name in _list(manifest["evidence"]))
+    if not names:
+        raise ValueError("evidence is empty, and the slot fusion takes some")
+    if unknown := [name for name in names if name not in NAMES]:
+        raise BundleError(
+            f"{path}: evidence {', '.join(map(repr, unknown))} is unknown; known are {', '.join(NAMES)}; "
+            "update edge-iemonet, or export the bundle again"
+        )
+    return names
 
 
 def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:

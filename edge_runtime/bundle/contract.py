@@ -43,8 +43,12 @@ BASELINE = {"baseline": "input", "baseline_s": "input", "pooled": "output"}
 """What a ``speech_emotion`` has that compares a recording with others of its speaker: all of it, or nothing."""
 
 
-def check(slots: Mapping[str, Slot]) -> None:
+def check(slots: Mapping[str, Slot], evidence: int = 0) -> None:
     """Check that the graphs in ``slots`` take and give what the runtime passes between them.
+
+    Args:
+        slots: by name.
+        evidence: how many numbers the manifest names for a fusion that takes evidence.
 
     Raises:
         BundleError: one does not; the message names slot and tensor.
@@ -61,7 +65,7 @@ def check(slots: Mapping[str, Slot]) -> None:
     if "transcript_decoder" in slots:
         _decoder(slots)
     if "fusion" in slots:
-        _fusion(slots)
+        _fusion(slots, evidence)
 
 
 def _speech(slots: Mapping[str, Slot]) -> None:
@@ -115,8 +119,8 @@ def _decoder(slots: Mapping[str, Slot]) -> None:
             raise decoder.error(f"gives {tensor.name!r}, which it does not take as its past")
 
 
-def _fusion(slots: Mapping[str, Slot]) -> None:
-    """It takes outputs of the two branches, by the branch's name, and which of them are there."""
+def _fusion(slots: Mapping[str, Slot], evidence: int) -> None:
+    """It takes outputs of the two branches, by the branch's name, which of them are there, and perhaps evidence."""
     fusion = slots["fusion"]
     taken = [tensor for tensor in fusion.inputs if tensor.name in FUSED]
     if not taken:
@@ -128,6 +132,8 @@ def _fusion(slots: Mapping[str, Slot]) -> None:
         _fits(branch, given, LOGITS)
         _sized(branch, given, 1)
         expected[tensor.name] = _passed(given)
+    if fusion.takes("evidence"):
+        expected["evidence"] = (FLOAT, (1, evidence))
     _inputs(fusion, expected)
     for tensor in taken:  # zeros of this size stand for a branch that is not there
         _sized(fusion, tensor, 1)

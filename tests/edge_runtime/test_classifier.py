@@ -56,17 +56,29 @@ def graphs() -> dict[str, Graph]:
 
 
 def classify(
-    folder: Path, slots: Mapping[str, Graph], temperatures: Mapping[str, float] = TEMPERATURES
+    folder: Path,
+    slots: Mapping[str, Graph],
+    temperatures: Mapping[str, float] = TEMPERATURES,
+    evidence: tuple[str, ...] = (),
 ) -> UtteranceClassifier:
     """A bundle of these graphs, without a transcript's decoder."""
     tokenizer = Tokenizer(WordLevel({"[UNK]": 0, "no": 1}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "text.json"))
-    widths = {"present": 2, "speech_embedding": 3, "text_embedding": 5, "text_logits": 3}
-    fused = tuple(Tensor(name, "tensor(float)", ("batch", width)) for name, width in widths.items())
+    widths = {"present": 2, "speech_embedding": 3, "text_embedding": 5, "text_logits": 3, "evidence": len(evidence)}
+    fused = tuple(Tensor(name, "tensor(float)", ("batch", width)) for name, width in widths.items() if width)
     stated = {slot: Slot(slot, folder / slot, "fp32", fused if slot == "fusion" else (), ()) for slot in slots}
     bundle = Bundle(
-        folder, "stand-in", "1", LABELS, stated, {"text": folder / "text.json"}, None, dict(temperatures), {}
+        folder,
+        "stand-in",
+        "1",
+        LABELS,
+        stated,
+        {"text": folder / "text.json"},
+        None,
+        dict(temperatures),
+        {},
+        evidence=evidence,
     )
     return UtteranceClassifier(bundle, slots)  # type: ignore[arg-type]
 
@@ -204,6 +216,31 @@ def test_fusion_gets_what_it_asks_for_by_name_and_zeros_of_a_side_that_is_missin
     both(UTTERANCE, "", {})
     np.testing.assert_array_equal(slots["fusion"].given["text_embedding"], [[0] * 5])
     np.testing.assert_array_equal(slots["fusion"].given["text_logits"], [[0] * 3])
+
+
+def test_fusion_is_told_of_the_words_what_the_bundle_names_and_zeros_without_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = graphs()
+    names = ("words_per_s", "lowest_log_probability", "mean_log_probability", "spoken_share")
+    told = classify(tmp_path, slots, evidence=names)
+    assert told(UTTERANCE, "no no", {}).transcript_confidence is None
+    np.testing.assert_allclose(slots["fusion"].given["evidence"], [[50, 0, 0, 0.5]])
+    told(UTTERANCE, "", {})
+    np.testing.assert_array_equal(slots["fusion"].given["evidence"], [[0] * 4])
+    told.classify_text("no")
+    np.testing.assert_array_equal(slots["fusion"].given["evidence"], [[2.5, 0, 0, 1]])
+    heard = Transcript("no", -0.5, ended=True, lowest_log_probability=-2)
+    monkeypatch.setattr(told, "_transcript_decoder", SimpleNamespace(transcribe=lambda *_, duration_s: heard))
+    assert told(UTTERANCE).transcript_confidence == pytest.approx(np.exp(-0.5))
+    np.testing.assert_allclose(slots["fusion"].given["evidence"], [[25, -2, -0.5, 0.5]])
+    assert slots["fusion"].given["evidence"].dtype == np.float32
+
+
+def test_fusion_that_asks_for_no_evidence_is_given_none(tmp_path: Path) -> None:
+    slots = graphs()
+    classify(tmp_path, slots)(UTTERANCE, "no", {})
+    assert "evidence" not in slots["fusion"].given
 
 
 def test_the_voice_is_read_from_the_encoder_s_states_where_it_speaks(tmp_path: Path) -> None:

@@ -133,10 +133,12 @@ def test_a_given_transcript_replaces_speech_recognition(model: IEmoNet, jfk: Pat
     assert "transcript_decoder" in answer.timings_ms
 
 
-def test_the_recognised_transcript_when_given_gives_the_same_answer(
+def test_the_recognised_transcript_when_given_gives_the_same_answer_of_each_branch(
     model: IEmoNet, jfk: Path, answer: Prediction
 ) -> None:
-    assert what_counts(model(jfk, transcript=answer.transcript)) == what_counts(answer)
+    """Fused, words that are given may count for more: they are certain."""
+    given = model(jfk, transcript=answer.transcript)
+    assert (given.speech, given.text, given.transcript) == (answer.speech, answer.text, answer.transcript)
 
 
 @pytest.mark.parametrize("empty", ["", "  \n"])
@@ -502,3 +504,24 @@ def test_the_share_of_neutral_is_told_when_a_bundle_is_loaded(tiny_bundle: Path)
     assert rare < usual < often
     with pytest.raises(ValueError, match="between 0 and 1"):
         IEmoNet.load(tiny_bundle, text_neutral_prior=1.0)
+
+
+def test_how_sure_the_recogniser_was_is_shown_and_is_the_mean_of_a_long_recording(
+    model: IEmoNet, jfk: Path, speech: np.ndarray
+) -> None:
+    answer = model(jfk)
+    assert answer.transcript_confidence is not None
+    assert 0.5 < answer.transcript_confidence <= 1
+    assert answer.to_dict()["transcript_confidence"] == answer.transcript_confidence
+    assert answer.to_dict()["segments"][0]["transcript_confidence"] == answer.transcript_confidence
+    long = model(np.concatenate([speech, np.zeros(2 * RATE, np.float32), speech[: 3 * RATE]]), RATE)
+    each = [segment.transcript_confidence for segment in long.segments]
+    assert len(each) > 1
+    assert None not in each
+    assert min(each) <= (long.transcript_confidence or 0) <= max(each)
+
+
+def test_words_that_nobody_recognised_have_no_confidence(model: IEmoNet, jfk: Path) -> None:
+    assert model(jfk, transcript="ask not").transcript_confidence is None
+    assert model(jfk, asr=False).transcript_confidence is None
+    assert model(np.zeros(RATE, np.float32), RATE).transcript_confidence is None

@@ -115,6 +115,9 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
         lambda m: m.update(text_emotion={"priors": dict.fromkeys(tiny.LABELS, 0.25) | {"sad": 0}}),
         "text_emotion.priors.sad: 0 is less than",
     ),
+    "no evidence": (lambda m: m.pop("evidence"), "'evidence' is a required property"),
+    "evidence of another kind": (lambda m: m.update(evidence=["words_per_s", "pulse"]), "evidence[1]: 'pulse' is not"),
+    "evidence of nothing": (lambda m: m.update(evidence=[]), "evidence: [] should be non-empty"),
     "a baseline of the waveform": (
         lambda m: m["slots"]["speech_emotion"]["outputs"].append(
             {"name": "pooled", "dtype": "tensor(float)", "shape": ["batch", 3]}

@@ -120,6 +120,41 @@ def test_a_graph_that_reads_a_context_needs_its_length(context_bundle: Path, tmp
     refused(folder, "context|max_tokens")
 
 
+def test_a_fusion_is_told_of_the_words_what_the_manifest_names_in_that_order(change: Change) -> None:
+    assert Bundle.read(change(lambda m: None)).evidence == ("words_per_s", "mean_log_probability")
+    other = ["lowest_log_probability", "spoken_share"]
+    assert Bundle.read(change(lambda m: m.update(evidence=other))).evidence == tuple(other)
+
+
+def test_evidence_counts_for_a_fusion_that_takes_it_alone(change: Change) -> None:
+    def without(manifest: dict[str, Any]) -> None:
+        fusion = manifest["slots"]["fusion"]
+        fusion["inputs"] = [tensor for tensor in fusion["inputs"] if tensor["name"] != "evidence"]
+        manifest.pop("evidence", None)
+
+    assert Bundle.read(change(without)).evidence == ()
+    assert Bundle.read(change(lambda m: (without(m), m.update(evidence=["pulse"])))).evidence == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["words_per_s", "pulse"], "evidence 'pulse' is unknown; known are mean_log_probability"),
+        ([], "evidence is empty"),
+        (["words_per_s"], r"slot fusion 'evidence' .* expected tensor\(float\) \(1, 1\)"),
+        ("words_per_s", "damaged manifest"),
+        (None, "damaged manifest"),
+        ([1, 2], "damaged manifest"),
+    ],
+)
+def test_other_evidence_is_refused(change: Change, names: object, match: str) -> None:
+    refused(change(lambda m: m.update(evidence=names)), match)
+
+
+def test_evidence_that_is_taken_must_be_named(change: Change) -> None:
+    refused(change(lambda m: m.pop("evidence")), "'evidence' is missing")
+
+
 def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder: Path) -> None:
     bundle = Bundle.read(bundle_folder)
     assert bundle.name == bundle_folder.name

@@ -57,8 +57,10 @@ SPARED = [
     Place("waveform", "fusion", "input", "speech_embedding"),
     Place("waveform", "fusion", "input", "text_logits"),
     Place("waveform", "text_emotion", "output", "embedding"),
+    Place("waveform", "fusion", "input", "evidence"),
 ]
-"""The tiny fusion takes the embedding of the voice and the logits of the words; one of the two is enough."""
+"""The tiny fusion takes the embedding of the voice and the logits of the words; one of the two is enough.
+Evidence is taken or not."""
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +245,10 @@ MISFITS: dict[str, tuple[Edit, str]] = {
     "a fusion of another width than the branch's": (
         lambda slots: slots["fusion"]["inputs"][1].update(shape=["batch", 5]),
         r"slot fusion 'speech_embedding' .* expected tensor\(float\) \(1, 3\)",
+    ),
+    "a fusion of more evidence than is named": (
+        lambda slots: slots["fusion"]["inputs"][3].update(shape=["batch", 3]),
+        r"slot fusion 'evidence' .* expected tensor\(float\) \(1, 2\)",
     ),
     "a fusion of nothing": (
         lambda slots: slots["fusion"].update(inputs=slots["fusion"]["inputs"][:1]),

@@ -25,6 +25,7 @@ from edge_runtime.inference.asr import (
     Decoding,
     Transcript,
     TranscriptDecoder,
+    _log_probability,
     _loop,
 )
 from edge_runtime.inference.session import Session
@@ -145,6 +146,14 @@ def test_how_sure_it_was_is_the_mean_over_tokens_the_end_and_some_sure_ones(tmp_
     found = write.transcribe({}, duration_s=5)
     assert (found.text, found.ended) == ("a", True)
     assert found.log_probability == pytest.approx(np.log(odds).sum() / (2 + ADDED), abs=1e-6)
+    assert found.lowest_log_probability == pytest.approx(np.log(odds).min(), abs=1e-6)
+    assert found.confidence == pytest.approx(odds.prod() ** (1 / (2 + ADDED)), abs=1e-6)
+
+
+@pytest.mark.parametrize("logits", [[0, np.nan, 0, 0], [np.inf, np.inf, 0, 0], [-np.inf] * 4, [np.inf, 0, 0, 0]])
+def test_of_logits_that_are_no_numbers_each_token_is_as_likely_as_any(logits: list[float]) -> None:
+    array = np.array(logits, np.float32)
+    assert _log_probability(array, int(array.argmax())) == -math.log(4)
 
 
 def test_what_is_cut_off_in_a_loop_or_at_the_limit_did_not_end(tmp_path: Path) -> None:

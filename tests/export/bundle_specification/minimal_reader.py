@@ -49,8 +49,9 @@ class Reader:
             states[0, 512 * voiced[0] // 320 : ceil(512 * (voiced[-1] + 1) / 320)] = 1
         return states
 
-    def transcribe(self, memory: dict[str, np.ndarray], seconds: float) -> str:
-        how, written = self.bundle["decoding"], []
+    def transcribe(self, memory: dict[str, np.ndarray], seconds: float) -> tuple[str, list[float]]:
+        """The words, and the log-probability of each token that was chosen."""
+        how, written, likely = self.bundle["decoding"], [], []
         shapes = {n: s for n, s in self.inputs("transcript_decoder").items() if n.startswith("past_")}
         past = {name: np.zeros((1, s[1], 0, s[3]), np.float32) for name, s in shapes.items()}
         tokens = how["prompt"]
@@ -60,6 +61,7 @@ class Reader:
             past = {name.replace("present", "past"): value for name, value in found.items()}
             logits[how["suppress"] + ([] if written else how["begin_suppress"])] = -np.inf
             tokens = [int(logits.argmax())]
+            likely.append(-np.log(np.exp(logits - logits.max(), dtype=float).sum()))
             if tokens == [how["end"]]:
                 break
             written += tokens
@@ -67,7 +69,7 @@ class Reader:
             if loops:
                 written = written[: -3 * loops[0]]
                 break
-        return self.tokenizers["transcript"].decode(written, skip_special_tokens=True).strip()
+        return self.tokenizers["transcript"].decode(written, skip_special_tokens=True).strip(), likely
 
     def scores(self, logits: np.ndarray, temperature: str) -> dict[str, float]:
         odds = np.exp(logits[0].astype(float) / self.bundle["calibration"][temperature])
@@ -140,7 +142,7 @@ class Reader:
         spoken = spoken if spoken.any() else self.spoken(waveform, 0.05, 0.3)
         if not spoken.any():
             return 0, {}
-        heard, voice, words, transcript = {}, None, None, ""
+        heard, voice, words, transcript, likely = {}, None, None, "", []
         if "speech_encoder" in self.graphs:
             heard = self.run("speech_encoder", waveform=waveform[None])
         given = {"waveform": waveform[None], "hidden_states": heard.pop("hidden_states", None), "spoken": spoken}
@@ -152,10 +154,16 @@ class Reader:
             heard = self.run("transcript_encoder", waveform=waveform[None])
             del heard["hidden_states"]
         if "transcript_decoder" in self.graphs:
-            transcript = self.transcribe(heard, len(waveform) / 16_000)
+            transcript, likely = self.transcribe(heard, len(waveform) / 16_000)
         if "text_emotion" in self.graphs and transcript:
             words = self.run("text_emotion", **self.tokens(transcript))
-        return int(spoken.sum()), {"scores": self.join(voice, words), "transcript": transcript or None}
+        evidence = {
+            "mean_log_probability": sum(likely) / (len(likely) + 4),
+            "lowest_log_probability": min(likely, default=0),
+            "words_per_s": len(transcript.split()) / (spoken.sum() * 0.02),
+            "spoken_share": spoken.mean(),
+        }
+        return int(spoken.sum()), {"scores": self.join(voice, words, evidence), "transcript": transcript or None}
 
     def tokens(self, transcript: str) -> dict[str, np.ndarray]:
         tokenizer, limit = self.tokenizers["text"], self.about_text.get("context", {}).get("max_tokens", 0)
@@ -179,10 +187,13 @@ class Reader:
         alone = "speech_emotion" not in self.graphs and "operating_point" in self.about_text
         return self.about_text["operating_point"]["confidence"] if alone else self.operating_point
 
-    def join(self, voice: dict | None, words: dict | None) -> dict[str, float]:
+    def join(self, voice: dict | None, words: dict | None, evidence: dict[str, float]) -> dict[str, float]:
         name = "fusion" if voice and words else "fusion_speech_only" if voice else "fusion_text_only"
         if "fusion" in self.graphs and (voice or words) and name in self.bundle["calibration"]:
             given = {"present": np.array([[bool(voice), bool(words)]], np.float32)}
+            if "evidence" in self.inputs("fusion"):
+                told = [evidence[name] if words else 0 for name in self.bundle["evidence"]]
+                given["evidence"] = np.array([told], np.float32)
             for branch, found in (("speech", voice), ("text", words)):
                 for kind in ("embedding", "logits"):
                     if shape := self.inputs("fusion").get(f"{branch}_{kind}"):

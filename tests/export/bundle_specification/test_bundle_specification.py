@@ -15,6 +15,7 @@ import pytest
 
 from edge_runtime import IEmoNet
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
+from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.segmenter import Segmenter
 from export.inspect_bundle import schema_errors
 
@@ -261,6 +262,6 @@ def test_the_minimal_reader_agrees_with_an_encoder_for_the_transcript_alone(
 
 def test_the_page_names_everything_that_the_reader_of_the_runtime_knows(repository: Path) -> None:
     page = (repository / "docs" / "bundle.md").read_text(encoding="utf-8")
-    for name in (*SLOTS, *TOKENIZERS, *TEMPERATURES):
+    for name in (*SLOTS, *TOKENIZERS, *TEMPERATURES, *NAMES):
         assert f"`{name}`" in page
     assert "\n- **2**: " in page

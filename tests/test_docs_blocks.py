@@ -32,6 +32,7 @@ NOT_RUN = {
     "docs/own-data.md": 2,  # an installation; a longer training
     "docs/paper.md": 2,  # need corpora, the model hub, hours
     "docs/training.md": 1,  # needs corpora
+    "docs/words.md": 2,  # need corpora
 }
 """How many blocks of each page nothing runs. Their pages say why."""
 

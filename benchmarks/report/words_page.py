@@ -92,10 +92,14 @@ def _forms(result: Result) -> str:
         if form in seeds[0]:
             said = title.format(error_rate=result["error_rate"], wer=meld["wer"])
             rows.append((said, _both(meld["before"].get(form)), _mean([seed[form] for seed in seeds])))
+    said_of_seeds = (
+        f"Its figures are the mean of {len(seeds)} seeds, with their least and greatest UA."
+        if len(seeds) > 1
+        else "Its figures are of one seed."
+    )
     return (
         f"MELD's dev part ({meld['n']} utterances of the four classes), which no network here learned from. The "
-        f"bundle's network saw {result['draws']:,} texts; its figures are the mean of {len(seeds)} seeds, with their "
-        "least and greatest UA.\n\n"
+        f"bundle's network saw {result['draws']:,} texts. {said_of_seeds}\n\n"
     ) + table(("", "0.3.0a1: UA, WA", "now: UA, WA"), rows)
 
 

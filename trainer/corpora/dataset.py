@@ -18,6 +18,7 @@ from trainer.corpora.utterance import Utterance, checksum, label_ids, places, su
 from trainer.errors import CorpusError
 from trainer.toml_file import read_toml
 
+OWN_TEXTS = "fragments"
 FRAGMENTS = Path(__file__).with_name("fragments.toml")
 """What people say that says next to nothing of how they feel."""
 
@@ -53,12 +54,14 @@ class Dataset:
     def provenance(self, rows: Iterable[int]) -> dict[str, Any]:
         """Return the counts of labels in the ``rows`` that are learned, and the checksum of each corpus, by name.
 
+        The fragments are no corpus: they come with the trainer.
+
         Args:
             rows: of ``everything``.
         """
         everything = self.everything
         learned = [everything[row] for row in rows]
-        corpora = dict.fromkeys(u.corpus for u in everything)
+        corpora = dict.fromkeys(u.corpus for u in everything if u.corpus != OWN_TEXTS)
         return {
             name: {
                 "labels": summary([u for u in learned if u.corpus == name]),
@@ -109,7 +112,7 @@ def prepare_texts(dataset: Dataset, *, most: int | None, unlabelled: bool) -> Da
 def fragments() -> list[Utterance]:
     """Return the fragments that the trainer comes with, as utterances without a class."""
     texts = read_toml(FRAGMENTS)["texts"]
-    return [Utterance(f"{i}", "fragments", "fragment", "", transcript=text) for i, text in enumerate(texts)]
+    return [Utterance(f"{i}", OWN_TEXTS, "fragment", "", transcript=text) for i, text in enumerate(texts)]
 
 
 def load(

@@ -324,6 +324,7 @@ def test_fragments_are_learned_as_such_where_texts_without_a_class_are():
     joined = Dataset("a", texts(("sad", "train", "Nobody came to see me")), ("sad",))
     found = dataset.prepare_texts(joined, most=None, unlabelled=True)
     assert {u.label for u in found.unlabelled} == {"fragment"}
+    assert set(found.provenance(range(len(found.everything)))) == {"a"}
     assert {"", "Yeah.", "Okay so."} <= {u.transcript for u in found.unlabelled}
     assert len({u.id for u in found.unlabelled}) == len(found.unlabelled)
 

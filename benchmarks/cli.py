@@ -19,6 +19,7 @@ COMMANDS = {
         "accuracy": "benchmarks.training.accuracy",
         "robustness": "benchmarks.robustness.measure",
         "unseen": "benchmarks.unseen.measure",
+        "fused": "benchmarks.fused.measure",
         "precision": "benchmarks.precision.measure",
         "int8-accuracy": "benchmarks.precision.int8_accuracy",
         "opensmile-parity": "benchmarks.training.opensmile_parity",

@@ -20,6 +20,7 @@ COMMANDS = {
         "robustness": "benchmarks.robustness.measure",
         "unseen": "benchmarks.unseen.measure",
         "words": "benchmarks.words.measure",
+        "fused": "benchmarks.fused.measure",
         "precision": "benchmarks.precision.measure",
         "int8-accuracy": "benchmarks.precision.int8_accuracy",
         "opensmile-parity": "benchmarks.training.opensmile_parity",

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from edge_runtime.classifier import MAX_TEXT_TOKENS
+from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import speech_mask
 from export.components import TrainedComponents
 from export.evaluation.data import EvaluationSet
 from export.graphs.bundle_graphs import BundleGraphs
-from export.graphs.fusion import fusion_graph, product_graph
+from export.graphs.fusion import fusion_graph, product_graph, takes_evidence
 from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import TYPES, context_tokens, text_graph
 from export.graphs.torch_export import Graph
@@ -151,8 +152,13 @@ def add_fusion(graphs: BundleGraphs, trained: TrainedComponents) -> None:
         branch.module.eval()
         embeddings.append([branch.module(*feed)[1] for feed in graphs.feeds[slot]])
         widths.append(branch.module(*branch.example)[1].shape[1])
-    graphs.slots["fusion"] = fusion_graph(trained.fusion, (widths[0], widths[1]))
-    graphs.feeds["fusion"] = [(speech, text, torch.ones(1, 2)) for speech, text in zip(*embeddings, strict=False)]
+    block = fusion_graph(trained.fusion, (widths[0], widths[1]))
+    graphs.slots["fusion"], told = block, block.example[3:]
+    graphs.feeds["fusion"] = [
+        (speech, text, torch.ones(1, 2), *told) for speech, text in zip(*embeddings, strict=False)
+    ]
+    if takes_evidence(trained.fusion):
+        graphs.evidence = list(NAMES)
 
 
 def add_product(graphs: BundleGraphs, labels: int, speech: float, text: float) -> None:

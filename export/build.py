@@ -92,6 +92,7 @@ def build(
         "tokenizers": {},
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": graphs.temperatures,
+        **({"evidence": graphs.evidence} if graphs.evidence else {}),
         **operating_point(trained.configs),
         **text_facts(graphs, trained.configs),
         **component_facts(trained.configs, trained.digests, origins),

@@ -74,6 +74,8 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
     about_text = old.pop("text_emotion", {})
     if graphs.temperatures:  # another branch answers, and how sure it is when it is right is another matter
         old.pop("operating_point", None)
+    if "fusion" in graphs.slots:  # a product is told nothing of the words
+        old.pop("evidence", None)
     slots = {"speech": "speech_emotion", "text": "text_emotion", "fusion": "fusion"}
     stays = {part for part, slot in slots.items() if slot in bundle.slots and slot not in graphs.slots}
     facts = {

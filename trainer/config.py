@@ -157,8 +157,9 @@ class Fusion:
     """Fusion of speech and text.
 
     Attributes:
-        block: "feed-forward" (the paper's), "attention" (the alternative that the paper names), or
-            "product-of-experts", the runtime's default: either branch may be missing.
+        block: "feed-forward" (the paper's), "attention" (the alternative that the paper names),
+            "product-of-experts": either branch may be missing; or "gated-experts", of branches with corpora of their
+            own: it also reads how sure the recogniser was of the words, which a bundle recognises first.
         epochs: passes over the data; the paper's seven.
         batch_size: utterances a step.
         learning_rate: peak of the schedule, which the paper leaves open for this block.
@@ -171,7 +172,7 @@ class Fusion:
         pairs: how many pairs of speech and text are made, where both have corpora of their own.
     """
 
-    block: Literal["feed-forward", "attention", "product-of-experts"] = "feed-forward"
+    block: Literal["feed-forward", "attention", "product-of-experts", "gated-experts"] = "feed-forward"
     epochs: int = _positive(7)
     batch_size: int = _positive(32)
     learning_rate: float = _positive(1e-3)
@@ -379,10 +380,16 @@ def check(experiment: Experiment, where: str) -> None:
     trained = [name for name in ("speech", "text") if getattr(experiment, name) is not None]
     if own and len(own) < len(trained):
         raise ConfigError(f"{where}: [{next(iter(own))}.data] is there; give the other branch corpora of its own too")
-    if own and experiment.fusion is not None and experiment.fusion.block != "product-of-experts":
+    block = experiment.fusion.block if experiment.fusion is not None else None
+    if own and block in {"feed-forward", "attention"}:
         raise ConfigError(
-            f"{where}: fusion.block = {experiment.fusion.block}: learns from utterances that have speech and text; "
-            "where both have corpora of their own, use product-of-experts"
+            f"{where}: fusion.block = {block}: learns from utterances that have speech and text; "
+            "where both have corpora of their own, use product-of-experts or gated-experts"
+        )
+    if not own and block == "gated-experts":
+        raise ConfigError(
+            f"{where}: fusion.block = {block}: speech and text need corpora of their own, [speech.data] and "
+            "[text.data]; where one corpus serves both, use product-of-experts"
         )
     for name, data in own.items():
         _check_data(name, data, experiment, where)

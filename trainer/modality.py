@@ -200,6 +200,11 @@ def priors(modality: Modality, truth: Truth) -> dict[str, float]:
     return dict(zip(truth.names, np.round(shares / shares.sum(), 4).tolist(), strict=True))
 
 
+def soft_label(classes: int, name: str) -> int:
+    """Return the index, beyond those of ``classes``, of a label of ``SOFT``."""
+    return classes + list(SOFT).index(name)
+
+
 def soft_targets(truth: Truth) -> Float:
     """Return what is learned of utterances without a class (kinds of ``SOFT``, classes)."""
     classes = len(truth.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import onnx
@@ -20,16 +20,21 @@ from benchmarks.unseen.voices import Voices
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.evidence import NO_SOUND, Evidence
+from edge_runtime.inference.segmenter import Utterance as Piece
 from edge_runtime.inference.vad import speech_mask
 from trainer import calibration, config
 from trainer import modality as modality_
 from trainer.corpora.protocols import session_fold
 from trainer.corpora.utterance import Utterance, label_ids
 from trainer.experiment.stacking import BranchLogits, train_fusion
-from trainer.fusion.network import FusionEmotion
+from trainer.fusion.gated import GatedFusion
+from trainer.fusion.network import Experts
+from trainer.fusion.pairs import Words
 from trainer.modality import AUGMENTED, COMPARED
 from trainer.speech.baselines import Rows
 from trainer.speech.network import SpeechEmotion, pool
+from trainer.text.transcripts import Recognised
 from trainer.training_loop import Example
 
 NO_FOLD = -1
@@ -43,10 +48,12 @@ class Heard:
     Attributes:
         pooled: mean and deviation of the encoder's states (layers, 2 x width); None where nobody speaks.
         transcript: the words, or "".
+        evidence: how far the words can be relied on: the numbers of ``edge_runtime.inference.evidence.NAMES``.
     """
 
     pooled: Float | None
     transcript: str
+    evidence: tuple[float, ...] = astuple(NO_SOUND)
 
 
 class FrontEnd:
@@ -68,7 +75,9 @@ class FrontEnd:
         if not spoken.any():
             return Heard(None, "")
         hidden, cross = self._encode(waveform)
-        return Heard(_pooled(hidden, spoken), self._decode(cross, duration_s=len(waveform) / SAMPLE_RATE))
+        said = self._decode.transcribe(cross, duration_s=len(waveform) / SAMPLE_RATE)
+        told = Evidence.of(said, Piece(0.0, waveform, spoken))
+        return Heard(_pooled(hidden, spoken), said.text, astuple(told))
 
 
 def _pooled(hidden: Float, spoken: NDArray[np.bool_]) -> Float:
@@ -105,7 +114,14 @@ class FoldNetworks:
     """Networks that did not learn from one fold's speakers."""
 
     speech: SpeechEmotion
-    fusion: FusionEmotion
+    fusion: Experts
+
+    @torch.no_grad()
+    def fused(self, voice: Tensor, text: Tensor, present: Tensor, evidence: Sequence[float]) -> Tensor:
+        """Return logits (1, labels) of two embeddings (1, width), of which those count that are ``present`` (1, 2)."""
+        told = (torch.tensor([list(evidence)]) * present[:, 1:],) if isinstance(self.fusion, GatedFusion) else ()
+        logits: Tensor = self.fusion(voice, text, present, *told)[0]
+        return logits
 
     @torch.no_grad()
     def voice(self, pooled: Float) -> tuple[Tensor, Tensor]:
@@ -115,7 +131,7 @@ class FoldNetworks:
 
 
 def train(
-    voices: Voices, validation: Sequence[Utterance], text: TextBranch
+    voices: Voices, validation: Sequence[Utterance], text: TextBranch, said: Sequence[Recognised]
 ) -> tuple[list[FoldNetworks], NDArray[np.intp]]:
     """Return the networks of each fold, trained by the bundle's configuration, and the fold of each recording.
 
@@ -125,6 +141,7 @@ def train(
         voices: recordings of all the bundle's corpora, and what the trainer's own front end makes of them.
         validation: sentences that the text branch was not trained on.
         text: the text branch, as it is.
+        said: what is recognised of each recording of a class.
     """
     bundle = config.read(config.BUNDLE)
     fusion, seed, labels = bundle.fusion, bundle.seed, voices.dataset.labels
@@ -138,29 +155,28 @@ def train(
         fold_of[fold.test] = number
     tested = np.concatenate([fold.test for fold in folds])
     utterances = [voices.dataset.utterances[row] for row in tested]
-    sentences = sorted({u.transcript for u in utterances if u.transcript})
-    known = dict(zip(sentences, text(sentences)[0], strict=True)) if sentences else {}
-    nothing = np.full(len(labels), np.nan, np.float32)
-    own = np.stack([known.get(u.transcript or "", nothing) for u in utterances])
+    logits, _ = text([said[row].text or " " for row in tested])
+    logits[[not said[row].text for row in tested]] = np.nan
+    words = Words(logits, np.array([said[row].evidence for row in tested], np.float32))
     spoken = BranchLogits(
         np.concatenate(answers),
         voices.truth.labels[tested],
         fold_of[tested],
         [u.corpus for u in utterances],
-        [u.transcript for u in utterances],
+        tested,
     )
     written = BranchLogits(
         text([u.transcript or "" for u in validation])[0][:, None],
         np.array(label_ids(validation, labels)),
         np.array([session_fold(u.session, len(folds)) for u in validation]),
         [u.corpus for u in validation],
-        [u.transcript for u in validation],
+        np.arange(len(validation)),
     )
     made = []
     for number, network in enumerate(networks):
         apart, others = spoken.folds != number, written.where(written.folds != number)
         learned = _calibrated(network, spoken.where(apart))
-        block = train_fusion(learned, others, own[apart], labels, fusion, seed)
+        block = train_fusion(learned, others, words.where(apart), labels, fusion, seed)
         block.adopt(network.classifier, text.classifier)
         made.append(FoldNetworks(network, block.eval()))
     return made, fold_of

@@ -35,6 +35,7 @@ from trainer.corpora import registry
 from trainer.corpora.protocols import plan
 from trainer.corpora.utterance import LABELS, Utterance, label_ids
 from trainer.metrics import intervals
+from trainer.text.transcripts import recognised
 from trainer.text.wer import word_error_rate
 
 BABBLE_RECORDINGS = 40
@@ -65,7 +66,9 @@ def measure(data: Path, weights: Path, cache: Path, *, voices: int, sentences: i
     # The bundle's text branch was not trained on its validation part.
     divided = config.read(config.BUNDLE).corpora["text"]
     apart = plan(meld, "official", validation_percent=divided.validation_percent)[0].validation
-    folds, fold_of = train(known, [meld[i] for i in apart], words)
+    folds, fold_of = train(
+        known, [meld[i] for i in apart], words, recognised(known.dataset.utterances, cache, bundle=BUNDLE)
+    )
     ravdess = [i for i, u in enumerate(everything) if u.corpus == "ravdess"]
     rows = balanced(ravdess, [everything[i].label for i in ravdess], voices, random)
     dev = [u for u in meld if u.split == "dev"]
@@ -120,7 +123,7 @@ class Scene:
         logits, embeddings = self._words([h.transcript for h in said])
         truth, read_truth = (np.array(label_ids(part)) for part in (self._people, self._lines))
         readings = [int(row.argmax()) if h.transcript else NOT_FOUND for row, h in zip(logits, said, strict=True)]
-        partners = [(embeddings[p], said[p].transcript) for p in self._partner]
+        partners = [(embeddings[p], said[p]) for p in self._partner]
         return {
             "voice": accuracy(truth, [_voice(f, h) for f, h in zip(self._folds, heard, strict=True)]),
             "words": accuracy(read_truth, readings),
@@ -128,7 +131,7 @@ class Scene:
                 _both(f, h, *with_words) for f, h, with_words in zip(self._folds, heard, partners, strict=True)
             ]),
             "both_with_its_own_sentence": accuracy(truth, [
-                _both(f, h, e, h.transcript) for f, h, e in zip(self._folds, heard, own, strict=True)
+                _both(f, h, e, h) for f, h, e in zip(self._folds, heard, own, strict=True)
             ]),
             "no_voice_heard": round(float(np.mean([h.pooled is None for h in heard])), 4),
             "wer_people": _wer(self._people, heard),
@@ -147,12 +150,13 @@ def _voice(fold: FoldNetworks, heard: Heard) -> int:
     return int(fold.voice(heard.pooled)[0].argmax())
 
 
-def _both(fold: FoldNetworks, heard: Heard, embedding: Float, transcript: str) -> int:
-    if heard.pooled is None and not transcript:
+def _both(fold: FoldNetworks, heard: Heard, embedding: Float, said: Heard) -> int:
+    """Return the answer to a voice that is heard, and the words that are said in a recording, its own or another."""
+    if heard.pooled is None and not said.transcript:
         return NOT_FOUND
     voice = torch.zeros(1, fold.fusion.speech.in_features) if heard.pooled is None else fold.voice(heard.pooled)[1]
-    present = torch.tensor([[float(heard.pooled is not None), float(bool(transcript))]])
-    return int(fold.fusion(voice, torch.from_numpy(embedding)[None], present)[0].argmax())
+    present = torch.tensor([[float(heard.pooled is not None), float(bool(said.transcript))]])
+    return int(fold.fused(voice, torch.from_numpy(embedding)[None], present, said.evidence).argmax())
 
 
 def _wer(utterances: Sequence[Utterance], heard: Sequence[Heard]) -> float:

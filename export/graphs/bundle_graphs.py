@@ -21,6 +21,7 @@ class BundleGraphs:
         tokenizers: by name.
         decoding: the special tokens of the transcript decoder; None without one.
         temperatures: the divisor of each kind of logits, by the manifest's name of it.
+        evidence: the numbers that the fusion is told of the words, in order; empty where it takes none.
     """
 
     slots: dict[str, Graph | Path] = field(default_factory=dict)
@@ -28,3 +29,4 @@ class BundleGraphs:
     tokenizers: dict[str, PreTrainedTokenizerFast] = field(default_factory=dict)
     decoding: dict[str, Any] | None = None
     temperatures: dict[str, float] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)

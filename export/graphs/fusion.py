@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edge_runtime.inference.evidence import NO_SOUND
 from export.graphs.torch_export import Graph
+from trainer.fusion.gated import GatedFusion
 
 EMBEDDINGS = ["speech_embedding", "text_embedding", "present"]
 LOGITS = ["speech_logits", "text_logits", "present"]
+
+
+EVIDENCE = "evidence"
 
 
 class _Logits(nn.Module):
@@ -21,8 +27,8 @@ class _Logits(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, speech: Tensor, text: Tensor, present: Tensor) -> Tensor:
-        logits: Tensor = self.network(speech, text, present)[0]
+    def forward(self, *inputs: Tensor) -> Tensor:
+        logits: Tensor = self.network(*inputs)[0]
         return logits
 
 
@@ -42,8 +48,14 @@ class ProductOfExperts(nn.Module):
 
 
 def fusion_graph(network: nn.Module, widths: tuple[int, int]) -> Graph:
-    """Return a trained block: both embeddings, of these widths, and which of them are present → logits."""
-    return _graph(_Logits(network), widths, EMBEDDINGS)
+    """Return a trained block: both embeddings, of these widths, which of them are present, and evidence → logits."""
+    inputs = [*EMBEDDINGS, EVIDENCE] if takes_evidence(network) else EMBEDDINGS
+    return _graph(_Logits(network), widths, inputs)
+
+
+def takes_evidence(network: nn.Module) -> bool:
+    """Whether a trained block is told of the words besides the words."""
+    return isinstance(network, GatedFusion)
 
 
 def product_graph(labels: int, *, temperatures: tuple[float, float]) -> Graph:
@@ -53,5 +65,7 @@ def product_graph(labels: int, *, temperatures: tuple[float, float]) -> Graph:
 
 def _graph(module: nn.Module, widths: tuple[int, int], inputs: Sequence[str]) -> Graph:
     speech, text = widths
-    example = (torch.randn(1, speech), torch.randn(1, text), torch.ones(1, 2))
+    example: tuple[Tensor, ...] = (torch.randn(1, speech), torch.randn(1, text), torch.ones(1, 2))
+    if EVIDENCE in inputs:
+        example = (*example, torch.tensor([astuple(NO_SOUND)]))
     return Graph(module, example, inputs, ["logits"], {name: {0: "batch"} for name in (*inputs, "logits")})

@@ -305,6 +305,13 @@ TEXT_DATA = (
         (SPEECH_DATA.format("speaker") + TEXT_DATA.format("session", 10), "fusion learns from validation text"),
         (SPEECH_DATA.format("speaker") + TEXT_DATA.format("official", 0), "fusion learns from validation text"),
         ('[speech.data]\ncorpora = ["a"]\nprotocol = "corpus"', "speech.data.protocol = corpus"),
+        (
+            (SPEECH_DATA.format("speaker") + TEXT_DATA.format("official", 10)).replace(
+                "product-of-experts", "attention"
+            ),
+            "use product-of-experts or gated-experts",
+        ),
+        ('[speech]\n[text]\n[fusion]\nblock = "gated-experts"', "need corpora of their own"),
     ],
 )
 def test_corpora_that_fusion_cannot_learn_from_are_refused_before_anything_is_read(tmp_path, text, named):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -36,12 +36,15 @@ class Fold:
         validation: rows kept out of both, on which choices are made and temperatures fitted; none in
             cross-validation.
         test: rows to test on.
+        unlabelled: rows without a class that are not trained on either: what is answered to them is not measured here,
+            and fusion learns from it.
     """
 
     name: str
     train: Rows
     validation: Rows
     test: Rows
+    unlabelled: Rows = field(default_factory=lambda: np.zeros(0, np.intp))
 
 
 def plan(

@@ -24,7 +24,7 @@ from trainer.experiment import refit, report, warm_start
 from trainer.experiment.fold import FoldRun, RunContext
 from trainer.experiment.fold import run as run_fold
 from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
-from trainer.modality import SOFT, Modality, Truth
+from trainer.modality import Modality, Truth, soft_label
 from trainer.speech.modality import speech_modality
 from trainer.text import spoken, transcripts
 from trainer.text.modality import locate, text_modality
@@ -117,32 +117,41 @@ def run(
 
 def truth_of(dataset: Dataset, experiment: Experiment) -> Truth:
     """Return the labels of all utterances, those without a class last."""
-    soft = [len(dataset.labels) + list(SOFT).index(u.label) for u in dataset.unlabelled]
     corpora = [u.corpus for u in dataset.everything]
     part = experiment.speech or experiment.text
     weight = part.unlabelled_weight if part is not None else 1.0
-    return Truth(np.array([*dataset.label_ids, *soft]), dataset.labels, corpora, weight)
+    return Truth(np.array([*dataset.label_ids, *soft_labels(dataset)]), dataset.labels, corpora, weight)
+
+
+def soft_labels(dataset: Dataset) -> list[int]:
+    """Return the indices that the utterances without a class have beyond the classes."""
+    return [soft_label(len(dataset.labels), u.label) for u in dataset.unlabelled]
 
 
 def with_unlabelled(folds: Sequence[Fold], dataset: Dataset, protocol: str) -> list[Fold]:
     """Return the folds with the utterances without a class among their training rows, but for those of who is tested.
+
+    Each corpus of plain speech is kept out of the training of one fold as well, if there are several, so that there
+    are honest answers to it.
 
     Args:
         folds: of the utterances of a class.
         dataset: all utterances.
         protocol: that of "corpus" leaves out all of a tested corpus, others those of the tested speakers.
     """
-    count, result = len(dataset.utterances), []
-    for fold in folds:
+    rows = len(dataset.utterances) + np.arange(len(dataset.unlabelled))
+    with_classes = {u.corpus for u in dataset.utterances}
+    plain = [c for c in dict.fromkeys(u.corpus for u in dataset.unlabelled) if c not in with_classes]
+    result = []
+    for number, fold in enumerate(folds):
         tested = [dataset.utterances[row] for row in (*fold.validation, *fold.test)]
         corpora = {u.corpus for u in tested} if protocol == "corpus" else set()
+        corpora |= set(plain[number :: len(folds)]) if len(folds) > 1 else set()
         speakers = {(u.corpus, u.speaker) for u in tested if u.speaker}
-        more = [
-            count + i
-            for i, u in enumerate(dataset.unlabelled)
-            if u.corpus not in corpora and (u.corpus, u.speaker) not in speakers
-        ]
-        result.append(replace(fold, train=np.concatenate([fold.train, np.array(more, np.intp)])))
+        out = np.array(
+            [u.corpus in corpora or (u.corpus, u.speaker) in speakers for u in dataset.unlabelled], dtype=np.bool_
+        )
+        result.append(replace(fold, train=np.concatenate([fold.train, rows[~out]]), unlabelled=rows[out]))
     return result
 
 
@@ -165,7 +174,7 @@ def _division(folds: Sequence[Fold], dataset: Dataset) -> str:
     """Return a sha256 over who is trained on and who is tested on: finished parts are kept by row."""
     digest, everything = hashlib.sha256(), dataset.everything
     for fold in folds:
-        for rows in (fold.train, fold.validation, fold.test):
+        for rows in (fold.train, fold.validation, fold.test, fold.unlabelled):
             digest.update("\t".join([*(everything[i].id for i in rows), "\n"]).encode())
     return digest.hexdigest()
 

@@ -28,6 +28,7 @@ from trainer.fusion.modality import cases, fusion_modality, inputs
 from trainer.modality import Float, Modality, Truth, predict, train, weighted_targets
 
 ANSWERS, CURVES = "answers.npz", "curves.json"
+UNLABELLED = "unlabelled"
 JOINT_RATE = 3e-5
 """Learning rate of joint fine-tuning: the paper's for language models."""
 
@@ -67,7 +68,8 @@ class FoldRun:
     def answers(self) -> dict[str, Float]:
         """Return the logits of validation and test rows, in that order, of each branch.
 
-        A branch's answers (test rows, variants, classes) to the variants of its modality go by ``variant_name``.
+        A branch's answers (test rows, variants, classes) to the variants of its modality go by ``variant_name``, and so
+        do those to the fold's ``unlabelled`` rows (rows, classes).
         """
         with np.load(self.folder / ANSWERS) as stored:
             return dict(stored)
@@ -102,6 +104,9 @@ def run(part: FoldRun, context: RunContext, *, keep: bool = False) -> dict[str, 
             answers[name] = _logits(networks[name], [modality.examples[i] for i in asked], modality)
             for variant, examples in modality.variants.items():
                 answers[variant_name(name, variant)] = _variants(networks[name], modality, examples, fold.test)
+            if len(fold.unlabelled):
+                rows = [modality.examples[i] for i in fold.unlabelled]
+                answers[variant_name(name, UNLABELLED)] = _logits(networks[name], rows, modality)
     if context.fusion is not None:
         block, modality, embeddings = _fused(networks, fusion_rows, asked, part, context, context.fusion)
         networks["fusion"] = block

@@ -18,7 +18,7 @@ from edge_runtime.system.writing import write_text, writing
 from trainer import calibration
 from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import Utterance
-from trainer.experiment.fold import FoldRun, variant_name
+from trainer.experiment.fold import UNLABELLED, FoldRun, variant_name
 from trainer.metrics import confusion, intervals, scores
 from trainer.modality import AUGMENTED, Truth
 
@@ -55,7 +55,7 @@ def metrics(runs: Sequence[Sequence[FoldRun]], truth: Truth) -> dict[str, Any]:
     answers = [[part.answers() for part in run] for run in runs]
     result = {}
     for name in answers[0][0]:
-        if name.endswith(AUGMENTED):
+        if name.endswith((AUGMENTED, UNLABELLED)):
             continue
         logits = [
             np.concatenate([_tested(a[name], f) for a, f in zip(run, folds, strict=True)]).astype(np.float64)
@@ -165,7 +165,7 @@ def write_predictions(
     for number, run in enumerate(runs, start=1):
         for part in run:
             for name, logits in part.answers().items():
-                if name.endswith(AUGMENTED):
+                if name.endswith((AUGMENTED, UNLABELLED)):
                     continue
                 tested = _tested(logits, part.fold)
                 for row, guess, p in zip(part.fold.test, tested.argmax(1), softmax(tested, axis=1), strict=True):

@@ -19,16 +19,27 @@ from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import session_fold
 from trainer.errors import ConfigError
 from trainer.experiment import report
-from trainer.experiment.cross_validation import Outcome
-from trainer.experiment.fold import variant_name
-from trainer.fusion.modality import BOTH, CASES, SPEECH_ONLY, TEXT_ONLY, fusion_modality, inputs
-from trainer.fusion.network import FusionEmotion
-from trainer.fusion.pairs import LabelledRows, agreeing_rows, training_pairs
-from trainer.modality import AUGMENTED, COMPARED, Float, Int, Truth, predict, train
+from trainer.experiment.cross_validation import Outcome, soft_labels
+from trainer.experiment.fold import UNLABELLED, variant_name
+from trainer.fusion.modality import (
+    BOTH,
+    CASES,
+    SPEECH_ONLY,
+    TEXT_ONLY,
+    fusion_modality,
+    inputs,
+    takes_evidence,
+)
+from trainer.fusion.modality import cases as fusion_cases
+from trainer.fusion.network import Experts
+from trainer.fusion.pairs import CERTAIN, LabelledRows, Words, agreeing_rows, spoken_evidence, training_pairs
+from trainer.modality import AUGMENTED, COMPARED, Float, Int, Truth, predict, soft_label, train
 from trainer.text.encoding import LENGTH, Texts
 from trainer.text.network import TextEmotion
+from trainer.text.transcripts import Recognised
 
 Mask = NDArray[np.bool_]
+SPEECH_CASE, TEXT_CASE = "fusion_speech_only", "fusion_text_only"
 
 
 @dataclass(frozen=True)
@@ -37,17 +48,17 @@ class BranchLogits:
 
     Attributes:
         copies: logits of each utterance and of its augmented copies (n, 1 + copies, classes).
-        labels: index of each utterance's label (n,).
+        labels: index of each utterance's label (n,); beyond the classes as ``trainer.modality.Truth`` has them.
         folds: the fold of each utterance (n,): fusion that answers to it did not learn from its fold.
         corpora: the corpus of each utterance (n,).
-        transcripts: the words of each utterance (n,), or None.
+        rows_of: the row of each utterance in its dataset (n,).
     """
 
     copies: Float
     labels: Int
     folds: Int
     corpora: Sequence[str]
-    transcripts: Sequence[str | None]
+    rows_of: Int
 
     @property
     def rows(self) -> LabelledRows:
@@ -62,12 +73,15 @@ class BranchLogits:
             self.labels[rows],
             self.folds[rows],
             [self.corpora[row] for row in rows],
-            [self.transcripts[row] for row in rows],
+            self.rows_of[rows],
         )
 
 
 def of_speech(dataset: Dataset, outcome: Outcome, temperatures: tuple[float, float] = (1.0, 1.0)) -> BranchLogits:
     """Return the logits of every recording, by the networks that had not learned from its speaker.
+
+    Recordings without a class are among them where a network had not learned from them. They have no copies: their
+    only answer takes the copies' places.
 
     Args:
         dataset: the recordings.
@@ -83,8 +97,14 @@ def of_speech(dataset: Dataset, outcome: Outcome, temperatures: tuple[float, flo
         if (name := variant_name("speech", variant)) in answers[0]:
             found: Float = np.concatenate([a[name] for a in answers]) / np.float32(temperature)
             logits = np.concatenate([logits, found], axis=1)
-    numbers = np.concatenate([np.full(len(fold.test), i) for i, fold in enumerate(folds)])
-    return _branch(dataset, np.concatenate([fold.test for fold in folds]), logits, numbers)
+    rows, numbers = [fold.test for fold in folds], [np.full(len(fold.test), i) for i, fold in enumerate(folds)]
+    for number, (fold, answer) in enumerate(zip(folds, answers, strict=True)):
+        if (name := variant_name("speech", UNLABELLED)) in answer:
+            more = np.repeat(answer[name][:, None] / np.float32(temperatures[0]), logits.shape[1], axis=1)
+            logits = np.concatenate([logits, more])
+            rows.append(fold.unlabelled)
+            numbers.append(np.full(len(fold.unlabelled), number))
+    return _branch(dataset, np.concatenate(rows), logits, np.concatenate(numbers))
 
 
 def of_text(dataset: Dataset, outcome: Outcome, folds: int) -> tuple[BranchLogits, BranchLogits]:
@@ -119,45 +139,55 @@ def of_text(dataset: Dataset, outcome: Outcome, folds: int) -> tuple[BranchLogit
 
 
 def _branch(dataset: Dataset, rows: Int, logits: Float, folds: Int) -> BranchLogits:
-    utterances = [dataset.utterances[row] for row in rows]
-    labels = np.array(dataset.label_ids)[rows]
-    return BranchLogits(logits, labels, folds, [u.corpus for u in utterances], [u.transcript for u in utterances])
+    everything = dataset.everything
+    labels = np.array([*dataset.label_ids, *soft_labels(dataset)])[rows]
+    return BranchLogits(logits, labels, folds, [everything[row].corpus for row in rows], rows)
 
 
-def own_sentences(speech: BranchLogits, network: TextEmotion, texts: Texts) -> Float:
-    """Return the text logits of the sentence that each recording says (n, classes), NaN where none is known."""
-    sentences = sorted({t for t in speech.transcripts if t})
-    own = np.full((len(speech.labels), speech.copies.shape[2]), np.nan, np.float32)
+def words_of(said: Sequence[Recognised], network: TextEmotion, texts: Texts) -> Words:
+    """Return the text logits of what is said in each recording, and its evidence."""
+    sentences = sorted({one.text for one in said if one.text})
+    logits = np.full((len(said), network.classifier.out_features), np.nan, np.float32)
     if sentences:
-        logits, _ = predict(network, texts.encode(sentences), texts.collate, LENGTH)
-        known = dict(zip(sentences, logits, strict=True))
-        for row, transcript in enumerate(speech.transcripts):
-            if transcript:
-                own[row] = known[transcript]
-    return own
+        found, _ = predict(network, texts.encode(sentences), texts.collate, LENGTH)
+        known = dict(zip(sentences, found, strict=True))
+        for row, one in enumerate(said):
+            if one.text:
+                logits[row] = known[one.text]
+    return Words(logits, np.array([one.evidence for one in said], np.float32))
 
 
 def train_fusion(
-    speech: BranchLogits, text: BranchLogits, own: Float, names: tuple[str, ...], settings: Fusion, seed: int
-) -> FusionEmotion:
+    speech: BranchLogits, text: BranchLogits, words: Words, names: tuple[str, ...], settings: Fusion, seed: int
+) -> Experts:
     """Return fusion trained on pairs; its inputs are logits until it adopts the branches' classifiers.
 
     Args:
         speech: recordings to pair.
         text: sentences to pair.
-        own: see ``own_sentences``.
+        words: of the recordings.
         names: the labels in order.
         settings: see ``trainer.config.Fusion``.
         seed: of pairs, initial weights and shuffling.
     """
     _refuse_missing(range(len(names)), text, names)
-    count = speech.copies.shape[1]
-    repeated = LabelledRows(speech.copies.reshape(-1, len(names)), speech.labels.repeat(count))
-    pairs = training_pairs(repeated, text.rows, own.repeat(count, 0), settings.pairs, names=names, seed=seed)
+    pairs = training_pairs(
+        speech.copies,
+        speech.labels,
+        np.array(speech.corpora),
+        words,
+        text.rows,
+        settings.pairs,
+        names=names,
+        seed=seed,
+    )
     examples = [
         [{"speech_embedding": s, "text_embedding": t, "present": p}]
         for s, t, p in zip(pairs.speech, pairs.text, pairs.present, strict=True)
     ]
+    if takes_evidence(settings):
+        for (example,), told in zip(examples, pairs.evidence, strict=True):
+            example["evidence"] = told
     layer = identity(len(names))
     truth = Truth(pairs.labels, names, ["pairs"] * len(examples))
     with tempfile.TemporaryDirectory() as scratch:  # seconds of work: nothing worth resuming
@@ -169,7 +199,7 @@ def train_fusion(
             seed=seed,
             quiet=True,
         )
-    assert isinstance(network, FusionEmotion)
+    assert isinstance(network, Experts)
     return network
 
 
@@ -182,75 +212,115 @@ def identity(size: int) -> nn.Linear:
     return layer
 
 
-def measure(
-    speech: BranchLogits,
-    validation: BranchLogits,
-    test: BranchLogits,
-    own: Float,
-    names: tuple[str, ...],
-    settings: Fusion,
-    seed: int,
-) -> dict[str, Any]:
-    """Return the metrics of fusion on speakers and dialogues that it did not learn from.
+@dataclass(frozen=True)
+class Material:
+    """What fusion learns from and is measured on; no branch learned from any of it.
 
-    Temperatures are fitted on validation text; test text only measures.
-
-    Args:
+    Attributes:
         speech: recordings.
         validation: sentences that fusion learns from.
         test: sentences that nothing was trained or chosen on.
-        own: see ``own_sentences``.
+        words: of the recordings.
+    """
+
+    speech: BranchLogits
+    validation: BranchLogits
+    test: BranchLogits
+    words: Words
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What fusion answers to recordings, sentences or pairs of a fold that it did not learn from.
+
+    Attributes:
+        rows: the recordings, or the sentences.
+        logits: (n, classes).
+    """
+
+    rows: BranchLogits
+    logits: Float
+
+
+def answers(material: Material, names: tuple[str, ...], settings: Fusion, seed: int) -> dict[str, list[Answers]]:
+    """Return the answers of fusion on speakers and dialogues that it did not learn from, by case and fold.
+
+    The cases: "fusion" is a recording with a test sentence of its label, and "fusion_own_sentence" one with its own
+    words; "plain" is plain speech with its own words. A block that can do with one branch also has
+    "fusion_speech_only" and "fusion_text_only".
+
+    Args:
+        material: see ``Material``.
         names: the labels in order.
         settings: see ``trainer.config.Fusion``.
         seed: see ``train_fusion``.
     """
-    with_text = ~np.isnan(own).any(1)
-    logits: dict[str, list[Float]] = {}
-    answered: dict[str, list[BranchLogits]] = {}
-    for number in np.unique(speech.folds):
+    speech, validation, test, words = material.speech, material.validation, material.test, material.words
+    labelled = speech.labels < len(names)
+    plain = speech.labels == soft_label(len(names), "unlabelled")
+    result: dict[str, list[Answers]] = {}
+    for number in np.unique(speech.folds[labelled]):
         known = speech.folds != number
         network = train_fusion(
-            speech.where(known), validation.where(validation.folds != number), own[known], names, settings, seed
+            speech.where(known), validation.where(validation.folds != number), words.where(known), names, settings, seed
         )
-        mine, sentences = speech.where(~known), test.where(test.folds == number)
-        apart = validation.where(validation.folds == number)
-        saying = speech.where(~known & with_text)
-        cases: dict[str, tuple[BranchLogits, Float, Float, tuple[float, float]]] = {
-            "fusion": (mine, mine.copies[:, 0], _partners(mine, test, names, seed), BOTH),
-            "fusion_speech_only": (mine, mine.copies[:, 0], np.zeros_like(mine.copies[:, 0]), SPEECH_ONLY),
-            "fusion_text_only": (sentences, np.zeros_like(sentences.copies[:, 0]), sentences.copies[:, 0], TEXT_ONLY),
-            "fusion_own_sentence": (saying, saying.copies[:, 0], own[~known & with_text], BOTH),
-            "validation": (mine, mine.copies[:, 0], _partners(mine, apart, names, seed), BOTH),
-            "validation_text_only": (apart, np.zeros_like(apart.copies[:, 0]), apart.copies[:, 0], TEXT_ONLY),
-        }
-        for name, (rows, first, second, present) in cases.items():
-            found = predict(network, inputs(first, second, present), training_loop.stack)[0] if len(first) else first
-            logits.setdefault(name, []).append(found)
-            answered.setdefault(name, []).append(rows)
-    joined = {name: np.concatenate(found).astype(np.float64) for name, found in logits.items()}
-    labels = {name: np.concatenate([part.labels for part in found]) for name, found in answered.items()}
-    folds = {
-        name: np.repeat(np.arange(len(found)), [len(part.labels) for part in found]) for name, found in answered.items()
-    }
+        clear = spoken_evidence(words.where(known), np.array(speech.corpora)[known], int((~known).sum()), seed)
 
-    def fitted_on(cases: Sequence[str], measured: str) -> dict[str, float]:
-        truth, logits = (np.concatenate([values[case] for case in cases]) for values in (labels, joined))
-        return calibration.held_out(truth, logits, labels[measured], joined[measured])
+        def ask(rows: BranchLogits, first: Float, second: Float, told: Float, present: tuple[float, float]) -> Answers:
+            evidence = told if takes_evidence(settings) else None
+            asked = inputs(first, second, present, evidence)
+            return Answers(rows, predict(network, asked, training_loop.stack)[0] if asked else first)  # noqa: B023
 
-    alone = "fusion_speech_only"
-    calibrated = {
-        "fusion": fitted_on(["validation", "fusion_own_sentence"], "fusion"),
-        alone: calibration.cross_fitted(labels[alone], joined[alone], folds[alone]),
-        "fusion_text_only": fitted_on(["validation_text_only"], "fusion_text_only"),
-    }
+        mine, sentences = speech.where(~known & labelled), test.where(test.folds == number)
+        alone = mine.copies[:, 0]
+        cases = {"fusion": ask(mine, alone, _partners(mine, test, names, seed), clear[: len(alone)], BOTH)}
+        for name, saying in (("fusion_own_sentence", labelled), ("plain", plain)):
+            chosen = ~known & words.there & saying
+            own = words.where(chosen)
+            rows = speech.where(chosen)
+            cases[name] = ask(rows, rows.copies[:, 0], own.logits, own.evidence, BOTH)
+        if SPEECH_CASE in fusion_cases(settings):
+            nothing, certain = np.zeros_like(alone), np.tile(CERTAIN, (len(sentences.labels), 1))
+            silent = np.zeros_like(sentences.copies[:, 0])
+            cases[SPEECH_CASE] = ask(mine, alone, nothing, clear[: len(alone)], SPEECH_ONLY)
+            cases[TEXT_CASE] = ask(sentences, silent, sentences.copies[:, 0], certain, TEXT_ONLY)
+        for name, found in cases.items():
+            result.setdefault(name, []).append(found)
+    return result
+
+
+def measure(material: Material, names: tuple[str, ...], settings: Fusion, seed: int) -> dict[str, Any]:
+    """Return the metrics of fusion on speakers and dialogues that it did not learn from; arguments as of ``answers``.
+
+    The temperature of both branches together is fitted on recordings with their own words, where there are some: in
+    pairs that were made to agree an answer is right more often than in real talk.
+    """
+    found = answers(material, names, settings, seed)
+    real = (
+        found["fusion_own_sentence"]
+        if any(len(one.logits) for one in found["fusion_own_sentence"])
+        else found["fusion"]
+    )
     result = {}
     for name in (*CASES, "fusion_own_sentence"):
-        if len(labels[name]):
-            corpora = [corpus for part in answered[name] for corpus in part.corpora]
-            fitted = [calibrated[name]] if name in calibrated else []
-            truth = Truth(labels[name], names, corpora)
-            result[name] = report.branch_metrics(truth, [joined[name]], folds[name], fitted)
+        parts = found.get(name, [])
+        if not sum(len(one.logits) for one in parts):
+            continue
+        labels, logits, folds, corpora = _joined(parts)
+        fitted = _joined(real if name == "fusion" else parts)
+        calibrated = [calibration.cross_fitted(*fitted[:3])] if name in CASES else []
+        result[name] = report.branch_metrics(Truth(labels, names, corpora), [logits], folds, calibrated)
     return result
+
+
+def _joined(parts: Sequence[Answers]) -> tuple[Int, Float, Int, list[str]]:
+    """Return labels, logits, folds and corpora of all folds."""
+    return (
+        np.concatenate([one.rows.labels for one in parts]),
+        np.concatenate([one.logits for one in parts]).astype(np.float64),
+        np.repeat(np.arange(len(parts)), [len(one.logits) for one in parts]),
+        [corpus for one in parts for corpus in one.rows.corpora],
+    )
 
 
 def _partners(speech: BranchLogits, text: BranchLogits, names: Sequence[str], seed: int) -> Float:

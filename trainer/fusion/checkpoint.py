@@ -12,10 +12,12 @@ from torch import nn
 from trainer import checkpoints
 from trainer.errors import CheckpointError
 from trainer.fusion.blocks import AttentionFusion, FeedForwardFusion
-from trainer.fusion.network import FusionEmotion
+from trainer.fusion.gated import GatedFusion
+from trainer.fusion.network import Experts, FusionEmotion
 
-BLOCKS: Mapping[str, tuple[str, type[FusionEmotion] | type[FeedForwardFusion] | type[AttentionFusion]]] = {
+BLOCKS: Mapping[str, tuple[str, type[Experts] | type[FeedForwardFusion] | type[AttentionFusion]]] = {
     "product-of-experts": ("fusion", FusionEmotion),
+    "gated-experts": ("fusion-gated", GatedFusion),
     "feed-forward": ("fusion-feed-forward", FeedForwardFusion),
     "attention": ("fusion-attention", AttentionFusion),
 }
@@ -45,7 +47,7 @@ def restore(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     found = checkpoints.kind(folder)
     kind, block = next((entry for entry in BLOCKS.values() if entry[0] == found), BLOCKS["product-of-experts"])
     config = checkpoints.read(folder, kind)
-    layer = "{}.weight" if block is FusionEmotion else "{}_norm.weight"
+    layer = "{}.weight" if issubclass(block, Experts) else "{}_norm.weight"
     try:
         state = safetensors.torch.load_file(folder / checkpoints.WEIGHTS)
         speech, text = (state[layer.format(name)].shape[-1] for name in ("speech", "text"))

@@ -12,7 +12,8 @@ from torch import nn
 from trainer import training_loop
 from trainer.config import Fusion
 from trainer.fusion.checkpoint import BLOCKS
-from trainer.fusion.network import FusionEmotion
+from trainer.fusion.gated import GatedFusion
+from trainer.fusion.network import Experts
 from trainer.modality import Float, Modality
 
 BOTH, SPEECH_ONLY, TEXT_ONLY = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)
@@ -40,8 +41,11 @@ def fusion_modality(
     def fresh(_: NDArray[np.intp], seed: int) -> nn.Module:
         torch.manual_seed(seed)
         network = BLOCKS[settings.block][1](len(labels), **widths)
-        if isinstance(network, FusionEmotion):
+        if isinstance(network, Experts):
             network.adopt(*classifiers)
+        if isinstance(network, GatedFusion):
+            told = [row[0]["evidence"] for row in copies if row[0]["present"][1]]
+            network.fit_evidence(torch.from_numpy(np.stack(told)))
         return network
 
     return Modality(
@@ -57,11 +61,30 @@ def fusion_modality(
 
 
 def cases(settings: Fusion) -> dict[str, tuple[float, float]]:
-    """Return the cases that a block can answer: the paper's blocks need both branches."""
+    """Return the cases that a block can answer: the paper's blocks and "gated-experts" need both branches."""
     return CASES if settings.block == "product-of-experts" else {"fusion": BOTH}
 
 
-def inputs(speech: Float, text: Float, present: tuple[float, float]) -> list[training_loop.Example]:
-    """Return the block's inputs (n,) for embeddings (n, width) of which the branches ``present`` count."""
+def takes_evidence(settings: Fusion) -> bool:
+    """Whether a block is told of the words besides the words."""
+    return settings.block == "gated-experts"
+
+
+def inputs(
+    speech: Float, text: Float, present: tuple[float, float], evidence: Float | None = None
+) -> list[training_loop.Example]:
+    """Return the block's inputs (n,) for embeddings (n, width) of which the branches ``present`` count.
+
+    Args:
+        speech: embeddings.
+        text: likewise.
+        present: 1 of a branch that counts, else 0.
+        evidence: of the words (n, numbers), for a block that takes it.
+    """
     flags = np.array(present, np.float32)
-    return [{"speech_embedding": s, "text_embedding": t, "present": flags} for s, t in zip(speech, text, strict=True)]
+    examples = [
+        {"speech_embedding": s, "text_embedding": t, "present": flags} for s, t in zip(speech, text, strict=True)
+    ]
+    if evidence is not None:
+        examples = [e | {"evidence": told} for e, told in zip(examples, evidence, strict=True)]
+    return examples

@@ -9,7 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class FusionEmotion(nn.Module):
+class Experts(nn.Module):
+    """Both branches' own classifiers, frozen: the first layer of a block that reads their answers."""
+
+    def __init__(self, labels: int, *, speech: int, text: int) -> None:
+        """Make classifiers with fresh weights for embeddings of ``speech`` and ``text`` units."""
+        super().__init__()
+        self.adopt(nn.Linear(speech, labels), nn.Linear(text, labels))
+
+    def adopt(self, speech: nn.Linear, text: nn.Linear) -> None:
+        """Take over copies of the branches' classifiers, whose inputs the embeddings then are."""
+        self.speech, self.text = copy.deepcopy(speech), copy.deepcopy(text)
+        for layer in (self.speech, self.text):
+            layer.requires_grad_(False)
+
+
+class FusionEmotion(Experts):
     """A product of experts: each branch's log-probabilities, weighed, added and corrected by a feed-forward block.
 
     The first layer on either embedding is the branch's own classifier, frozen. A free layer, as wide as the
@@ -18,10 +33,7 @@ class FusionEmotion(nn.Module):
 
     def __init__(self, labels: int, *, speech: int, text: int, hidden: int = 32, dropout: float = 0.1) -> None:
         """Make a block with fresh weights for embeddings of ``speech`` and ``text`` units."""
-        super().__init__()
-        self.speech = nn.Linear(speech, labels)
-        self.text = nn.Linear(text, labels)
-        self.adopt(self.speech, self.text)
+        super().__init__(labels, speech=speech, text=text)
         self.trust = nn.Parameter(torch.ones(2))
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * labels + 2, hidden)
@@ -42,9 +54,3 @@ class FusionEmotion(nn.Module):
         hidden = torch.relu(self.hidden(self.dropout(torch.cat([speech, text, present], dim=1))))
         logits = self.trust[0] * speech + self.trust[1] * text + self.correction(hidden)
         return logits, hidden
-
-    def adopt(self, speech: nn.Linear, text: nn.Linear) -> None:
-        """Take over copies of the branches' classifiers, whose inputs the embeddings then are."""
-        self.speech, self.text = copy.deepcopy(speech), copy.deepcopy(text)
-        for layer in (self.speech, self.text):
-            layer.requires_grad_(False)

@@ -48,7 +48,7 @@ def recognised(sentences: Sequence[str], cache: Path, *, bundle: Path | None = N
     found = Bundle.read(locate(bundle))
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"spoken-{key_of(found)}.jsonl"
-    known = read_kept(path, "sentence")
+    known = read_kept(path, "sentence", lambda entry: str(entry["text"]))
     if not known.keys() >= set(sentences):
         recogniser = Recogniser(found)
         with path.open("a", encoding="utf-8") as log:

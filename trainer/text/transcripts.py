@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,15 @@ from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.evidence import NAMES, Evidence
 from edge_runtime.inference.segmenter import utterances as pieces_of
 from trainer.console import progress
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 from trainer.text import pronunciation
 from trainer.text.recognition_errors import RecognitionErrors
+
+Kept = TypeVar("Kept")
 
 LEARNED_FROM = 10_000
 """So many sentences, spread over all, are enough to learn words and the rate of errors from."""
@@ -62,7 +66,7 @@ def transcripts(
     if kind not in {"provided", "simulated", "asr"}:
         raise ValueError(f"transcripts {kind!r}: use 'provided', 'simulated' or 'asr'")
     if kind == "asr":
-        return _recognised(utterances, Bundle.read(locate(bundle)), cache, quiet=quiet)
+        return [found.text for found in recognised(utterances, cache, bundle=bundle, quiet=quiet)]
     missing = [u.id for u in utterances if u.transcript is None]
     if missing:
         raise CorpusError(
@@ -84,6 +88,20 @@ def simulated(sentences: Sequence[str], *, rate: float, seed: int, weights: Path
     return RecognitionErrors(sample, rate=rate, seed=seed, dictionary=dictionary).corrupt(sentences)
 
 
+@dataclass(frozen=True)
+class Recognised:
+    """What a recogniser wrote of a recording.
+
+    Attributes:
+        text: "" where nobody speaks.
+        evidence: how far it can be relied on, the numbers of ``edge_runtime.inference.evidence.NAMES``; of several
+            utterances the mean, weighted by how long each speaks, and the lowest of lowest ones. 0 without speech.
+    """
+
+    text: str
+    evidence: tuple[float, ...]
+
+
 class Recogniser:
     """The speech recognition of a bundle alone: audio → transcript, the very one that the runtime gives."""
 
@@ -101,12 +119,24 @@ class Recogniser:
 
     def __call__(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> str:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
-        texts = []
+        return self.recognise(audio, sample_rate).text
+
+    def recognise(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> Recognised:
+        """Return the same with its evidence."""
+        texts, evidence, weights = [], [], []
         for piece in pieces_of(Recording(audio, sample_rate).blocks(), self._vad):
             if piece.speech_mask.any():
                 _, cross = self._encode(piece.waveform)
-                texts.append(self._decode(cross, duration_s=len(piece.waveform) / SAMPLE_RATE))
-        return " ".join(text for text in texts if text)
+                transcript = self._decode.transcribe(cross, duration_s=len(piece.waveform) / SAMPLE_RATE)
+                texts.append(transcript.text)
+                evidence.append(astuple(Evidence.of(transcript, piece)))
+                weights.append(int(piece.speech_mask.sum()))
+        if not texts:
+            return Recognised("", (0.0,) * len(NAMES))
+        whole = np.average(evidence, axis=0, weights=weights)
+        lowest = NAMES.index("lowest_log_probability")
+        whole[lowest] = np.min(evidence, axis=0)[lowest]
+        return Recognised(" ".join(text for text in texts if text), tuple(whole.tolist()))
 
 
 def _slots(bundle: Bundle) -> tuple[str, str, str]:
@@ -115,7 +145,17 @@ def _slots(bundle: Bundle) -> tuple[str, str, str]:
     return "vad", encoder, "transcript_decoder"
 
 
-def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *, quiet: bool) -> list[str]:
+def recognised(
+    utterances: Sequence[Utterance], cache: Path, *, bundle: Path | None = None, quiet: bool = False
+) -> list[Recognised]:
+    """Return what the speech recognition of a bundle writes of each utterance; the arguments are of ``transcripts``.
+
+    Raises:
+        CorpusError: an utterance has no audio; or the kept file is damaged.
+        BundleNotFoundError: there is no such bundle.
+        AudioError: a recording cannot be used.
+    """
+    found = Bundle.read(locate(bundle))
     files = [u.audio for u in utterances if u.audio is not None]
     if len(files) < len(utterances):
         mute = [u.id for u in utterances if u.audio is None]
@@ -124,16 +164,16 @@ def _recognised(utterances: Sequence[Utterance], bundle: Bundle, cache: Path, *,
             f"{mute[0]} the first; use the provided transcripts"
         )
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"transcripts-{key_of(bundle)}.jsonl"
-    known = read_kept(path, "audio")
+    path = cache / f"recognised-{key_of(found)}.jsonl"
+    known = read_kept(path, "audio", lambda e: Recognised(e["text"], tuple(map(float, e["evidence"]))))
     sums = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     if not known.keys() >= set(sums):
-        recogniser = Recogniser(bundle)
+        recogniser = Recogniser(found)
         with path.open("a", encoding="utf-8") as log:
             for file, digest in zip(progress(files, "recognising", quiet=quiet), sums, strict=True):
                 if digest not in known:
-                    known[digest] = recogniser(file)
-                    log.write(json.dumps({"audio": digest, "text": known[digest]}) + "\n")
+                    known[digest] = recogniser.recognise(file)
+                    log.write(json.dumps({"audio": digest, **asdict(known[digest])}) + "\n")
                     log.flush()
     return [known[digest] for digest in sums]
 
@@ -144,8 +184,8 @@ def key_of(bundle: Bundle) -> str:
     return hashlib.sha256(graphs.encode()).hexdigest()[:16]
 
 
-def read_kept(path: Path, key: str) -> dict[str, str]:
-    """Return the texts that are kept in ``path`` by their ``key``; half a line, of a killed run, is cut off."""
+def read_kept(path: Path, key: str, value: Callable[[Any], Kept]) -> dict[str, Kept]:
+    """Return what is kept in ``path`` by its ``key``; the half line that a killed run may have left is cut off."""
     if not path.is_file():
         return {}
     data = path.read_bytes()
@@ -154,6 +194,6 @@ def read_kept(path: Path, key: str) -> dict[str, str]:
         os.truncate(path, len(whole))
     try:
         entries = [json.loads(line) for line in whole.splitlines()]
-        return {entry[key]: entry["text"] for entry in entries}
+        return {entry[key]: value(entry) for entry in entries}
     except (ValueError, TypeError, KeyError) as error:
         raise CorpusError(f"{path}: not transcripts that were kept here ({error}); delete it") from error

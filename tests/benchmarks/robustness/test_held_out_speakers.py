@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from benchmarks.robustness.held_out_speakers import NO_FOLD
 from benchmarks.unseen.voices import Voices
 from trainer.config import Fusion
 from trainer.corpora.utterance import Utterance
+from trainer.text.transcripts import Recognised
 
 
 class Words:
@@ -31,10 +32,11 @@ class Words:
         return logits, logits
 
 
+@pytest.mark.parametrize("block", ["product-of-experts", "gated-experts"])
 def test_a_fold_is_that_of_a_speaker_and_its_fusion_reads_divided_embeddings(
-    tiny_voices: Voices, monkeypatch: pytest.MonkeyPatch
+    tiny_voices: Voices, monkeypatch: pytest.MonkeyPatch, block: Literal["product-of-experts", "gated-experts"]
 ) -> None:
-    small = SimpleNamespace(fusion=Fusion("product-of-experts", epochs=1, batch_size=16, pairs=60), seed=0)
+    small = SimpleNamespace(fusion=Fusion(block, epochs=1, batch_size=16, pairs=60), seed=0)
     monkeypatch.setattr(held_out_speakers.config, "read", lambda _: small)
     lines = [
         Utterance(
@@ -42,8 +44,9 @@ def test_a_fold_is_that_of_a_speaker_and_its_fusion_reads_divided_embeddings(
         )
         for i in range(200)
     ]
-    networks, fold_of = held_out_speakers.train(tiny_voices, lines, Words())  # type: ignore[arg-type]
     utterances = tiny_voices.dataset.utterances
+    said = [Recognised("ah" if i % 3 else "", (-0.1 * (i % 9), -1.0, 2.5, 1.0)) for i in range(len(utterances))]
+    networks, fold_of = held_out_speakers.train(tiny_voices, lines, Words(), said)  # type: ignore[arg-type]
     assert len(networks) == 6 and len(fold_of) == len(utterances)
     assert all((fold_of[i] == NO_FOLD) == (not u.speaker) for i, u in enumerate(utterances))
     for speaker in {u.speaker for u in utterances}:
@@ -53,5 +56,5 @@ def test_a_fold_is_that_of_a_speaker_and_its_fusion_reads_divided_embeddings(
         logits, embedding = fold.voice(tiny_voices.pooled.states[0, 0])
         assert logits.shape == (1, 2) and not embedding.requires_grad
         torch.testing.assert_close(fold.speech.classifier(embedding), logits)
-        fused, _ = fold.fusion(embedding, torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
-        assert fused.isfinite().all()
+        told = (-0.1, -1.0, 2.5, 1.0)
+        assert fold.fused(embedding, torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), told).isfinite().all()

@@ -352,6 +352,9 @@ def test_the_runtimes_branches_answer_with_either_side_alone(place, corpus, monk
     assert all(0.05 <= c["temperature"] <= 20 for c in config["metrics"]["calibration"].values())
 
 
+NOBODY = np.zeros(0, np.intp)
+
+
 def mixed() -> Dataset:
     """Return two corpora of two classes, each with recordings of another emotion, and one of plain speech."""
     made = [
@@ -384,21 +387,34 @@ def test_what_has_no_class_is_never_tested():
 
 def test_of_a_tested_speaker_nothing_without_a_class_is_learned_and_of_all_others_everything():
     dataset = mixed()
-    for fold_ in folds_of(dataset, "speaker", folds=4):
+    for number, fold_ in enumerate(folds_of(dataset, "speaker", folds=4)):
         tested = {(dataset.utterances[row].corpus, dataset.utterances[row].speaker) for row in fold_.test}
         learned = {dataset.everything[row].id for row in fold_.train if row >= len(dataset.utterances)}
-        assert learned == {u.id for u in dataset.unlabelled if (u.corpus, u.speaker) not in tested}
-        assert {"p0", "p2"} <= learned  # anna of another corpus is another anna, and who is not named is nobody
+        silent = {"books"} if number == 0 else set()
+        expected = [u for u in dataset.unlabelled if (u.corpus, u.speaker) not in tested and u.corpus not in silent]
+        assert learned == {u.id for u in expected}
+        # Anna of another corpus is another Anna, and who is not named is nobody.
+        assert ({"p0", "p2"} <= learned) == (number > 0)
+        left_out = set(range(len(dataset.utterances), len(dataset.everything))) - set(fold_.train)
+        assert left_out == set(fold_.unlabelled)
+
+
+def test_each_corpus_of_plain_speech_is_left_out_of_one_fold_if_there_are_several():
+    dataset = mixed()
+    plain = {row for row, u in enumerate(dataset.everything) if u.corpus == "books"}
+    assert [plain <= set(f.unlabelled) for f in folds_of(dataset, "speaker", folds=4)] == [True, False, False, False]
+    (whole,) = with_unlabelled([Fold("all", np.arange(48), NOBODY, NOBODY)], dataset, "official")
+    assert plain <= set(whole.train)
 
 
 def test_of_a_tested_corpus_nothing_without_a_class_is_learned():
     dataset = mixed()
     parts = folds_of(dataset, "corpus")
     assert len(parts) == 2
-    for fold_ in parts:
+    for fold_, silent in zip(parts, ("books", "none"), strict=True):
         (tested,) = {dataset.utterances[row].corpus for row in fold_.test}
         learned = [dataset.everything[row] for row in fold_.train if row >= len(dataset.utterances)]
-        assert {u.corpus for u in learned} == {"first", "second", "books"} - {tested}
+        assert {u.corpus for u in learned} == {"first", "second", "books"} - {tested, silent}
 
 
 def test_without_rows_of_no_class_the_folds_stay_as_they_are():
@@ -429,6 +445,8 @@ def test_a_run_reports_only_what_has_a_class_and_its_checkpoint_names_all_corpor
     found = cross_validation.run(Experiment(protocol="corpus", speech=speech), dataset, place).metrics
     assert {name: found["branches"][name]["n"] for name in found["branches"]} == {"speech": 48, "speech_compared": 48}
     assert np.sum(found["branches"]["speech"]["confusion"]) == 48
+    with np.load(place.run_dir / "units" / "run-1-part-1" / "answers.npz") as answers:
+        assert answers["speech_unlabelled"].shape == (16, 2)  # a corpus' other emotions, and plain speech
     with (place.run_dir / "predictions.csv").open(newline="") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {"calm", "furious"}
     corpora = json.loads((place.run_dir / "checkpoints" / "speech" / "config.json").read_text())["corpora"]

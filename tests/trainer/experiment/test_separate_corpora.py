@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.trainer.encoders import write_bert
-from trainer import checkpoints
+from trainer import calibration, checkpoints
 from trainer.config import Data, Experiment, Fusion, Speech, Text
 from trainer.corpora import registry
 from trainer.corpora.dataset import Dataset, join
@@ -17,10 +17,13 @@ from trainer.errors import ConfigError
 from trainer.experiment import fold, refit, separate_corpora, stacking
 from trainer.experiment.run_dir import RunPaths
 from trainer.fusion import checkpoint as fusion_checkpoint
+from trainer.fusion.gated import GatedFusion
 from trainer.fusion.modality import BOTH, SPEECH_ONLY, TEXT_ONLY, inputs
+from trainer.fusion.pairs import Words
 from trainer.modality import predict
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.features import PooledStates
+from trainer.text.transcripts import Recognised
 from trainer.training_loop import stack
 
 pytestmark = pytest.mark.usefixtures("quick_collection")
@@ -174,11 +177,28 @@ def test_networks_that_are_tested_and_not_kept_may_be_trained_for_a_shorter_time
 
 def logits(labels: list[int], folds: list[int], seed: int = 0) -> stacking.BranchLogits:
     random = np.random.default_rng(seed)
-    values = 2 * np.eye(2)[labels] + random.normal(0, 0.5, (len(labels), 2))
-    texts = [None] * len(labels)
+    values = 2 * np.eye(2)[[label % 2 for label in labels]] + random.normal(0, 0.5, (len(labels), 2))
     return stacking.BranchLogits(
-        values[:, None].astype(np.float32), np.array(labels), np.array(folds), ["own"] * len(labels), texts
-    )
+        values[:, None].astype(np.float32), np.array(labels), np.array(folds), ["own"] * len(labels),
+        np.arange(len(labels)),
+    )  # fmt: skip
+
+
+def said(branch: stacking.BranchLogits, *, there: bool = True) -> Words:
+    """Return words of which every second is nonsense in doubt, and the others say the label."""
+    values = branch.copies[:, 0].copy()
+    values[::2] = values[::2, ::-1]
+    doubt = np.where(np.arange(len(values)) % 2, -0.1, -1.0)
+    evidence = np.stack([doubt, doubt - 1, np.full(len(values), 2.5), np.ones(len(values))], axis=1)
+    return Words(values if there else np.full_like(values, np.nan), evidence.astype(np.float32))
+
+
+def material(branch: stacking.BranchLogits, test: stacking.BranchLogits, *, there: bool = True) -> stacking.Material:
+    text = branch.where(branch.labels < 2)
+    return stacking.Material(branch, text, test, said(branch, there=there))
+
+
+GATED = replace(FUSION, block="gated-experts", learning_rate=1e-2, class_weight_power=0.0)
 
 
 def test_no_fold_is_answered_by_fusion_that_learned_from_it(monkeypatch):
@@ -191,28 +211,72 @@ def test_no_fold_is_answered_by_fusion_that_learned_from_it(monkeypatch):
 
     monkeypatch.setattr(stacking, "train_fusion", spy)
     labels, folds = [0, 1] * 8, [i // 4 for i in range(16)]
-    branch = logits(labels, folds)
-    nothing = np.full((16, 2), np.nan, np.float32)
-    found = stacking.measure(branch, branch, logits(labels, folds, 1), nothing, ("a", "b"), FUSION, 0)
+    found = stacking.measure(
+        material(logits(labels, folds), logits(labels, folds, 1), there=False), ("a", "b"), FUSION, 0
+    )
     assert seen == [({0, 1, 2, 3} - {fold},) * 2 for fold in range(4)]
     assert {name: found[name]["n"] for name in found} == dict.fromkeys(
         ("fusion", "fusion_speech_only", "fusion_text_only"), 16
     )
 
 
+def test_the_temperature_of_both_is_that_of_recordings_with_their_own_words():
+    labels, folds = [0, 1] * 12, [i // 6 for i in range(24)]
+    made = material(logits(labels, folds), logits(labels, folds, 1))
+    found = stacking.measure(made, ("a", "b"), GATED, 0)
+    assert set(found) == {"fusion", "fusion_own_sentence"}  # with one branch alone, that branch answers
+    answered = stacking.answers(made, ("a", "b"), GATED, 0)["fusion_own_sentence"]
+    truth = np.concatenate([part.rows.labels for part in answered])
+    own = np.concatenate([part.logits for part in answered]).astype(np.float64)
+    expected = calibration.cross_fitted(truth, own, np.repeat(np.arange(4), 6))
+    assert found["fusion"]["calibration"] == expected
+
+
+def test_plain_speech_is_answered_and_not_measured():
+    labels, folds = [0, 1, 0, 1, 0, 1, 3, 3] * 3, [i // 8 for i in range(24)]
+    made = material(logits(labels, folds), logits([0, 1] * 9, [i // 6 for i in range(18)], 1))
+    answered = stacking.answers(made, ("neutral", "b"), GATED, 0)
+    assert [len(part.logits) for part in answered["plain"]] == [2, 2, 2]
+    assert {part.rows.labels.max() for part in answered["plain"]} == {3}
+    assert stacking.measure(made, ("neutral", "b"), GATED, 0)["fusion_own_sentence"]["n"] == 18
+
+
+def test_a_gate_learns_to_shut_out_nonsense():
+    labels, folds = [0, 1] * 40, [i % 4 for i in range(80)]
+    branch = logits(labels, folds)
+    network = stacking.train_fusion(branch, branch, said(branch), ("a", "b"), replace(GATED, pairs=4000), 0).eval()
+    rows, present = torch.from_numpy(branch.copies[:, 0]), torch.ones(80, 2)
+    gate = network(rows, rows, present, torch.from_numpy(said(branch).evidence))[1][:, 0]
+    assert gate[1::2].mean() > gate[::2].mean() + 0.3
+
+
 def test_a_label_that_no_sentence_of_a_part_has_is_named():
     speech, text = logits([0, 1] * 4, [0, 0, 0, 0, 1, 1, 1, 1]), logits([0, 1, 0, 0], [0, 0, 1, 1])
-    nothing = np.full((8, 2), np.nan, np.float32)
     with pytest.raises(ConfigError, match="no text labelled b in one of the parts"):
-        stacking.measure(speech, text, text, nothing, ("a", "b"), FUSION, 0)
+        stacking.measure(stacking.Material(speech, text, text, said(speech)), ("a", "b"), FUSION, 0)
 
 
 def test_an_identity_layer_leaves_logits_as_they_are():
     branch = logits([0, 1, 1], [0, 0, 0])
-    network = stacking.train_fusion(
-        branch, branch, np.full((3, 2), np.nan, np.float32), ("a", "b"), replace(FUSION, pairs=20), 0
-    )
+    network = stacking.train_fusion(branch, branch, said(branch, there=False), ("a", "b"), replace(FUSION, pairs=20), 0)
     network.adopt(stacking.identity(2), stacking.identity(2))
     rows = branch.copies[:, 0]
     assert np.isfinite(predict(network, inputs(rows, rows, BOTH), stack)[0]).all()
     assert np.isfinite(predict(network, inputs(rows, rows, TEXT_ONLY), stack)[0]).all()
+
+
+def test_a_gated_fusion_reads_what_is_recognised(home, paths, monkeypatch):
+    heard = []
+
+    def recognised(utterances, cache, *, quiet):
+        heard.append((len(utterances), cache))
+        return [Recognised("well", (-0.1, -1.0, 2.5, 1.0)) for _ in utterances]
+
+    monkeypatch.setattr(separate_corpora.transcripts, "recognised", recognised)
+    found = run(home, paths, replace(BOTH_BRANCHES, fusion=GATED))["branches"]
+    assert heard == [(32, paths.cache)]
+    assert found["fusion_own_sentence"]["n"] == 32
+    config = checkpoints.read(paths.checkpoints / "fusion", "fusion-gated")
+    assert config["metrics"]["calibration"]["fusion"]["temperature"] > 0
+    network, _ = fusion_checkpoint.restore(paths.checkpoints / "fusion")
+    assert isinstance(network, GatedFusion)

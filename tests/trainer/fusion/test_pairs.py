@@ -1,133 +1,148 @@
-"""Pairs of speech and text: which are made, how often, and which never are."""
+"""Pairs of speech and text: which are made, how often, and what their label is."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from trainer.fusion.pairs import SHARES, LabelledRows, agreeing_rows, training_pairs
+from edge_runtime.inference.asr import SURE
+from trainer.fusion.pairs import (
+    CERTAIN,
+    GIVEN_SHARE,
+    SHARES,
+    LabelledRows,
+    Words,
+    agreeing_rows,
+    spoken_evidence,
+    training_pairs,
+)
 
-COUNT, LABELS = 4000, 4
+COUNT, CLASSES = 6000, 4
 NAMES = ("neutral", "happy", "sad", "angry")
-NEUTRAL = 0
+PLAIN = 5
 OWN = 1000.0
-# Every row says which it is: (row + 1, label), so that a pair can be taken apart again.
-SPEECH = LabelledRows(
-    np.array([[i + 1, i % LABELS] for i in range(24)], np.float32), np.array([i % LABELS for i in range(24)])
-)
+# Every value says which row it is of: (row + 1, label, …), so that a pair can be taken apart again.
+LABELS = np.array([i % CLASSES for i in range(24)] + [4, 4] + [PLAIN] * 4)
+CORPORA = np.array(["a"] * 20 + ["b"] * 6 + ["plain"] * 4)
+SPEECH = np.zeros((30, 2, CLASSES), np.float32)
+SPEECH[:, :, 0], SPEECH[:, :, 1], SPEECH[:, 1, 2] = np.arange(1, 31)[:, None], LABELS[:, None], 1
 TEXT = LabelledRows(
-    np.array([[i + 101, i % LABELS] for i in range(40)], np.float32), np.array([i % LABELS for i in range(40)])
+    np.array([[i + 101, i % CLASSES, 0, 0] for i in range(40)], np.float32), np.array([i % CLASSES for i in range(40)])
 )
+DOUBTFUL = np.arange(30) % 5 == 0
 
 
-def own_sentences() -> np.ndarray:
-    """Return the values of the sentence that each recording says; of the second half none is known."""
-    rows = np.array([[OWN + i + 1, -1] for i in range(24)], np.float32)
-    rows[12:] = np.nan
-    return rows
+def words(there: int = 30) -> Words:
+    """Return the words of each recording, of every fifth in doubt; of those from ``there`` on none are known."""
+    logits = np.array([[OWN + i + 1, 0, 0, 0] for i in range(30)], np.float32)
+    logits[there:] = np.nan
+    mean = np.where(DOUBTFUL, SURE - 0.1, SURE + 0.1)
+    return Words(logits, np.stack([mean, mean - 1, np.arange(30.0), np.ones(30)], axis=1).astype(np.float32))
+
+
+def made(**changes):
+    options = {"names": NAMES, "seed": 0} | changes
+    its_words = options.pop("words", words())
+    return training_pairs(SPEECH, options.pop("labels", LABELS), CORPORA, its_words, TEXT, COUNT, **options)
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    return training_pairs(SPEECH, TEXT, own_sentences(), COUNT, names=NAMES, seed=0)
+    return made()
 
 
 def kind(pairs, i: int) -> str:
-    """Tell a pair's kind from its content alone."""
-    voice, words = pairs.speech[i], pairs.text[i]
+    """Tell a pair's kind from its content alone, as far as that is possible."""
+    voice, said = pairs.speech[i], pairs.text[i]
     if not voice[0]:
         return "text_alone"
-    if not words[0]:
+    if not said[0]:
         return "speech_alone"
-    if words[0] > OWN:
-        return "own_sentence"
-    if voice[1] == words[1]:
-        return "agreeing"
-    return "neutral_text" if words[1] == NEUTRAL else "neutral_speech"
+    if said[0] > OWN:
+        same = said[0] - OWN == voice[0]
+        return "plain" if voice[1] == PLAIN else "own_words" if same else "nonsense"
+    return "sentence"
 
 
 def test_shares_are_the_stated_ones(pairs):
     found = Counter(kind(pairs, i) for i in range(COUNT))
-    # A quarter of the pairs with neutral words or voice is wholly neutral, and so looks like agreement.
-    moved = (SHARES["neutral_text"] + SHARES["neutral_speech"]) / LABELS
-    expected = dict(SHARES) | {"agreeing": SHARES["agreeing"] + moved}
-    for name in ("neutral_text", "neutral_speech"):
-        expected[name] *= 1 - 1 / LABELS
-    assert found.keys() == SHARES.keys()
+    expected = {name: SHARES[name] for name in ("own_words", "nonsense", "plain", "speech_alone", "text_alone")}
+    expected["sentence"] = SHARES["agreeing"] + SHARES["disagreeing"] + SHARES["neutral_text"]
+    whole = sum(SHARES.values())
     for name, share in expected.items():
-        assert found[name] / COUNT == pytest.approx(share, abs=0.025), name
+        assert found[name] / COUNT == pytest.approx(share / whole, abs=0.02), name
+    sentences = [i for i in range(COUNT) if kind(pairs, i) == "sentence"]
+    agree = np.mean([pairs.speech[i, 1] == pairs.text[i, 1] for i in sentences])
+    chance = (SHARES["disagreeing"] + SHARES["neutral_text"]) / CLASSES
+    assert agree == pytest.approx((SHARES["agreeing"] + chance) / expected["sentence"], abs=0.05)
 
 
-def test_shares_are_whole():
-    assert sum(SHARES.values()) == pytest.approx(1)
-
-
-def test_labels_are_those_that_a_listener_would_give(pairs):
+def test_the_label_is_the_voice_s_wherever_there_is_one(pairs):
     for i in range(COUNT):
-        label, voice, words = pairs.labels[i], pairs.speech[i][1], pairs.text[i][1]
-        expected = {
-            "agreeing": {voice, words},
-            "own_sentence": {voice},
-            "neutral_text": {voice},
-            "neutral_speech": {words},
-            "speech_alone": {voice},
-            "text_alone": {words},
-        }[kind(pairs, i)]
-        assert expected == {label}, kind(pairs, i)
-
-
-def test_voice_and_words_never_contradict_each_other(pairs):
-    both = (pairs.speech[:, 0] > 0) & (pairs.text[:, 0] > 0) & (pairs.text[:, 0] < OWN)
-    voice, words = pairs.speech[both, 1], pairs.text[both, 1]
-    assert ((voice == words) | (voice == NEUTRAL) | (words == NEUTRAL)).all()
+        values = pairs.text[i] if kind(pairs, i) == "text_alone" else pairs.speech[i]
+        assert pairs.labels[i] == values[1]
+    assert 4 not in pairs.labels  # another emotion teaches nothing here
 
 
 def test_presence_tells_who_is_there_and_the_absent_is_blank(pairs):
     assert (pairs.present[:, 0] == (pairs.speech[:, 0] > 0)).all()
     assert (pairs.present[:, 1] == (pairs.text[:, 0] > 0)).all()
-    assert (pairs.present.sum(1) > 0).all()
+    assert (pairs.evidence[pairs.present[:, 1] == 0] == 0).all()
 
 
-def test_own_sentences_are_the_voices_own_and_only_where_they_are_known(pairs):
-    own = pairs.text[:, 0] > OWN
-    assert (pairs.text[own, 0] - OWN == pairs.speech[own, 0]).all()
-    assert pairs.speech[own, 0].max() <= 12
-    assert np.isfinite(pairs.text).all()
+def test_evidence_is_that_of_the_words(pairs):
+    own = [i for i in range(COUNT) if pairs.text[i, 0] > OWN]
+    for i in own:
+        np.testing.assert_array_equal(pairs.evidence[i], words().evidence[int(pairs.text[i, 0] - OWN) - 1])
+    nonsense = [i for i in range(COUNT) if kind(pairs, i) == "nonsense"]
+    assert (pairs.evidence[nonsense, 0] < SURE).all()
+    sentences = [i for i in range(COUNT) if kind(pairs, i) == "sentence"]
+    assert (pairs.evidence[sentences, 0] > SURE).all()
+    given = pairs.evidence[sentences, 0] == 0
+    assert given.mean() == pytest.approx(GIVEN_SHARE, abs=0.04)
+    assert (pairs.evidence[sentences, 1][given] == 0).all()
+    alone = [i for i in range(COUNT) if kind(pairs, i) == "text_alone"]
+    assert (pairs.evidence[alone] == CERTAIN).all()
 
 
-def test_every_label_and_every_example_gets_its_turn(pairs):
-    assert np.bincount(pairs.labels) / COUNT == pytest.approx(np.full(LABELS, 1 / LABELS), abs=0.03)
-    assert len(np.unique(pairs.speech[:, 0])) == 1 + len(SPEECH.labels)
-
-
-def test_rare_labels_are_drawn_as_often_as_frequent_ones():
-    labels = np.array([0] * 30 + [1, 2, 3])
-    rare = LabelledRows(np.ones((33, 2), np.float32), labels)
-    found = training_pairs(rare, rare, np.ones((33, 2), np.float32), 2000, names=NAMES, seed=0)
-    assert np.bincount(found.labels).min() > 400
+def test_labels_and_corpora_count_alike_and_copies_get_their_turn(pairs):
+    classes = pairs.labels[pairs.labels < CLASSES]
+    assert np.bincount(classes) / len(classes) == pytest.approx(np.full(CLASSES, 1 / CLASSES), abs=0.03)
+    voices = pairs.speech[(pairs.speech[:, 0] > 0) & (pairs.labels < CLASSES), 0]
+    assert (voices <= 20).mean() == pytest.approx(0.5, abs=0.03)
+    assert pairs.speech[pairs.speech[:, 0] > 0, 2].mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_seed_gives_the_same_pairs():
-    one, again, other = (training_pairs(SPEECH, TEXT, own_sentences(), 50, names=NAMES, seed=s) for s in (1, 1, 2))
-    for part in ("speech", "text", "present", "labels"):
+    one, again, other = (made(seed=seed) for seed in (1, 1, 2))
+    for part in ("speech", "text", "present", "evidence", "labels"):
         assert np.array_equal(getattr(one, part), getattr(again, part))
     assert not np.array_equal(one.speech, other.speech)
 
 
-def test_labels_without_a_neutral_one_have_no_neutral_pairs():
-    found = training_pairs(SPEECH, TEXT, own_sentences(), COUNT, names=("calm", "happy", "sad", "angry"), seed=0)
-    both = (found.speech[:, 0] > 0) & (found.text[:, 0] > 0) & (found.text[:, 0] < OWN)
-    assert (found.speech[both, 1] == found.text[both, 1]).all()
+def test_labels_without_a_neutral_one_have_no_plain_speech_and_no_neutral_sentences():
+    found = made(names=("calm", "happy", "sad", "angry"))
+    assert set(found.labels) == {0, 1, 2, 3}
 
 
-def test_recordings_without_known_sentences_have_no_pairs_with_their_own():
-    nothing = np.full((24, 2), np.nan, np.float32)
-    found = training_pairs(SPEECH, TEXT, nothing, COUNT, names=NAMES, seed=0)
-    assert found.text[:, 0].max() < OWN and np.isfinite(found.text).all()
+def test_recordings_without_words_have_no_pairs_with_their_own():
+    found = made(words=words(there=0))
+    assert found.text[:, 0].max() < OWN
+    assert np.isfinite(found.text).all()
+    both = (found.present == 1).all(axis=1)
+    assert (found.evidence[both] == CERTAIN).all()
+
+
+def test_evidence_of_a_sentence_is_drawn_from_clear_recordings():
+    found = spoken_evidence(words(), CORPORA, 200, seed=0)
+    assert found.shape == (200, 4)
+    assert (found[:, 0] > SURE).all()
+    assert (spoken_evidence(words(there=0), CORPORA, 2, seed=0) == CERTAIN).all()
 
 
 def test_each_recording_agrees_with_a_sentence_of_its_label():
-    rows = agreeing_rows(SPEECH, TEXT, seed=0)
-    assert (SPEECH.labels == TEXT.labels[rows]).all()
-    assert np.array_equal(rows, agreeing_rows(SPEECH, TEXT, seed=0))
-    assert not np.array_equal(rows, agreeing_rows(SPEECH, TEXT, seed=1))
+    speech = LabelledRows(SPEECH[:24, 0], LABELS[:24])
+    rows = agreeing_rows(speech, TEXT, seed=0)
+    assert (speech.labels == TEXT.labels[rows]).all()
+    assert np.array_equal(rows, agreeing_rows(speech, TEXT, seed=0))
+    assert not np.array_equal(rows, agreeing_rows(speech, TEXT, seed=1))

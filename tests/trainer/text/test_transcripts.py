@@ -11,7 +11,7 @@ from edge_runtime.errors import BundleNotFoundError
 from trainer.corpora.utterance import Utterance
 from trainer.errors import CorpusError
 from trainer.text import transcripts
-from trainer.text.transcripts import Recogniser
+from trainer.text.transcripts import Recognised, Recogniser
 from trainer.text.wer import word_error_rate
 
 
@@ -36,11 +36,11 @@ class Ear:
     def manifest(self):
         return {"slots": {slot: {"sha256": f"{slot}-{self.graphs}"} for slot in self.slots}}
 
-    def __call__(self, path):
+    def recognise(self, path):
         if len(self.heard) == self.patience:
             raise KeyboardInterrupt
         self.heard.append(path.stem)
-        return f"heard {path.stem} \u2019n all"
+        return Recognised(f"heard {path.stem} \u2019n all", (-0.5, -2.0, 3.0, float(len(self.heard))))
 
 
 @pytest.fixture
@@ -101,6 +101,12 @@ def test_recognised_words_are_recognised_once(give, ear, recorded):
     assert heard == [f"heard {i} \u2019n all" for i in range(4)]
     assert give(recorded[::-1], "asr") == heard[::-1]
     assert len(ear.heard) == 4
+
+
+def test_the_evidence_of_the_words_is_kept_with_them(ear, recorded, tmp_path):
+    first = transcripts.recognised(recorded, tmp_path / "cache", quiet=True)
+    assert [one.evidence for one in first] == [(-0.5, -2.0, 3.0, float(n)) for n in (1, 2, 3, 4)]
+    assert transcripts.recognised(recorded, tmp_path / "cache", quiet=True) == first
 
 
 def test_the_same_recording_under_another_name_is_known(give, ear, recorded, tmp_path, clip):
@@ -164,4 +170,14 @@ def test_recognised_transcripts_are_those_of_the_runtime(give, model, bundle_fol
     heard = give([utterance(i, audio=path) for i, path in enumerate((jfk, quiet, long))], "asr", bundle=bundle_folder)
     assert heard == [model(jfk).transcript, "", model(long).transcript]
     assert "country" in heard[0]
-    assert Recogniser(model.bundle)(waveform, rate) == heard[0]
+    recogniser = Recogniser(model.bundle)
+    assert recogniser(waveform, rate) == heard[0]
+    assert recogniser.recognise(quiet) == Recognised("", (0.0, 0.0, 0.0, 0.0))
+    mean, lowest, words_per_s, spoken = recogniser.recognise(waveform, rate).evidence
+    assert np.exp(mean) == pytest.approx(model(jfk).transcript_confidence)
+    assert lowest < mean < 0
+    assert 1 < words_per_s < 4
+    assert 0.8 < spoken <= 1
+    twice = recogniser.recognise(long).evidence
+    assert twice[1] <= lowest + 0.5
+    assert mean - 0.5 < twice[0] < 0

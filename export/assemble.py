@@ -22,6 +22,7 @@ from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import TYPES, context_tokens, text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph
+from trainer.config import Text
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion, no_baseline
 
@@ -93,7 +94,8 @@ def add_whisper(
     graphs.slots[slot], graphs.feeds[slot] = encoder, [(w,) for w in inputs.waveforms]
     if decodes:
         decoder = decoder_graph(whisper.model)
-        prompt = torch.tensor([whisper.decoding["prompt"]])
+        after = whisper.decoding.get("after_language", [])
+        prompt = torch.tensor([[*whisper.decoding["prompt"], *after]])
         config = whisper.model.config
         width = config.d_model // config.decoder_attention_heads
         past = [torch.zeros(1, config.decoder_attention_heads, 0, width)] * (2 * config.decoder_layers)
@@ -178,7 +180,7 @@ def operating_point(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the manifest's entry of text alone: its context, operating point and priors, as far as there are any.
+    """Return the manifest's entry of text alone: languages, context, operating point and priors that there are.
 
     Args:
         graphs: the new graphs; without text there is no entry.
@@ -187,7 +189,7 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     graph = graphs.slots.get("text_emotion")
     if not isinstance(graph, Graph):
         return {}
-    found: dict[str, Any] = {}
+    found = text_languages(configs["text"])
     if tokens := context_tokens(graph.module):
         found["context"] = {"max_tokens": tokens}
     fused = (configs["fusion"]["metrics"].get("calibration") or {}) if "fusion" in configs else {}
@@ -197,6 +199,15 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     if priors := configs["text"].get("priors"):
         found["priors"] = dict(priors)
     return {"text_emotion": found} if found else {}
+
+
+def text_languages(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the languages whose words a text checkpoint of this ``config`` judges.
+
+    Of a classifier that was fine-tuned elsewhere nothing is known.
+    """
+    settings = config.get("settings")
+    return {} if settings is None else {"languages": list(settings.get("languages", Text().languages))}
 
 
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:

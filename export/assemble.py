@@ -94,8 +94,8 @@ def add_whisper(
     graphs.slots[slot], graphs.feeds[slot] = encoder, [(w,) for w in inputs.waveforms]
     if decodes:
         decoder = decoder_graph(whisper.model)
-        after = whisper.decoding.get("after_language", [])
-        prompt = torch.tensor([[*whisper.decoding["prompt"], *after]])
+        language = next((entry["token"] for entry in whisper.decoding.get("languages", [])), None)
+        prompt = torch.tensor([[language if t is None else t for t in whisper.decoding["prompt"]]])
         config = whisper.model.config
         width = config.d_model // config.decoder_attention_heads
         past = [torch.zeros(1, config.decoder_attention_heads, 0, width)] * (2 * config.decoder_layers)
@@ -189,7 +189,7 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     graph = graphs.slots.get("text_emotion")
     if not isinstance(graph, Graph):
         return {}
-    found = text_languages(configs["text"])
+    found = text_languages(graphs.decoding, configs["text"])
     if tokens := context_tokens(graph.module):
         found["context"] = {"max_tokens": tokens}
     fused = (configs["fusion"]["metrics"].get("calibration") or {}) if "fusion" in configs else {}
@@ -201,13 +201,16 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     return {"text_emotion": found} if found else {}
 
 
-def text_languages(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the languages whose words a text checkpoint of this ``config`` judges.
+def text_languages(decoding: Mapping[str, Any] | None, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the languages whose words are judged, where the recogniser tells the language.
 
-    Of a classifier that was fine-tuned elsewhere nothing is known.
+    Args:
+        decoding: the manifest's entry.
+        config: of the text checkpoint; of a classifier that was fine-tuned elsewhere nothing is known.
     """
-    settings = config.get("settings")
-    return {} if settings is None else {"languages": list(settings.get("languages", Text().languages))}
+    if "languages" not in (decoding or {}) or "settings" not in config:
+        return {}
+    return {"languages": list(config["settings"].get("languages", Text().languages))}
 
 
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:

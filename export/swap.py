@@ -91,7 +91,7 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": _temperatures(bundle, graphs),
         **_operating_point(graphs, added["metrics"]),
-        **_text_facts(about_text, bundle.manifest["provenance"].get("text"), graphs, added),
+        **_text_facts(about_text, bundle, graphs, added),
         **_merge(old, added, stays),
         "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
     }
@@ -169,16 +169,16 @@ def _operating_point(graphs: BundleGraphs, metrics: Mapping[str, Any]) -> dict[s
 
 
 def _text_facts(
-    old: Mapping[str, Any], text: Mapping[str, Any] | None, graphs: BundleGraphs, added: Mapping[str, Any]
+    old: Mapping[str, Any], bundle: Bundle, graphs: BundleGraphs, added: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the manifest's entry of text alone; where only fusion is another, what was measured through it goes."""
-    if "text_emotion" not in graphs.slots:
-        kept = {**text_languages(text), **old} if text is not None else dict(old)
-        if "fusion" in graphs.slots:
-            kept.pop("operating_point", None)
-        return {"text_emotion": kept} if kept else {}
-    about = {**added["provenance"]["text"], "metrics": added["metrics"]["text"]}
-    return text_facts(graphs, {"text": about})
+    text = added["provenance"].get("text") or bundle.manifest["provenance"].get("text", {})
+    found = text_languages(graphs.decoding or bundle.manifest.get("decoding"), text)
+    if "text_emotion" in graphs.slots:
+        found |= text_facts(graphs, {"text": {**text, "metrics": added["metrics"]["text"]}}).get("text_emotion", {})
+    else:
+        found |= {key: value for key, value in old.items() if key != "operating_point" or "fusion" not in graphs.slots}
+    return {"text_emotion": found} if found else {}
 
 
 def _merge(old: Mapping[str, Any], added: Mapping[str, Any], stays: set[str]) -> dict[str, Any]:

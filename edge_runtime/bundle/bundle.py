@@ -273,15 +273,21 @@ def _axis(value: Any) -> Any:
 
 
 def _decoding(entry: Mapping[str, Any]) -> Decoding:
+    prompt = _list(entry["prompt"])
+    languages = {
+        _whole(language["token"]): Language(_text(language["code"]), _text(language["name"]))
+        for language in _list(entry.get("languages", []))
+    }
+    # The language's place in the prompt is empty, so that a reader that cannot tell it refuses the bundle.
+    place = prompt.index(None) if "languages" in entry else len(prompt)
+    if "languages" in entry and not languages:
+        raise ValueError("decoding: languages is empty")
     return Decoding(
-        prompt=[_whole(t) for t in _list(entry["prompt"])],
+        prompt=[_whole(t) for t in prompt[:place]],
         end=_whole(entry["end"]),
         suppress=[_whole(t) for t in _list(entry["suppress"])],
         begin_suppress=[_whole(t) for t in _list(entry["begin_suppress"])],
         max_tokens=_whole(entry["max_tokens"]),
-        languages={
-            _whole(language["token"]): Language(_text(language["code"]), _text(language["name"]))
-            for language in _list(entry.get("languages", []))
-        },
-        after_language=[_whole(t) for t in _list(entry.get("after_language", []))],
+        languages=languages,
+        after_language=[_whole(t) for t in prompt[place + 1 :]],
     )

@@ -79,7 +79,7 @@ class Decoding:
         suppress: are never written, ``begin_suppress`` not as the first token.
         max_tokens: of a transcript.
         languages: their tokens, where the recogniser tells the language.
-        after_language: the rest of the prompt, which follows the language.
+        after_language: what follows the language before anything is written.
     """
 
     prompt: Sequence[int]

@@ -59,17 +59,17 @@ def load(source: str, *, language: str | None = None) -> WhisperAsr:
 def decoding(config: GenerationConfig, *, language: str | None = None, source: str = "") -> dict[str, Any]:
     """Return what the manifest says of decoding: the tokens to begin with, to end with and never to write; a language.
 
+    Where the language is told, its place in the prompt is None.
+
     Args:
         config: of the model's generation.
         language: the only one of a multilingual Whisper; None has it tell the language of each utterance.
         source: names the model in errors.
     """
     languages: dict[str, int] = getattr(config, "lang_to_id", None) or {}
-    prompt = [config.decoder_start_token_id]
-    transcribe = [config.no_timestamps_token_id]
+    prompt: list[int | None] = [config.decoder_start_token_id]
     written: dict[str, Any] = {"language": language or "en"}
     if languages:
-        transcribe = [config.task_to_id["transcribe"], *transcribe]
         token = f"<|{language}|>"
         if language is not None and token not in languages:
             known = ", ".join(sorted(name.strip("<|>") for name in languages))
@@ -78,14 +78,12 @@ def decoding(config: GenerationConfig, *, language: str | None = None, source: s
                 "none to have it tell the language"
             )
         if language is None:
-            written = {"languages": _languages(languages), "after_language": transcribe}
-            transcribe = []
-        else:
-            prompt.append(languages[token])
+            written = {"languages": _languages(languages)}
+        prompt += [languages.get(token), config.task_to_id["transcribe"]]
     elif language not in {None, "en"}:
         raise ExportError(f"{source}: an English Whisper; --language {language} needs a multilingual one")
     return {
-        "prompt": [*prompt, *transcribe],
+        "prompt": [*prompt, config.no_timestamps_token_id],
         "end": config.eos_token_id,
         "suppress": list(config.suppress_tokens or []),
         "begin_suppress": list(config.begin_suppress_tokens or []),

@@ -87,9 +87,14 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "an id that is true": (lambda m: m["decoding"].update(suppress=[True]), "decoding.suppress[0]: True is not"),
     "no room": (lambda m: m["decoding"].update(max_tokens=0), "decoding.max_tokens: 0 is less than"),
     "a language without a name": (
-        lambda m: m["decoding"].update(languages=[{"token": 3, "code": "pl"}]),
+        lambda m: m["decoding"].update(prompt=[1, None], languages=[{"token": 3, "code": "pl"}]),
         "decoding.languages[0]: 'name' is a required property",
     ),
+    "no place for the language": (
+        lambda m: m["decoding"].update(languages=[{"token": 3, "code": "pl", "name": "Polish"}]),
+        "decoding.prompt: [1] does not contain items matching",
+    ),
+    "a place for no language": (lambda m: m["decoding"].update(prompt=[1, None]), "decoding.prompt[1]: None is not of"),
     "languages of the text in a word": (
         lambda m: m.update(text_emotion={"languages": "en"}),
         "languages: 'en' is not of",

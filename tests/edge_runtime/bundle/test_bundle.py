@@ -203,12 +203,13 @@ def test_languages_are_read_where_the_recogniser_tells_them(change: Change, tiny
     assert (old.decoding.languages, old.decoding.after_language, old.text.languages) == ({}, [], ())
 
     def tell(manifest: dict[str, Any]) -> None:
-        manifest["decoding"] |= {"languages": [POLISH], "after_language": [4, 5]}
+        manifest["decoding"] |= {"prompt": [1, None, 4, 5], "languages": [POLISH]}
         manifest["text_emotion"] = {"languages": ["en"]}
 
     bundle = Bundle.read(change(tell))
     assert bundle.decoding is not None
     assert bundle.decoding.languages == {3: Language("pl", "Polish")}
+    assert bundle.decoding.prompt == [1]
     assert (bundle.decoding.after_language, bundle.text.languages) == ([4, 5], ("en",))
 
 
@@ -216,16 +217,24 @@ def test_languages_are_read_where_the_recogniser_tells_them(change: Change, tiny
     "told",
     [
         {"languages": {"3": "pl"}},
+        {"languages": []},
         {"languages": [{"token": 3, "code": "pl"}]},
         {"languages": [{**POLISH, "token": "3"}]},
         {"languages": [{**POLISH, "token": 10}]},  # the vocabulary has ten
         {"languages": [{**POLISH, "code": ""}]},
-        {"languages": [POLISH], "after_language": [-1]},
-        {"languages": [POLISH], "after_language": 4},
+        {"languages": [POLISH], "prompt": [1, None, -1]},
+        {"languages": [POLISH], "prompt": [1, None, None]},
+        {"languages": [POLISH], "prompt": [None, 1]},
+        {"languages": [POLISH], "prompt": [1]},  # no place for the language
     ],
 )
 def test_languages_that_are_none_are_refused(change: Change, told: dict[str, Any]) -> None:
-    refused(change(lambda m: m["decoding"].update(told)), "manifest|ids below|missing")
+    refused(change(lambda m: m["decoding"].update({"prompt": [1, None], **told})), "manifest|ids below|missing")
+
+
+def test_a_place_for_a_language_without_languages_is_refused(change: Change) -> None:
+    """So did every reader before it could tell one."""
+    refused(change(lambda m: m["decoding"].update(prompt=[1, None])), "whole number")
 
 
 @pytest.mark.parametrize("value", ["en", [], [1], [""], {"en": 1}, None])

@@ -55,12 +55,13 @@ class Reader:
         shapes = {n: s for n, s in self.inputs("transcript_decoder").items() if n.startswith("past_")}
         past = {name: np.zeros((1, s[1], 0, s[3]), np.float32) for name, s in shapes.items()}
         tokens, language = how["prompt"], {}
-        if how.get("languages"):
+        if "languages" in how:
+            tokens, after = tokens[: tokens.index(None)], tokens[tokens.index(None) + 1 :]
             found = self.run("transcript_decoder", tokens=np.array([tokens]), **memory, **past)
             logits = found.pop("logits")[0]
             past = {name.replace("present", "past"): value for name, value in found.items()}
             language = max(how["languages"], key=lambda entry: logits[entry["token"]])
-            tokens = [language["token"], *how.get("after_language", [])]
+            tokens = [language["token"], *after]
         while len(written) < min(how["max_tokens"], int(8 + 12 * seconds)):
             found = self.run("transcript_decoder", tokens=np.array([tokens]), **memory, **past)
             logits = found.pop("logits")[0]

@@ -258,7 +258,7 @@ def test_the_minimal_reader_agrees_on_a_language_that_is_told(
     def edit(manifest: dict[str, Any]) -> None:
         first, second = manifest["decoding"]["prompt"]
         told = [{"token": second, "code": "en", "name": "English"}, {"token": 0, "code": "xx", "name": "None"}]
-        manifest["decoding"] |= {"prompt": [first], "languages": told, "after_language": []}
+        manifest["decoding"] |= {"prompt": [first, None], "languages": told}
         manifest["text_emotion"] = {**manifest.get("text_emotion", {}), "languages": judged}
 
     folder = altered(bundle_folder, tmp_path / "bundle", edit)

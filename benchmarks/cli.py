@@ -31,6 +31,7 @@ COMMANDS = {
         "wer": "benchmarks.asr.wer",
         "error-statistics": "benchmarks.asr.error_statistics",
         "asr-confidence": "benchmarks.asr.confidence",
+        "languages": "benchmarks.asr.languages",
         "segmentation": "benchmarks.asr.segmentation",
     },
     "Safety": {"fuzz": "benchmarks.fuzzing.run"},

@@ -22,7 +22,7 @@ from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.session import Arrays, Session
 from edge_runtime.inference.text_tokens import TextTokens, Turn, to_turns
 from edge_runtime.inference.vad import ENCODER_HOP
-from edge_runtime.prediction import DOUBTFUL, Scores, Segment
+from edge_runtime.prediction import DOUBTFUL, Scores, Segment, not_judged
 
 Float = NDArray[np.float32]
 Timings = dict[str, float]
@@ -126,7 +126,9 @@ class UtteranceClassifier:
         if decoder is not None:
             with stopwatch(timings, "transcript_decoder"):
                 words = decoder.transcribe(cross, duration_s=utterance.duration_s)
-        if self._text is not None and words.text:
+        language, judged = words.language if words.text else None, self._bundle.text.languages
+        foreign = language is not None and bool(judged) and language.code not in judged
+        if self._text is not None and words.text and not foreign:
             with stopwatch(timings, "text_emotion"):
                 text = self._run_text(words.text, context)
         with stopwatch(timings, "fusion"):
@@ -138,10 +140,14 @@ class UtteranceClassifier:
             speech=self._scores(speech["logits"], "speech") if speech else None,
             text=self._scores(text["logits"], "text") if text else None,
             transcript=words.text or None,
-            notes=(DOUBTFUL,) if words.doubtful else (),
+            notes=(
+                *((DOUBTFUL,) if words.doubtful else ()),
+                *((not_judged(language.name),) if language is not None and foreign else ()),
+            ),
             uncertain=fused is not None and fused.uncertain,
             baseline_s=0.0 if baseline is None else baseline.speech_s,
             transcript_confidence=words.confidence if decoder is not None and words.text else None,
+            language=language.code if language is not None else None,
         )
         return segment, self._pooled(utterance, speech) if speech and self._features else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from edge_runtime.inference.text_tokens import Turn
-from edge_runtime.prediction import DOUBTFUL, Segment
+from edge_runtime.prediction import Segment
 
 KEPT = 64
 """So many of the last turns are remembered, which is more than any bundle reads."""
@@ -19,13 +19,14 @@ class Conversation:
         self._said: deque[tuple[float, int, str]] = deque(maxlen=KEPT)
 
     def add(self, segment: Segment, channel: int | None) -> None:
-        """Remember what was said in ``segment``; where there are no words, or doubtful ones, there is no turn.
+        """Remember what was said in ``segment``; where there are no words, or a note that they are doubtful or in
+        a language that is not judged, there is no turn.
 
         Args:
             segment: of an utterance that is over.
             channel: where it was said, from 1; None where channels are mixed.
         """
-        if segment.transcript and DOUBTFUL not in segment.notes:
+        if segment.transcript and not segment.notes:
             self._said.append((segment.end_s, channel or 0, segment.transcript))
 
     def before(self, start_s: float, channel: int | None) -> list[Turn]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, overload
@@ -23,7 +24,7 @@ from edge_runtime.inference.session import Session
 from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
-from edge_runtime.prediction import DOUBTFUL, NO_SPEECH, Prediction, Scores, Segment, check_threshold, doubt
+from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold, notes_of
 from edge_runtime.running import RunningClassifier
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
@@ -365,7 +366,7 @@ class IEmoNet:
             notes.append(
                 f"longer than {MAX_SPEECH_DURATION_S:.0f} s: cut at pauses, and the scores of the pieces averaged"
             )
-        notes += doubt(sum(DOUBTFUL in s.notes for s, _ in segments), len(segments))
+        notes += notes_of(Counter(note for s, _ in segments for note in s.notes), len(segments))
         heard = any(s.speech for s, _ in segments)
         point, text_point = self.bundle.operating_point, self.bundle.text.operating_point
         least = threshold if threshold is not None else point if heard else text_point
@@ -384,6 +385,7 @@ class IEmoNet:
             uncertain=fused is not None and fused.uncertain,
             baseline_s=max((s.baseline_s for s, _ in segments), default=0.0),
             transcript_confidence=_mean_confidence(segments),
+            language=_longest(segments),
         )
 
 
@@ -402,6 +404,15 @@ def _mean_confidence(segments: Sequence[tuple[Segment, int]]) -> float | None:
     found = [(s.transcript_confidence, weight) for s, weight in segments if s.transcript_confidence is not None]
     total = sum(weight for _, weight in found)
     return sum(confidence * weight for confidence, weight in found) / total if total else None
+
+
+def _longest(segments: Sequence[tuple[Segment, int]]) -> str | None:
+    """Return the language that is spoken longest; None where none is known."""
+    spoken: Counter[str] = Counter()
+    for segment, weight in segments:
+        if segment.language is not None:
+            spoken[segment.language] += weight
+    return max(spoken, key=spoken.__getitem__, default=None)
 
 
 def _timed(items: Iterable[Item], timings: Timings, name: str) -> Iterator[Item]:

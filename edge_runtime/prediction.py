@@ -15,12 +15,21 @@ DOUBTFUL = "the words are doubtful"
 """The note of an utterance whose recogniser was unsure of its words."""
 
 
-def doubt(doubtful: int, utterances: int) -> tuple[str, ...]:
-    """Return the note of a recording in which the words of so many ``utterances`` are ``doubtful``; none of none."""
-    if not doubtful:
-        return ()
-    where = "" if doubtful == utterances else f" in {doubtful} of {utterances} utterances"
-    return (f"{DOUBTFUL}{where}: the recogniser is unsure, as with another language",)
+def not_judged(language: str) -> str:
+    """Return the note of an utterance in a ``language`` that the text branch does not know."""
+    return f"spoken in {language}: the words are not judged"
+
+
+def notes_of(found: Mapping[str, int], utterances: int) -> tuple[str, ...]:
+    """Return the notes of a recording of so many ``utterances``; ``found`` are theirs, each with its number."""
+    notes = []
+    for note, count in found.items():
+        what, _, why = note.partition(": ")
+        if note == DOUBTFUL:
+            why = "the recogniser is unsure, as with another language"
+        where = "" if count == utterances else f" in {count} of {utterances} utterances"
+        notes.append(f"{what}{where}: {why}")
+    return tuple(notes)
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -83,6 +92,8 @@ class Segment:
         baseline_s: seconds of speech of the same speaker with which it was compared; 0.0 of none.
         transcript_confidence: how sure the recogniser was of the transcript, 0 to 1: the probability of a token, a
             geometric mean. None without a transcript, and where the words were given.
+        language: the code (BCP 47) of the language that is spoken, as the recogniser hears it; None without a
+            transcript, where the words were given, and where the bundle's recogniser knows one language.
     """
 
     start_s: float
@@ -96,6 +107,7 @@ class Segment:
     uncertain: bool = False
     baseline_s: float = 0.0
     transcript_confidence: float | None = None
+    language: str | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -158,6 +170,7 @@ class Prediction:
         transcript_confidence: how sure the recogniser was of the transcript, 0 to 1: the probability of a token, a
             geometric mean; the mean of the utterances, weighted by how long each speaks. None without a transcript,
             and where the words were given.
+        language: as of ``Segment``; of several the one that is spoken longest.
     """
 
     label: str | None
@@ -173,6 +186,7 @@ class Prediction:
     uncertain: bool = False
     baseline_s: float = 0.0
     transcript_confidence: float | None = None
+    language: str | None = None
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
@@ -12,7 +13,7 @@ from edge_runtime.audio.recording import Recording
 from edge_runtime.conversation import Conversation
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
-from edge_runtime.prediction import DOUBTFUL, Segment, doubt
+from edge_runtime.prediction import Segment, notes_of
 from edge_runtime.running import RunningClassifier
 
 Channels = Literal["mix", "split"]
@@ -41,7 +42,7 @@ class Timeline(Iterator[Segment]):
         """Begin, with a classifier for each channel; ``IEmoNet.timeline`` is the usual way to get here."""
         self.name = recording.name
         self._recording = recording
-        self._count = self._doubtful = 0
+        self._count, self._noted = 0, Counter[str]()
         self._segments = self._by_channel(vad, new_classifier) if split else self._mixed(vad, new_classifier)
 
     def __next__(self) -> Segment:
@@ -52,7 +53,7 @@ class Timeline(Iterator[Segment]):
         """
         segment = next(self._segments)
         self._count += 1
-        self._doubtful += DOUBTFUL in segment.notes
+        self._noted.update(segment.notes)
         return segment
 
     @property
@@ -74,7 +75,7 @@ class Timeline(Iterator[Segment]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the recording, such as that it ends early; complete at the end."""
-        return (*self._recording.notes, *doubt(self._doubtful, self._count))
+        return (*self._recording.notes, *notes_of(self._noted, self._count))
 
     def _mixed(self, vad: Session, new_classifier: NewClassifier) -> Iterator[Segment]:
         segmenter, classify = Segmenter(vad), new_classifier(Conversation(), None)

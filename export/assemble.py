@@ -23,6 +23,7 @@ from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import TYPES, context_tokens, text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph
+from trainer.config import Text
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion, no_baseline
 
@@ -94,7 +95,8 @@ def add_whisper(
     graphs.slots[slot], graphs.feeds[slot] = encoder, [(w,) for w in inputs.waveforms]
     if decodes:
         decoder = decoder_graph(whisper.model)
-        prompt = torch.tensor([whisper.decoding["prompt"]])
+        language = next((entry["token"] for entry in whisper.decoding.get("languages", [])), None)
+        prompt = torch.tensor([[language if t is None else t for t in whisper.decoding["prompt"]]])
         config = whisper.model.config
         width = config.d_model // config.decoder_attention_heads
         past = [torch.zeros(1, config.decoder_attention_heads, 0, width)] * (2 * config.decoder_layers)
@@ -184,7 +186,7 @@ def operating_point(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the manifest's entry of text alone: its context, operating point and priors, as far as there are any.
+    """Return the manifest's entry of text alone: languages, context, operating point and priors that there are.
 
     Args:
         graphs: the new graphs; without text there is no entry.
@@ -193,7 +195,7 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     graph = graphs.slots.get("text_emotion")
     if not isinstance(graph, Graph):
         return {}
-    found: dict[str, Any] = {}
+    found = text_languages(graphs.decoding, configs["text"])
     if tokens := context_tokens(graph.module):
         found["context"] = {"max_tokens": tokens}
     fused = (configs["fusion"]["metrics"].get("calibration") or {}) if "fusion" in configs else {}
@@ -203,6 +205,18 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     if priors := configs["text"].get("priors"):
         found["priors"] = dict(priors)
     return {"text_emotion": found} if found else {}
+
+
+def text_languages(decoding: Mapping[str, Any] | None, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the languages whose words are judged, where the recogniser tells the language.
+
+    Args:
+        decoding: the manifest's entry.
+        config: of the text checkpoint; of a classifier that was fine-tuned elsewhere nothing is known.
+    """
+    if "languages" not in (decoding or {}) or "settings" not in config:
+        return {}
+    return {"languages": list(config["settings"].get("languages", Text().languages))}
 
 
 def temperatures(configs: dict[str, dict[str, Any]]) -> dict[str, float]:

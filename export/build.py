@@ -16,12 +16,13 @@ from export.assemble import assemble, operating_point, text_facts
 from export.bundle_writer import Options, check_target, write_bundle
 from export.components import TrainedComponents
 from export.graphs import whisper
+from trainer.config import ENCODER
 from trainer.errors import ExportError, WeightsError
 from trainer.pretrained import download
 from trainer.speech.bilstm import AttentionBiLSTM
 
 VERSION = "0.3.0a1"
-WHISPER, VAD = "whisper-tiny.en", "silero-vad"
+VAD = "silero-vad"
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ class Sources:
     Attributes:
         pretrained: folder that `trainer fetch` wrote.
         checkpoints: folder with ``speech``, ``text`` and ``fusion``, or some of them.
-        whisper: name of the speech encoder and recogniser in ``pretrained``, another folder, or a hub id.
-        language: of a multilingual Whisper.
+        whisper: name of the speech encoder and recogniser in ``pretrained``, another folder, or a hub id; None takes
+            the encoder that the speech checkpoint was trained on.
+        language: the only one of a multilingual Whisper.
         renamed: new names of the labels of a text classifier that was fine-tuned elsewhere.
     """
 
     pretrained: Path
     checkpoints: Path
-    whisper: str = WHISPER
+    whisper: str | None = None
     language: str | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ def build(
     torch.manual_seed(0)  # examples to trace with, so that the same checkpoints give the same bytes
     trained = components.load(sources.checkpoints, sources.renamed)
     _check_fusion(sources.checkpoints, trained, untrained_fusion=untrained_fusion)
-    source = _whisper_source(sources)
+    source = _whisper_source(sources, trained)
     origins = {}
     asr = None
     if trained.text is not None or not isinstance(trained.speech, AttentionBiLSTM):
@@ -133,9 +135,11 @@ def _check_fusion(folder: Path, trained: TrainedComponents, *, untrained_fusion:
         )
 
 
-def _whisper_source(sources: Sources) -> str:
+def _whisper_source(sources: Sources, trained: TrainedComponents) -> str:
     """Return the Whisper's folder, or its hub id where there is no such folder."""
-    fetched = sources.pretrained / sources.whisper
-    if sources.whisper == WHISPER:
+    settings = trained.configs.get("speech", {}).get("settings", {})
+    name = sources.whisper or settings.get("encoder", ENCODER)
+    fetched = sources.pretrained / name
+    if name in download.SOURCES:
         download.provenance(fetched)  # says what to fetch
-    return str(fetched) if fetched.is_dir() else sources.whisper
+    return str(fetched) if fetched.is_dir() else name

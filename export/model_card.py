@@ -18,6 +18,7 @@ OWN_DATA = "manifest"
 """The registry's name for a user's own corpus."""
 PRETRAINED_USE = {
     "whisper-tiny.en": "speech encoder and transcript decoder",
+    "whisper-base": "speech encoder and transcript decoder",
     "silero-vad": "voice activity detection",
 }
 TRAINED = {"speech": "speech emotion", "text": "text emotion", "fusion": "fusion"}
@@ -95,7 +96,7 @@ def render(manifest: Mapping[str, Any]) -> str:
     slots, provenance, metrics = (manifest[key] for key in ("slots", "provenance", "metrics"))
     sounds, texts = "speech_emotion" in slots or "transcript_decoder" in slots, "text_emotion" in slots
     calibration = _calibration(metrics)
-    language = _language(manifest)
+    language, languages = _language(manifest), manifest.get("decoding", {}).get("languages", [])
     header = ModelCardData(
         language=language,
         license="other",
@@ -135,6 +136,12 @@ def render(manifest: Mapping[str, Any]) -> str:
         verification=_verification(manifest["verification"]) if "verification" in manifest else None,
         made_pairs="fusion" in provenance and not _shared_corpora(provenance),
         given_transcripts="text" in provenance and provenance["text"].get("transcripts") != "asr" and sounds,
+        languages=len(languages),
+        text_languages=[
+            entry["name"]
+            for entry in languages
+            if entry["code"] in manifest.get("text_emotion", {}).get("languages", [])
+        ],
         transcript_language=LANGUAGES.get(language, language) if language else None,
         toolchain=", ".join(f"{name} {version}" for name, version in manifest["toolchain"].items()),
     )

@@ -13,7 +13,16 @@ import torch
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.session import Session
 from export import components
-from export.assemble import ReferenceInputs, add_product, add_speech, add_text, add_whisper, operating_point, text_facts
+from export.assemble import (
+    ReferenceInputs,
+    add_product,
+    add_speech,
+    add_text,
+    add_whisper,
+    operating_point,
+    text_facts,
+    text_languages,
+)
 from export.build import component_facts, provenance
 from export.bundle_writer import Options, check_target, write_bundle
 from export.evaluation.data import EvaluationSet
@@ -34,7 +43,7 @@ class Replacement:
         speech: checkpoint of speech emotion, of either kind.
         text: checkpoint of text emotion, or a classifier that was fine-tuned elsewhere.
         whisper: folder or hub id of another recogniser.
-        language: of a multilingual one.
+        language: the only one of a multilingual one.
         renamed: the fine-tuned classifier's labels → the bundle's; "" leaves one out.
     """
 
@@ -84,7 +93,7 @@ def swap(base: Path, new: Replacement, target: Path, options: Options) -> dict[s
         **({"decoding": graphs.decoding} if graphs.decoding else {}),
         "calibration": _temperatures(bundle, graphs),
         **_operating_point(graphs, added["metrics"]),
-        **_text_facts(about_text, graphs, added),
+        **_text_facts(about_text, bundle, graphs, added),
         **_merge(old, added, stays),
         "swapped": {"from": f"{bundle.name} {bundle.version}", "parts": replaced},
     }
@@ -161,15 +170,17 @@ def _operating_point(graphs: BundleGraphs, metrics: Mapping[str, Any]) -> dict[s
     return operating_point({part: {"metrics": found} for part, found in metrics.items()})
 
 
-def _text_facts(old: Mapping[str, Any], graphs: BundleGraphs, added: Mapping[str, Any]) -> dict[str, Any]:
+def _text_facts(
+    old: Mapping[str, Any], bundle: Bundle, graphs: BundleGraphs, added: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the manifest's entry of text alone; where only fusion is another, what was measured through it goes."""
-    if "text_emotion" not in graphs.slots:
-        kept = dict(old)
-        if "fusion" in graphs.slots:
-            kept.pop("operating_point", None)
-        return {"text_emotion": kept} if kept else {}
-    about = {**added["provenance"]["text"], "metrics": added["metrics"]["text"]}
-    return text_facts(graphs, {"text": about})
+    text = added["provenance"].get("text") or bundle.manifest["provenance"].get("text", {})
+    found = text_languages(graphs.decoding or bundle.manifest.get("decoding"), text)
+    if "text_emotion" in graphs.slots:
+        found |= text_facts(graphs, {"text": {**text, "metrics": added["metrics"]["text"]}}).get("text_emotion", {})
+    else:
+        found |= {key: value for key, value in old.items() if key != "operating_point" or "fusion" not in graphs.slots}
+    return {"text_emotion": found} if found else {}
 
 
 def _merge(old: Mapping[str, Any], added: Mapping[str, Any], stays: set[str]) -> dict[str, Any]:

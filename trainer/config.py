@@ -21,6 +21,8 @@ from trainer.toml_file import read_toml
 EXAMPLES = Path(__file__).parent / "configs"
 BUNDLE = "en-tiny"
 """The configuration of the committed bundle."""
+ENCODER = "whisper-tiny.en"
+"""The speech encoder of the committed bundle."""
 BRANCHES = ("speech", "text", "fusion")
 BOUND = "bound"
 
@@ -49,7 +51,8 @@ class Data:
         folds: as of ``Experiment``.
         validation_percent: as of ``Experiment``.
         plain: further such folders, of speech without labels; it teaches the branch when not to be sure.
-        most: of each label of a corpus at most so many texts are learned from; official test parts stay whole.
+        most: of each label of a corpus at most so many utterances are learned from; official test parts of texts stay
+            whole.
     """
 
     corpora: tuple[str, ...]
@@ -66,6 +69,8 @@ class Speech:
 
     Attributes:
         features: "encoder-states", of the speech encoder that the transcript needs anyway, or "is09", the paper's.
+        encoder: name of the speech encoder below the weights' folder, "whisper-tiny.en" or "whisper-base"; for
+            "encoder-states".
         attention_size: dimension of the paper's self-attention, 64 or 128; for "is09".
         masked: False pads to 384 windows without a mask, as the paper does; for "is09".
         dropout: of the paper's network; for "is09".
@@ -82,6 +87,7 @@ class Speech:
     """
 
     features: Literal["encoder-states", "is09"] = "encoder-states"
+    encoder: str = ENCODER
     attention_size: int = _positive(128)
     masked: bool = True
     dropout: float = _share(0.2)
@@ -123,6 +129,8 @@ class Text:
             the default bundle writes it down.
         unpunctuated: train on a third copy, that with errors in lower case and without marks.
         precision: "fp32" or "bf16".
+        languages: codes of the languages of the texts; a bundle whose recogniser tells the language judges their words
+            alone.
         warm_start: a corpus to train on first (the paper's future work), for ``warm_epochs``.
         warm_epochs: passes over that one.
         data: the corpora of this branch; None where one corpus serves speech and text.
@@ -147,6 +155,7 @@ class Text:
     spoken_texts: int = _not_negative(0)
     unpunctuated: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
+    languages: tuple[str, ...] = ("en",)
     warm_start: str | None = None
     warm_epochs: int = _positive(1)
     data: Data | None = None

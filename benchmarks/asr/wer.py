@@ -80,7 +80,7 @@ def _torch(asr: whisper.WhisperAsr) -> Transcribe:
 
 
 def _ours(asr: whisper.WhisperAsr, scratch: Path) -> dict[str, Transcribe]:
-    tokenizer, decoding = asr.tokenizer.backend_tokenizer, Decoding(**asr.decoding)
+    tokenizer, decoding = asr.tokenizer.backend_tokenizer, _decoding(asr)
     write(whisper.decoder_graph(asr.model), scratch / "decoder.onnx")
     quantize(scratch / "decoder.onnx", scratch / "decoder8.onnx", QuantizationConfig("int8"))
     ways: dict[str, Transcribe] = {}
@@ -96,6 +96,10 @@ def _ours(asr: whisper.WhisperAsr, scratch: Path) -> dict[str, Transcribe]:
             decode = TranscriptDecoder(Session(paths[1]), tokenizer, decoding)
             ways[f"onnx {precision}, {window}"] = _pipeline(encode, decode)
     return ways
+
+
+def _decoding(asr: whisper.WhisperAsr) -> Decoding:
+    return Decoding(**{name: value for name, value in asr.decoding.items() if name != "language"})
 
 
 def _pipeline(encode: SpeechEncoder, decode: TranscriptDecoder) -> Transcribe:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 
 from benchmarks.common.results_file import Result
 from benchmarks.report import corpora
+from benchmarks.report.languages_page import mean_cer
 from edge_runtime.system.writing import writing
 
 mpl.use("svg")
@@ -123,6 +124,24 @@ def unseen(result: Result, target: Path) -> None:
             each.plot(there, uas, marker="o", markersize=3, color=colour, label=corpora.title(corpus))
         each.set(title="each left-out corpus", xlabel="baseline")
         each.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.tight_layout()
+        _save(figure, target)
+
+
+def languages(result: Result, target: Path) -> None:
+    """Draw mean character error rate and UA of speech against ms a recording; the area of a point is its megabytes."""
+    with mpl.rc_context(STYLE):
+        figure, (words, voice) = plt.subplots(1, 2, figsize=(9, 3.2))
+        for (name, found), colour in zip(result["bundles"].items(), itertools.cycle(COLOURS)):
+            style: dict[str, Any] = {"s": 2 * found["mb"], "color": colour, "alpha": 0.6}
+            points = [(words, mean_cer(found))] + ([(voice, found["ua"])] if found["ua"] is not None else [])
+            for axes, value in points:
+                axes.scatter(found["ms_a_clip"], value, **style)
+                axes.annotate(f"{name}, {found['mb']:.0f} MB", (found["ms_a_clip"], value), color=colour, ha="center")
+        words.set(title="words", xlabel="ms a recording", ylabel="mean character error rate", ylim=(0, 1))
+        voice.set(title="voice, corpora never met", xlabel="ms a recording", ylabel="UA", ylim=(0, 1))
+        for axes in (words, voice):
+            axes.margins(x=0.6)
         figure.tight_layout()
         _save(figure, target)
 

@@ -17,7 +17,13 @@ from edge_runtime.system.writing import write_text
 
 PAGES = {"benchmarks.md": benchmarks_page.page, "precisions.md": precisions_page.page, "results.md": results_page.page}
 """Pages in docs that are written whole."""
-PLOTS = {"baselines": plots.baselines, "latency": plots.latency, "robustness": plots.robustness, "unseen": plots.unseen}
+PLOTS = {
+    "baselines": plots.baselines,
+    "latency": plots.latency,
+    "robustness": plots.robustness,
+    "unseen": plots.unseen,
+    "languages": plots.languages,
+}
 
 
 def render(results: Mapping[str, Result], bundle: Path, docs: Path, readme: Path) -> None:

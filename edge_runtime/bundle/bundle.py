@@ -14,7 +14,7 @@ from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked,
 from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.bundle.text_settings import TextSettings, operating_point
 from edge_runtime.errors import BundleError, BundleNotFoundError
-from edge_runtime.inference.asr import Decoding
+from edge_runtime.inference.asr import Decoding, Language
 from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 
@@ -169,6 +169,7 @@ class Bundle:
     def _check_decoding(self, settings: Decoding) -> None:
         (*_, vocabulary) = self.slots["transcript_decoder"].output("logits").shape or (None,)
         tokens = [*settings.prompt, settings.end, *settings.suppress, *settings.begin_suppress]
+        tokens += [*settings.languages, *settings.after_language]
         fits = isinstance(vocabulary, int) and all(0 <= token < vocabulary for token in tokens)
         if not fits or not settings.prompt or settings.max_tokens < 1:
             raise BundleError(
@@ -272,10 +273,21 @@ def _axis(value: Any) -> Any:
 
 
 def _decoding(entry: Mapping[str, Any]) -> Decoding:
+    prompt = _list(entry["prompt"])
+    languages = {
+        _whole(language["token"]): Language(_text(language["code"]), _text(language["name"]))
+        for language in _list(entry.get("languages", []))
+    }
+    # The language's place in the prompt is empty, so that a reader that cannot tell it refuses the bundle.
+    place = prompt.index(None) if "languages" in entry else len(prompt)
+    if "languages" in entry and not languages:
+        raise ValueError("decoding: languages is empty")
     return Decoding(
-        prompt=[_whole(t) for t in _list(entry["prompt"])],
+        prompt=[_whole(t) for t in prompt[:place]],
         end=_whole(entry["end"]),
         suppress=[_whole(t) for t in _list(entry["suppress"])],
         begin_suppress=[_whole(t) for t in _list(entry["begin_suppress"])],
         max_tokens=_whole(entry["max_tokens"]),
+        languages=languages,
+        after_language=[_whole(t) for t in prompt[place + 1 :]],
     )

@@ -19,11 +19,13 @@ class TextSettings:
         context_tokens: so many tokens of what was said before are read; 0 where the graph reads no context.
         operating_point: confidence below which an answer from words alone is uncertain.
         priors: the share of each label in what the words' branch learned from; empty where it is not stated.
+        languages: codes (BCP 47) of the languages whose words are judged; empty where it is not stated.
     """
 
     context_tokens: int = 0
     operating_point: float = 0.0
     priors: Mapping[str, float] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any], labels: Sequence[str]) -> TextSettings:
@@ -39,6 +41,7 @@ class TextSettings:
             context_tokens=_tokens(stated["context"]["max_tokens"]) if "context" in stated else 0,
             operating_point=operating_point(stated if "operating_point" in stated else manifest),
             priors=_priors(stated["priors"], labels) if "priors" in stated else {},
+            languages=_languages(stated["languages"]) if "languages" in stated else (),
         )
 
 
@@ -68,6 +71,12 @@ def _tokens(value: Any) -> int:
     if value < 1:
         raise ValueError(f"context {value!r}: max_tokens is 1 or more")
     return value
+
+
+def _languages(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(code, str) and code for code in value):
+        raise TypeError(f"languages {value!r}: a list of one or more codes")
+    return tuple(value)
 
 
 def _priors(value: Any, labels: Sequence[str]) -> dict[str, float]:

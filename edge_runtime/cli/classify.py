@@ -158,7 +158,7 @@ class _ResultPrinter:
             # Data, so the same on every terminal, and names keep their bytes, those that are no text as well.
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
             head = ["file", "label", "confidence", *labels, "transcript", "used", "duration_s", "notes"]
-            self._table.writerow([*head, "uncertain", "baseline_s"])
+            self._table.writerow([*head, "uncertain", "baseline_s", "language"])
 
     def answer(self, name: str, answer: Prediction) -> None:
         if self._results is not None:
@@ -170,7 +170,7 @@ class _ResultPrinter:
             used, notes = " ".join(answer.used), "; ".join(answer.notes)
             row = [name, answer.label, answer.confidence, *scores, answer.transcript, used, answer.duration_s, notes]
             uncertain = "" if answer.label is None else str(answer.uncertain).lower()
-            self._table.writerow([*row, uncertain, answer.baseline_s])
+            self._table.writerow([*row, uncertain, answer.baseline_s, answer.language])
             sys.stdout.flush()  # an answer that is there is not lost when the next is interrupted
         else:
             from edge_runtime.formats.terminal import render  # noqa: PLC0415

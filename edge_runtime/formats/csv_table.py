@@ -18,7 +18,7 @@ def render(segments: Sequence[Segment], labels: Sequence[str]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     head = ["start_s", "end_s", "channel", "label", "confidence", *labels, "transcript"]
-    writer.writerow([*head, "uncertain", "baseline_s"])
+    writer.writerow([*head, "uncertain", "baseline_s", "language"])
     for segment in segments:
         scores = segment.fused.scores if segment.fused else {}
         found = [segment.confidence, *(scores.get(label) for label in labels)]
@@ -32,6 +32,7 @@ def render(segments: Sequence[Segment], labels: Sequence[str]) -> str:
                 " ".join((segment.transcript or "").split()),  # a row is a line
                 "" if segment.fused is None else str(segment.uncertain).lower(),
                 f"{segment.baseline_s:.3f}",
+                segment.language,
             ]
         )
     return file.getvalue()

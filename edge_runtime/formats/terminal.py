@@ -29,7 +29,7 @@ def render(name: str, prediction: Prediction, *, colour: bool = False) -> str:
         emotion = visible(spelled_out(prediction.likeliest, uncertain=prediction.uncertain))
         lines.append(f"{INDENT}{bold}{emotion}{reset}  {prediction.confidence:.0%}")
         lines += [INDENT + line for line in _bars(prediction.scores)]
-        lines += _transcript(prediction.transcript)
+        lines += _transcript(prediction.transcript, prediction.language)
         lines.append(f"{INDENT}voice {_brief(prediction.speech)}   words {_brief(prediction.text)}")
         if len(prediction.used) == 1:
             lines.append(f"{INDENT}{dim}from the {prediction.used[0]} alone{reset}")
@@ -55,8 +55,9 @@ def render_text(text: str, answer: Scores, *, uncertain: bool = False, colour: b
     return "\n".join(lines + _transcript(text))
 
 
-def _transcript(text: str | None) -> list[str]:
+def _transcript(text: str | None, language: str | None = None) -> list[str]:
     shown = f"“{visible(' '.join(text.split()))}”" if text else "no words"
+    shown += f" ({visible(language)})" if language else ""
     return textwrap.wrap(shown, 76, initial_indent=INDENT, subsequent_indent=INDENT + " ")
 
 
@@ -96,6 +97,7 @@ class Table:
         channel = "" if segment.channel is None else str(segment.channel)
         label = visible(marked(segment) or "none")
         text = visible(" ".join((segment.transcript or "-").split()))
+        text += f" ({visible(segment.language)})" if segment.language else ""
         text += "".join(f" ({visible(note)})" for note in segment.notes)
         left = self._left(clock(segment.start_s), clock(segment.end_s), channel, label, confidence)
         lines = textwrap.wrap(text, self._width - self._indent) or ["-"]

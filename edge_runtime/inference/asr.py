@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,19 @@ ADDED = 4
 
 
 @dataclass(frozen=True)
+class Language:
+    """A language that a recogniser tells.
+
+    Attributes:
+        code: as BCP 47 has it, such as "pl".
+        name: in English.
+    """
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Transcript:
     """A transcript, and how sure the recogniser is of it.
 
@@ -36,12 +49,14 @@ class Transcript:
             sure ones among them.
         ended: whether it came to an end, rather than being cut off in a loop or at the longest that can be said.
         lowest_log_probability: that of the least probable token that was chosen.
+        language: that is spoken, as the recogniser hears it; None of one that writes a single language.
     """
 
     text: str
     log_probability: float
     ended: bool
     lowest_log_probability: float = 0.0
+    language: Language | None = None
 
     @property
     def confidence(self) -> float:
@@ -56,13 +71,24 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Decoding:
-    """The special tokens of a transcript decoder, from the bundle's manifest."""
+    """The special tokens of a transcript decoder, from the bundle's manifest.
+
+    Attributes:
+        prompt: what it begins with; of a multilingual recogniser without a language, which is the next token.
+        end: closes a transcript.
+        suppress: are never written, ``begin_suppress`` not as the first token.
+        max_tokens: of a transcript.
+        languages: their tokens, where the recogniser tells the language.
+        after_language: what follows the language before anything is written.
+    """
 
     prompt: Sequence[int]
     end: int
     suppress: Sequence[int]
     begin_suppress: Sequence[int]
     max_tokens: int
+    languages: Mapping[int, Language] = field(default_factory=dict)
+    after_language: Sequence[int] = ()
 
 
 class SpeechEncoder:
@@ -107,14 +133,18 @@ class TranscriptDecoder:
         """
         settings, past = self._decoding, self._empty_past
         tokens = np.array([settings.prompt], np.int64)
+        language = None
+        if settings.languages:
+            logits, past = self._step(tokens, cross, past)
+            spoken = max(settings.languages, key=lambda token: float(logits[token]))
+            language = settings.languages[spoken]
+            tokens = np.array([[spoken, *settings.after_language]], np.int64)
         written: list[int] = []
         log_probabilities: list[float] = []
         ended = False
         limit = min(settings.max_tokens, int(8 + TOKENS_PER_SECOND * duration_s))
         while len(written) < limit:
-            values = self._session(tokens=tokens, **cross, **past)
-            logits = values.pop("logits")[0]
-            past = {"past" + name.removeprefix("present"): value for name, value in values.items()}
+            logits, past = self._step(tokens, cross, past)
             logits[settings.suppress] = -np.inf
             if not written:
                 logits[settings.begin_suppress] = -np.inf
@@ -131,7 +161,13 @@ class TranscriptDecoder:
             tokens = np.array([[token]], np.int64)
         text: str = self._tokenizer.decode(written, skip_special_tokens=True)
         mean = sum(log_probabilities) / (len(log_probabilities) + ADDED)
-        return Transcript(text.strip(), mean, ended, min(log_probabilities, default=0.0))
+        return Transcript(text.strip(), mean, ended, min(log_probabilities, default=0.0), language)
+
+    def _step(self, tokens: NDArray[np.int64], cross: Arrays, past: Arrays) -> tuple[Float, Arrays]:
+        """Return the logits of the token that follows (vocabulary,), and the past of the next step."""
+        values = self._session(tokens=tokens, **cross, **past)
+        logits: Float = values.pop("logits")[0]
+        return logits, {"past" + name.removeprefix("present"): value for name, value in values.items()}
 
 
 def _log_probability(logits: Float, likeliest: int) -> float:

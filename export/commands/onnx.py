@@ -52,7 +52,7 @@ def onnx(
 
     labels = components.labels_of(checkpoints, label_map)
     check_target(target, force=options.force)
-    sources = build.Sources(weights, checkpoints, options.whisper or build.WHISPER, options.language, label_map)
+    sources = build.Sources(weights, checkpoints, options.whisper, options.language, label_map)
     show_progress()
     with after_cleaning_up():
         manifest = build.build(

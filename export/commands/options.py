@@ -28,7 +28,12 @@ class ConversionOptions:
     whisper: Annotated[
         str | None, typer.Option(help="Another recogniser: a Whisper's folder or hub id.", metavar="FOLDER|ID")
     ] = None
-    language: Annotated[str | None, typer.Option(help="The language of a multilingual Whisper: de, fr, ….")] = None
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="The only language of a multilingual Whisper, such as de; without, it tells the language itself."
+        ),
+    ] = None
     renamed: Annotated[
         list[str],
         typer.Option("--map", help="Rename a label of a classifier or corpus; A= leaves it out.", metavar="A=B"),

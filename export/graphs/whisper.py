@@ -8,10 +8,14 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, WhisperForConditionalGeneration
+from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 from export.graphs.torch_export import Graph
 from trainer.errors import CheckpointError, ExportError
 from trainer.pretrained.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
+
+CODES = {"jw": "jv"}
+"""Whisper's own codes of languages that BCP 47 writes in another way."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def load(source: str, *, language: str | None = None) -> WhisperAsr:
 
     Args:
         source: a folder as transformers' ``save_pretrained`` writes it, or a hub id.
-        language: such as "de"; of a multilingual Whisper alone, where it is needed.
+        language: such as "de"; of a multilingual Whisper alone, which tells the language itself where none is named.
 
     Raises:
         CheckpointError: there is none, or it lacks a tokenizer.
@@ -55,30 +59,47 @@ def load(source: str, *, language: str | None = None) -> WhisperAsr:
 def decoding(config: GenerationConfig, *, language: str | None = None, source: str = "") -> dict[str, Any]:
     """Return what the manifest says of decoding: the tokens to begin with, to end with and never to write; a language.
 
+    Where the language is told, its place in the prompt is None.
+
     Args:
         config: of the model's generation.
-        language: of a multilingual Whisper; an English one needs none.
+        language: the only one of a multilingual Whisper; None has it tell the language of each utterance.
         source: names the model in errors.
     """
     languages: dict[str, int] = getattr(config, "lang_to_id", None) or {}
-    start = [config.decoder_start_token_id]
+    prompt: list[int | None] = [config.decoder_start_token_id]
+    written: dict[str, Any] = {"language": language or "en"}
     if languages:
         token = f"<|{language}|>"
-        if token not in languages:
+        if language is not None and token not in languages:
             known = ", ".join(sorted(name.strip("<|>") for name in languages))
-            what = f"it does not know {language!r}" if language else "it is multilingual"
-            raise ExportError(f"{source}: {what}; name one of its languages with --language ({known})")
-        start += [languages[token], config.task_to_id["transcribe"]]
+            raise ExportError(
+                f"{source}: it does not know {language!r}; name one of its languages with --language ({known}), or "
+                "none to have it tell the language"
+            )
+        if language is None:
+            written = {"languages": _languages(languages)}
+        prompt += [languages.get(token), config.task_to_id["transcribe"]]
     elif language not in {None, "en"}:
         raise ExportError(f"{source}: an English Whisper; --language {language} needs a multilingual one")
     return {
-        "prompt": [*start, config.no_timestamps_token_id],
+        "prompt": [*prompt, config.no_timestamps_token_id],
         "end": config.eos_token_id,
         "suppress": list(config.suppress_tokens or []),
         "begin_suppress": list(config.begin_suppress_tokens or []),
         "max_tokens": config.max_length // 2,
-        "language": language or "en",
+        **written,
     }
+
+
+def _languages(tokens: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the languages of a Whisper as the manifest has them, by token."""
+    found = []
+    for token, number in sorted(tokens.items(), key=lambda item: item[1]):
+        code = token.strip("<|>")
+        name = LANGUAGES.get(code, code).title()
+        found.append({"token": number, "code": CODES.get(code, code), "name": name})
+    return found
 
 
 def key_value_names(kind: str, layers: int) -> list[str]:

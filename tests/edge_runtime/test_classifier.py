@@ -21,7 +21,7 @@ from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.bundle.text_settings import TextSettings
 from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.errors import BaselineError, BundleError
-from edge_runtime.inference.asr import Transcript, TranscriptDecoder
+from edge_runtime.inference.asr import Language, Transcript, TranscriptDecoder
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import WINDOW
@@ -276,6 +276,33 @@ def test_a_transcript_is_bounded_by_the_length_of_the_utterance(
     assert asked == [{"cross": ["cross"], "duration_s": pytest.approx(0.08)}]
     heard(UTTERANCE, "given", {})
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("judged", "used", "notes"),
+    [
+        (("en",), ("voice",), ("spoken in Polish: the words are not judged",)),
+        (("en", "pl"), ("voice", "words"), ()),
+        ((), ("voice", "words"), ()),
+    ],
+)
+def test_words_of_a_language_that_the_text_branch_does_not_know_are_shown_and_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judged: tuple[str, ...], used: tuple[str, ...], notes: tuple[str]
+) -> None:
+    slots = graphs()
+    bundle = with_text(classify(tmp_path, slots), TextSettings(languages=judged))
+    heard = UtteranceClassifier(bundle, slots)  # type: ignore[arg-type]
+    said = [Transcript("no", 0.0, ended=True, language=Language("pl", "Polish"))]
+    transcribe = SimpleNamespace(transcribe=lambda *_, **__: said[-1])
+    monkeypatch.setattr(heard, "_transcript_decoder", transcribe)
+    found = heard(UTTERANCE)
+    assert (found.transcript, found.language, found.used, found.notes) == ("no", "pl", used, notes)
+    assert slots["fusion"].given["present"].tolist() == [[1, float("words" in used)]]
+    given = heard(UTTERANCE, "no")  # whoever gives the words has them judged
+    assert (given.language, given.used, given.notes) == (None, ("voice", "words"), ())
+    said.append(Transcript("", 0.0, ended=True, language=Language("pl", "Polish")))
+    nothing = heard(UTTERANCE)
+    assert (nothing.transcript, nothing.language, nothing.notes) == (None, None, ())
 
 
 def test_logits_that_are_no_numbers_are_the_bundle_s_fault(tmp_path: Path) -> None:

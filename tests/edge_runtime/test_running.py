@@ -17,7 +17,7 @@ from edge_runtime.baseline import LEAST_SPEECH_S, MOST_RECORDINGS
 from edge_runtime.conversation import KEPT, Conversation
 from edge_runtime.inference.asr import Transcript
 from edge_runtime.inference.segmenter import Utterance
-from edge_runtime.prediction import DOUBTFUL
+from edge_runtime.prediction import DOUBTFUL, not_judged
 from edge_runtime.running import RunningClassifier
 
 RATE = 16_000
@@ -261,11 +261,11 @@ def test_channels_hear_each_other_however_the_recording_is_read(
         assert alone.text == segment.text
 
 
-def test_doubtful_words_are_no_context() -> None:
+def test_words_that_are_doubtful_or_not_judged_are_no_context() -> None:
     conversation = Conversation()
-    for number, notes in enumerate([(), (DOUBTFUL,), ()]):
+    for number, notes in enumerate([(), (DOUBTFUL,), (), (not_judged("Polish"),)]):
         conversation.add(Segment(number, number + 1, None, None, None, f"turn {number}", notes=notes), None)
-    conversation.add(Segment(3, 4, None, None, None, None), None)
+    conversation.add(Segment(4, 5, None, None, None, None), None)
     assert conversation.before(9, None) == [Turn("turn 0"), Turn("turn 2")]
 
 

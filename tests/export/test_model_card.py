@@ -262,6 +262,17 @@ def test_the_language_is_that_of_the_recogniser(run_configs, decoding, language,
     assert said is None or said in text
 
 
+def test_a_recogniser_that_tells_the_language_is_told_of_with_the_languages_that_are_judged(run_configs):
+    languages = [{"token": 3, "code": "en", "name": "English"}, {"token": 4, "code": "pl", "name": "Polish"}]
+    decoding = {"prompt": [1, None, 2], "languages": languages}
+    text = card_of(run_configs, decoding=decoding, text_emotion={"languages": ["pl"]})
+    assert "language" not in header_of(text)
+    assert "tells which of 2 languages is spoken" in text
+    assert "Words are judged in Polish alone." in text
+    assert "Words are judged in" not in card_of(run_configs, decoding=decoding)
+    assert "tells which of" not in card_of(run_configs)
+
+
 def test_the_header_states_licence_tags_datasets_and_results(configs):
     configs["speech"]["metrics"]["by_corpus"] = {"ravdess": {"n": 1, "wa": 0.5, "ua": 0.25, "f1": 0.125}}
     header = header_of(card_of(configs))

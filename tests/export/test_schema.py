@@ -86,6 +86,19 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "an id in a word": (lambda m: m["decoding"].update(end="2"), "decoding.end: '2' is not of type 'integer'"),
     "an id that is true": (lambda m: m["decoding"].update(suppress=[True]), "decoding.suppress[0]: True is not"),
     "no room": (lambda m: m["decoding"].update(max_tokens=0), "decoding.max_tokens: 0 is less than"),
+    "a language without a name": (
+        lambda m: m["decoding"].update(prompt=[1, None], languages=[{"token": 3, "code": "pl"}]),
+        "decoding.languages[0]: 'name' is a required property",
+    ),
+    "no place for the language": (
+        lambda m: m["decoding"].update(languages=[{"token": 3, "code": "pl", "name": "Polish"}]),
+        "decoding.prompt: [1] does not contain items matching",
+    ),
+    "a place for no language": (lambda m: m["decoding"].update(prompt=[1, None]), "decoding.prompt[1]: None is not of"),
+    "languages of the text in a word": (
+        lambda m: m.update(text_emotion={"languages": "en"}),
+        "languages: 'en' is not of",
+    ),
     "frozen": (lambda m: m["calibration"].update(text=0), "calibration.text: 0 is less than or equal"),
     "never sure": (lambda m: m.update(operating_point={"confidence": 0}), "operating_point.confidence: 0 is less than"),
     "surer than sure": (lambda m: m.update(operating_point={"confidence": 1.5}), "operating_point.confidence: 1.5 is"),

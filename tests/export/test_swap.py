@@ -110,6 +110,42 @@ def test_another_recogniser_leaves_speech_emotion_its_own_encoder(exported, targ
     assert "transcript_encoder" in other.timings_ms
 
 
+@pytest.fixture
+def multilingual(tmp_path, components) -> Path:
+    """The tiny Whisper, which tells two languages."""
+    folder = Path(shutil.copytree(components / "weights" / "whisper-tiny.en", tmp_path / "multilingual"))
+    tokens = {"lang_to_id": {"<|en|>": 53, "<|pl|>": 54}, "task_to_id": {"transcribe": 55, "translate": 56}}
+    settings = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps(settings | tokens))
+    return folder
+
+
+def test_a_recogniser_that_tells_the_language_is_put_in_with_the_languages_that_are_judged(
+    exported, target, multilingual, jfk, tmp_path, reading_text
+):
+    swap(exported, Replacement(whisper=str(multilingual)), target, Options(QuantizationConfig("fp32"), limits=ANY_LOSS))
+    bundle = Bundle.read(target)
+    assert bundle.decoding is not None
+    assert [bundle.decoding.prompt, bundle.decoding.after_language] == [[51], [55, 52]]
+    assert {language.code for language in bundle.decoding.languages.values()} == {"en", "pl"}
+    assert bundle.text.languages == ("en",)  # that of the text checkpoint
+    assert IEmoNet.load(target, device="cpu", threads=1)(jfk).language in {"en", "pl", None}
+    edit(
+        reading_text,
+        settings={**json.loads((reading_text / "config.json").read_text())["settings"], "languages": ["pl"]},
+    )
+    swap(target, Replacement(text=reading_text), tmp_path / "again", Options(limits=ANY_LOSS))
+    assert Bundle.read(tmp_path / "again").text.languages == ("pl",)
+
+
+def test_a_multilingual_recogniser_that_is_told_its_language_tells_none(exported, target, multilingual):
+    swap(exported, Replacement(whisper=str(multilingual), language="pl"), target, Options(limits=ANY_LOSS))
+    bundle = Bundle.read(target)
+    assert bundle.decoding is not None
+    assert [bundle.decoding.prompt, bundle.decoding.languages] == [[51, 54, 55, 52], {}]
+    assert bundle.text.languages == ()
+
+
 def test_the_same_text_checkpoint_gives_the_same_graph(exported, target, components):
     swap(exported, Replacement(text=components / "checkpoints" / "text"), target, FP32)
     assert checksums(target)["text_emotion"] == checksums(exported)["text_emotion"]

@@ -109,6 +109,18 @@ def prepare_texts(dataset: Dataset, *, most: int | None, unlabelled: bool) -> Da
     )
 
 
+def cap(dataset: Dataset, most: int) -> Dataset:
+    """Return at most so many utterances of each label of a corpus, the same ones each time."""
+    counts: Counter[tuple[str, str]] = Counter()
+    chosen = set()
+    for u in sorted(dataset.everything, key=lambda u: zlib.crc32(u.id.encode())):
+        if counts[u.corpus, u.label] < most:
+            counts[u.corpus, u.label] += 1
+            chosen.add(id(u))
+    utterances, unlabelled = ([u for u in us if id(u) in chosen] for us in (dataset.utterances, dataset.unlabelled))
+    return replace(dataset, utterances=utterances, unlabelled=unlabelled)
+
+
 def fragments() -> list[Utterance]:
     """Return the fragments that the trainer comes with, as utterances without a class."""
     texts = read_toml(FRAGMENTS)["texts"]

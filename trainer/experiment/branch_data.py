@@ -49,7 +49,9 @@ def load(
         for folder in _folders(above, data, licences)
     ]
     joined = dataset.join(read)
-    return joined if branch == "speech" else dataset.prepare_texts(joined, most=data.most, unlabelled=unlabelled)
+    if branch == "text":
+        return dataset.prepare_texts(joined, most=data.most, unlabelled=unlabelled)
+    return joined if data.most is None else dataset.cap(joined, data.most)
 
 
 def _folders(above: Path, data: Data, licences: str | None) -> list[Path]:

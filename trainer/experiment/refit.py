@@ -25,6 +25,7 @@ from trainer.modality import COMPARED, CONTEXT, priors
 from trainer.pretrained import download
 from trainer.speech import checkpoint as speech_checkpoint
 from trainer.speech.bilstm import AttentionBiLSTM
+from trainer.speech.features import DETECTOR
 from trainer.speech.network import SpeechEmotion
 from trainer.text import checkpoint as text_checkpoint
 from trainer.text.modality import locate
@@ -143,7 +144,7 @@ def _write_branch(
     assert experiment.speech is not None
     config["settings"] = asdict(experiment.speech)
     if isinstance(network, SpeechEmotion):
-        used = ("whisper-tiny.en", "silero-vad")
+        used = (experiment.speech.encoder, DETECTOR)
         config["pretrained"] = {name: download.provenance(pretrained / name) for name in used}
     speech_checkpoint.write(out, network, config)
 

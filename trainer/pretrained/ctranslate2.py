@@ -21,6 +21,9 @@ from trainer.errors import WeightsError
 
 DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 NO_TIMESTAMPS, START, END = "<|notimestamps|>", "<|startoftranscript|>", "<|endoftext|>"
+TRANSLATE, TRANSCRIBE = "<|translate|>", "<|transcribe|>"
+MULTILINGUAL_VOCABULARY = 51865
+"""An English-only Whisper has fewer tokens: the rule of Whisper's own code. Its tokenizer names languages as well."""
 
 
 def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -105,17 +108,28 @@ def to_transformers(source: Path, out: Path) -> None:
     )
     model.load_state_dict(state, strict=True)
     # The package's `lang_ids` are off by one for English-only models, so nothing is taken from them.
+    multilingual = len(state["model.decoder.embed_tokens.weight"]) >= MULTILINGUAL_VOCABULARY
     model.generation_config = GenerationConfig(
         **special,
         suppress_tokens=settings["suppress_ids"],
         begin_suppress_tokens=settings["suppress_ids_begin"],
         no_timestamps_token_id=ids[NO_TIMESTAMPS],
-        is_multilingual=False,
+        is_multilingual=multilingual,
         max_length=448,
+        **(_languages(ids) if multilingual else {}),
     )
     model.save_pretrained(out)
     WhisperFeatureExtractor(feature_size=model.config.num_mel_bins).save_pretrained(out)
     shutil.copyfile(source / "tokenizer.json", out / "tokenizer.json")
+
+
+def _languages(ids: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Return the tokens of languages and tasks, as transformers' generation settings have them."""
+    # The languages lie between the start and the tasks.
+    return {
+        "lang_to_id": {token: number for token, number in ids.items() if ids[START] < number < ids[TRANSLATE]},
+        "task_to_id": {"transcribe": ids[TRANSCRIBE], "translate": ids[TRANSLATE]},
+    }
 
 
 def _layers(arrays: dict[str, np.ndarray[Any, Any]], side: str) -> int:

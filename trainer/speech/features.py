@@ -21,6 +21,7 @@ from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.system.writing import writing
 from trainer import augment
 from trainer.audio import load_audio
+from trainer.config import ENCODER
 from trainer.console import progress
 from trainer.corpora.utterance import Utterance, checksum
 from trainer.pretrained import whisper
@@ -46,6 +47,8 @@ class PooledStates:
 FrontEnd = Callable[[Float], tuple[Float, float]]
 """A waveform (samples,) → its states, and the seconds of speech in it."""
 
+DETECTOR = "silero-vad"
+"""The voice activity detector's weights."""
 BABBLE_SHARE = 0.35
 """Share of the augmented waveforms in which others talk."""
 BABBLE_VOICES = 6
@@ -55,13 +58,21 @@ PIECE = 28 * SAMPLE_RATE
 
 
 def pooled_states(
-    utterances: Sequence[Utterance], weights: Path, *, augmentations: int, seed: int, cache: Path, quiet: bool = False
+    utterances: Sequence[Utterance],
+    weights: Path,
+    *,
+    encoder: str = ENCODER,
+    augmentations: int,
+    seed: int,
+    cache: Path,
+    quiet: bool = False,
 ) -> PooledStates:
     """Return pooled states of each utterance, as it is and augmented.
 
     Args:
         utterances: with audio.
-        weights: folder that holds ``whisper-tiny.en`` and ``silero-vad``.
+        weights: folder that holds ``encoder`` and ``silero-vad``.
+        encoder: name of the speech encoder there.
         augmentations: how many (``trainer.augment``) beside the recording as it is, at index 0.
         seed: of the augmentations.
         cache: folder where the result is kept; the next call with the same recordings and code reads it.
@@ -69,8 +80,9 @@ def pooled_states(
     """
     return cached_states(
         utterances,
-        lambda: open_front_end(weights),
-        inspect.getsource(whisper),
+        lambda: open_front_end(weights, encoder),
+        # The first encoder is not named, so that what was kept when there was no other is still read.
+        inspect.getsource(whisper) + encoder.removeprefix(ENCODER),
         augmentations=augmentations,
         seed=seed,
         cache=cache,
@@ -78,18 +90,17 @@ def pooled_states(
     )
 
 
-def open_front_end(weights: Path) -> FrontEnd:
-    """Open the pretrained speech encoder and voice activity detection in the folder ``weights``.
+def open_front_end(weights: Path, encoder: str = ENCODER) -> FrontEnd:
+    """Open the pretrained speech encoder of that name and voice activity detection in the folder ``weights``.
 
     Raises:
         WeightsError: one is missing, or `trainer fetch` did not finish it.
     """
-    for name in ("whisper-tiny.en", "silero-vad"):
+    for name in (encoder, DETECTOR):
         provenance(weights / name)
-    model = WhisperForConditionalGeneration.from_pretrained(weights / "whisper-tiny.en")
-    encoder = whisper.SpeechEncoder(model).eval()
-    vad = Session(weights / "silero-vad" / "vad.onnx")
-    return lambda waveform: pool_recording(waveform, encoder, vad)
+    network = whisper.SpeechEncoder(WhisperForConditionalGeneration.from_pretrained(weights / encoder)).eval()
+    vad = Session(weights / DETECTOR / "vad.onnx")
+    return lambda waveform: pool_recording(waveform, network, vad)
 
 
 def cached_states(

@@ -61,7 +61,13 @@ def speech_modality(
     """
     if settings.features == "encoder-states":
         pooled = pooled_states(
-            utterances, weights, augmentations=settings.augmentations, seed=seed, cache=cache, quiet=quiet
+            utterances,
+            weights,
+            encoder=settings.encoder,
+            augmentations=settings.augmentations,
+            seed=seed,
+            cache=cache,
+            quiet=quiet,
         )
         return states_modality(pooled, utterances, labels, settings, seed)
     windows = is09_windows(utterances, cache, quiet=quiet)

@@ -21,6 +21,7 @@ from edge_runtime import Bundle, BundleError, BundleNotFoundError, IEmoNet
 from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
 from edge_runtime.bundle.files import LARGEST_MANIFEST, LARGEST_TOKENIZER
 from edge_runtime.bundle.text_settings import TextSettings
+from edge_runtime.inference.asr import Language
 from tests.tiny_bundle import stated
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
@@ -191,6 +192,54 @@ def test_a_missing_key_is_named(change: Change, key: str) -> None:
 )
 def test_a_missing_part_is_named(change: Change, within: str, key: str) -> None:
     refused(change(lambda m: m[within].pop(key)), key)
+
+
+POLISH = {"token": 3, "code": "pl", "name": "Polish"}
+
+
+def test_languages_are_read_where_the_recogniser_tells_them(change: Change, tiny_bundle: Path) -> None:
+    old = Bundle.read(tiny_bundle)
+    assert old.decoding is not None
+    assert (old.decoding.languages, old.decoding.after_language, old.text.languages) == ({}, [], ())
+
+    def tell(manifest: dict[str, Any]) -> None:
+        manifest["decoding"] |= {"prompt": [1, None, 4, 5], "languages": [POLISH]}
+        manifest["text_emotion"] = {"languages": ["en"]}
+
+    bundle = Bundle.read(change(tell))
+    assert bundle.decoding is not None
+    assert bundle.decoding.languages == {3: Language("pl", "Polish")}
+    assert bundle.decoding.prompt == [1]
+    assert (bundle.decoding.after_language, bundle.text.languages) == ([4, 5], ("en",))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"languages": {"3": "pl"}},
+        {"languages": []},
+        {"languages": [{"token": 3, "code": "pl"}]},
+        {"languages": [{**POLISH, "token": "3"}]},
+        {"languages": [{**POLISH, "token": 10}]},  # the vocabulary has ten
+        {"languages": [{**POLISH, "code": ""}]},
+        {"languages": [POLISH], "prompt": [1, None, -1]},
+        {"languages": [POLISH], "prompt": [1, None, None]},
+        {"languages": [POLISH], "prompt": [None, 1]},
+        {"languages": [POLISH], "prompt": [1]},  # no place for the language
+    ],
+)
+def test_languages_that_are_none_are_refused(change: Change, told: dict[str, Any]) -> None:
+    refused(change(lambda m: m["decoding"].update({"prompt": [1, None], **told})), "manifest|ids below|missing")
+
+
+def test_a_place_for_a_language_without_languages_is_refused(change: Change) -> None:
+    """So did every reader before it could tell one."""
+    refused(change(lambda m: m["decoding"].update(prompt=[1, None])), "whole number")
+
+
+@pytest.mark.parametrize("value", ["en", [], [1], [""], {"en": 1}, None])
+def test_languages_of_the_text_are_a_list_of_codes(change: Change, value: object) -> None:
+    refused(change(lambda m: m.update(text_emotion={"languages": value})), "manifest")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from edge_runtime.inference.asr import (
     REPEATS,
     SURE,
     Decoding,
+    Language,
     Transcript,
     TranscriptDecoder,
     _log_probability,
@@ -104,6 +105,28 @@ def test_the_likeliest_are_written_up_to_the_end(tmp_path: Path) -> None:
 
 def test_nothing_said_is_an_empty_transcript(tmp_path: Path) -> None:
     assert decoder(tmp_path / "graph.onnx", {START: [END]})({}, duration_s=5) == ""
+
+
+POLISH, GERMAN = Language("pl", "Polish"), Language("de", "German")
+
+
+@pytest.mark.parametrize(("likeliest", "language"), [([A, B, C], POLISH), ([C, B, A], GERMAN)])
+def test_the_likeliest_language_begins_the_transcript(tmp_path: Path, likeliest: list[int], language: Language) -> None:
+    """C is likelier than B at times, but no language; D follows the language, and is no word."""
+    after = {START: likeliest, D: [C], C: [END]}
+    languages = {A: POLISH, B: GERMAN}
+    write = decoder(tmp_path / "graph.onnx", after, languages=languages, after_language=[D], suppress=[A, B])
+    assert write.transcribe({}, duration_s=5).language == language
+    assert write({}, duration_s=5) == "c"
+
+
+def test_without_more_of_a_prompt_the_words_follow_the_language(tmp_path: Path) -> None:
+    write = decoder(tmp_path / "graph.onnx", {START: [A], A: [B], B: [END]}, languages={A: POLISH})
+    assert write({}, duration_s=5) == "b"
+
+
+def test_one_that_knows_a_single_language_tells_none(tmp_path: Path) -> None:
+    assert decoder(tmp_path / "graph.onnx", {START: [END]}).transcribe({}, duration_s=5).language is None
 
 
 def test_suppressed_tokens_are_never_written(tmp_path: Path) -> None:

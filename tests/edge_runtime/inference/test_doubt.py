@@ -12,7 +12,7 @@ import soundfile
 
 from edge_runtime import IEmoNet
 from edge_runtime.inference.asr import Transcript
-from edge_runtime.prediction import DOUBTFUL, doubt
+from edge_runtime.prediction import DOUBTFUL, not_judged, notes_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_english_gets_no_note(model: IEmoNet, jfk: Path) -> None:
 
 def test_another_language_gets_one_and_the_answer_stays(model: IEmoNet, german: Path) -> None:
     answer = model(german)
-    assert answer.notes == doubt(1, 1)
+    assert answer.notes == notes_of({DOUBTFUL: 1}, 1)
     assert answer.notes[0].startswith("the words are doubtful: ")
     assert answer.segments[0].notes == (DOUBTFUL,)
     assert answer.used == ("voice", "words")
@@ -55,7 +55,7 @@ def test_a_timeline_says_at_its_end_in_how_many_utterances(model: IEmoNet, germa
     doubted = [DOUBTFUL in segment.notes for segment in segments]
     assert doubted[-1]
     assert not doubted[0]
-    assert timeline.notes == doubt(sum(doubted), len(doubted))
+    assert timeline.notes == notes_of({DOUBTFUL: sum(doubted)}, len(doubted))
     assert f"in {sum(doubted)} of {len(doubted)} utterances" in timeline.notes[0]
 
 
@@ -74,5 +74,10 @@ def test_a_transcript_is_doubtful_when_improbable_or_cut_off(
     assert Transcript(text, log_probability, ended).doubtful == doubtful
 
 
-def test_no_doubt_is_no_note() -> None:
-    assert doubt(0, 3) == doubt(0, 0) == ()
+def test_notes_say_in_how_many_utterances_unless_it_is_in_all() -> None:
+    assert notes_of({}, 3) == ()
+    polish = not_judged("Polish")
+    assert notes_of({polish: 2}, 2) == ("spoken in Polish: the words are not judged",)
+    found = notes_of({DOUBTFUL: 1, polish: 2}, 3)
+    assert found[0].startswith("the words are doubtful in 1 of 3 utterances: ")
+    assert found[1] == "spoken in Polish in 2 of 3 utterances: the words are not judged"

@@ -49,12 +49,19 @@ class Reader:
             states[0, 512 * voiced[0] // 320 : ceil(512 * (voiced[-1] + 1) / 320)] = 1
         return states
 
-    def transcribe(self, memory: dict[str, np.ndarray], seconds: float) -> tuple[str, list[float]]:
-        """The words, and the log-probability of each token that was chosen."""
+    def transcribe(self, memory: dict[str, np.ndarray], seconds: float) -> tuple[str, list[float], dict]:
+        """The words, the log-probability of each token that was chosen, and the language if it is told."""
         how, written, likely = self.bundle["decoding"], [], []
         shapes = {n: s for n, s in self.inputs("transcript_decoder").items() if n.startswith("past_")}
         past = {name: np.zeros((1, s[1], 0, s[3]), np.float32) for name, s in shapes.items()}
-        tokens = how["prompt"]
+        tokens, language = how["prompt"], {}
+        if "languages" in how:
+            tokens, after = tokens[: tokens.index(None)], tokens[tokens.index(None) + 1 :]
+            found = self.run("transcript_decoder", tokens=np.array([tokens]), **memory, **past)
+            logits = found.pop("logits")[0]
+            past = {name.replace("present", "past"): value for name, value in found.items()}
+            language = max(how["languages"], key=lambda entry: logits[entry["token"]])
+            tokens = [language["token"], *after]
         while len(written) < min(how["max_tokens"], int(8 + 12 * seconds)):
             found = self.run("transcript_decoder", tokens=np.array([tokens]), **memory, **past)
             logits = found.pop("logits")[0]
@@ -69,7 +76,7 @@ class Reader:
             if loops:
                 written = written[: -3 * loops[0]]
                 break
-        return self.tokenizers["transcript"].decode(written, skip_special_tokens=True).strip(), likely
+        return self.tokenizers["transcript"].decode(written, skip_special_tokens=True).strip(), likely, language
 
     def scores(self, logits: np.ndarray, temperature: str) -> dict[str, float]:
         odds = np.exp(logits[0].astype(float) / self.bundle["calibration"][temperature])
@@ -142,7 +149,7 @@ class Reader:
         spoken = spoken if spoken.any() else self.spoken(waveform, 0.05, 0.3)
         if not spoken.any():
             return 0, {}
-        heard, voice, words, transcript, likely = {}, None, None, "", []
+        heard, voice, words, transcript, likely, language = {}, None, None, "", [], {}
         if "speech_encoder" in self.graphs:
             heard = self.run("speech_encoder", waveform=waveform[None])
         given = {"waveform": waveform[None], "hidden_states": heard.pop("hidden_states", None), "spoken": spoken}
@@ -154,8 +161,9 @@ class Reader:
             heard = self.run("transcript_encoder", waveform=waveform[None])
             del heard["hidden_states"]
         if "transcript_decoder" in self.graphs:
-            transcript, likely = self.transcribe(heard, len(waveform) / 16_000)
-        if "text_emotion" in self.graphs and transcript:
+            transcript, likely, language = self.transcribe(heard, len(waveform) / 16_000)
+        judged = self.about_text.get("languages")
+        if "text_emotion" in self.graphs and transcript and (not judged or language.get("code", judged[0]) in judged):
             words = self.run("text_emotion", **self.tokens(transcript))
         evidence = {
             "mean_log_probability": sum(likely) / (len(likely) + 4),

@@ -249,6 +249,26 @@ def test_the_minimal_reader_agrees_with_other_decoding(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("judged", "used"), [(["en"], ("voice", "words")), (["pl"], ("voice",))])
+def test_the_minimal_reader_agrees_on_a_language_that_is_told(
+    bundle_folder: Path, tmp_path: Path, jfk: Path, model: IEmoNet, judged: list[str], used: tuple[str, ...]
+) -> None:
+    """The second token of an English prompt stands for the language."""
+
+    def edit(manifest: dict[str, Any]) -> None:
+        first, second = manifest["decoding"]["prompt"]
+        told = [{"token": second, "code": "en", "name": "English"}, {"token": 0, "code": "xx", "name": "None"}]
+        manifest["decoding"] |= {"prompt": [first, None], "languages": told}
+        manifest["text_emotion"] = {**manifest.get("text_emotion", {}), "languages": judged}
+
+    folder = altered(bundle_folder, tmp_path / "bundle", edit)
+    changed = IEmoNet.load(folder, device="cpu", threads=1)
+    found = changed(jfk)
+    assert (found.language, found.transcript, found.used) == ("en", model(jfk).transcript, used)
+    same(folder, changed, jfk)
+
+
+@pytest.mark.slow
 def test_the_minimal_reader_agrees_with_an_encoder_for_the_transcript_alone(
     bundle_folder: Path, tmp_path: Path, jfk: Path
 ) -> None:

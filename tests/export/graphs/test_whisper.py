@@ -113,13 +113,26 @@ def test_an_english_one_begins_with_two_ids():
 
 
 def test_a_multilingual_one_is_told_what_it_hears_and_what_to_do(multilingual):
-    assert whisper.decoding(multilingual, language="de")["prompt"] == [51, 61, 71, 52]
+    found = whisper.decoding(multilingual, language="de")
+    assert (found["prompt"], found["language"]) == ([51, 61, 71, 52], "de")
+    assert "languages" not in found
 
 
-@pytest.mark.parametrize(("language", "match"), [(None, "it is multilingual"), ("xx", "does not know 'xx'")])
-def test_its_languages_are_named_where_one_is_missing(multilingual, language, match):
-    with pytest.raises(ExportError, match=rf"{match}.*--language \(de, en\)"):
-        whisper.decoding(multilingual, language=language)
+def test_a_multilingual_one_that_is_told_no_language_tells_it_itself(multilingual):
+    multilingual.lang_to_id["<|jw|>"] = 62
+    found = whisper.decoding(multilingual)
+    assert found["prompt"] == [51, None, 71, 52]
+    assert found["languages"] == [
+        {"token": 60, "code": "en", "name": "English"},
+        {"token": 61, "code": "de", "name": "German"},
+        {"token": 62, "code": "jv", "name": "Javanese"},  # Whisper writes jw
+    ]
+    assert "language" not in found
+
+
+def test_its_languages_are_named_where_it_does_not_know_one(multilingual):
+    with pytest.raises(ExportError, match=r"does not know 'xx'.*--language \(de, en\)"):
+        whisper.decoding(multilingual, language="xx")
 
 
 def test_an_english_one_cannot_hear_german():

@@ -331,3 +331,21 @@ def test_fragments_are_learned_as_such_where_texts_without_a_class_are():
 
 def test_no_plain_sentence_that_is_tested_on_is_a_fragment():
     assert all(len((u.transcript or "").split()) <= 3 for u in dataset.fragments())
+
+
+def test_of_recordings_so_many_of_each_label_of_a_corpus_are_kept():
+    corpora = [("a", 30), ("b", 4)]
+    labelled = [Utterance(f"{c}{i}", c, LABELS[i % 2], "s") for c, count in corpora for i in range(count)]
+    plain = [Utterance(f"plain{i}", "plain", "unlabelled", "") for i in range(9)]
+    whole = Dataset("a+b+plain", labelled, LABELS, plain)
+    found = dataset.cap(whole, 5)
+    assert Counter((u.corpus, u.label) for u in found.everything) == {
+        ("a", LABELS[0]): 5,
+        ("a", LABELS[1]): 5,
+        ("b", LABELS[0]): 2,
+        ("b", LABELS[1]): 2,
+        ("plain", "unlabelled"): 5,
+    }
+    kept = [u.id for u in found.everything]
+    assert kept == [u.id for u in whole.everything if u.id in set(kept)]  # in their order
+    assert dataset.cap(whole, 5) == found

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import WhisperForConditionalGeneration
+from transformers import GenerationConfig, WhisperForConditionalGeneration
 
 from trainer.errors import WeightsError
 from trainer.pretrained import ctranslate2
@@ -166,3 +166,19 @@ def test_one_wrong_byte_is_refused_or_read_as_arrays(folder):
         path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
         found.add(is_read(path))
     assert found == {True, False}
+
+
+def test_a_multilingual_model_is_told_by_its_vocabulary_and_names_its_languages(source, tmp_path, monkeypatch):
+    tokens = {53: "<|en|>", 54: "<|pl|>", 55: ctranslate2.TRANSLATE, 56: ctranslate2.TRANSCRIBE}
+    tokenizer = json.loads((source / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] += [{"content": text, "id": number} for number, text in tokens.items()]
+    tokenizer["added_tokens"][2]["id"] = 57  # no timestamps come last
+    (source / "tokenizer.json").write_text(json.dumps(tokenizer))
+    ctranslate2.to_transformers(source, tmp_path / "english")
+    assert not GenerationConfig.from_pretrained(tmp_path / "english").is_multilingual
+    monkeypatch.setattr(ctranslate2, "MULTILINGUAL_VOCABULARY", 60)
+    ctranslate2.to_transformers(source, tmp_path / "multilingual")
+    config = GenerationConfig.from_pretrained(tmp_path / "multilingual")
+    assert config.is_multilingual
+    assert config.lang_to_id == {"<|en|>": 53, "<|pl|>": 54}
+    assert config.task_to_id == {"translate": 55, "transcribe": 56}

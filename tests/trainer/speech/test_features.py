@@ -151,3 +151,14 @@ def test_weights_that_were_not_fetched_are_named(tmp_path, pretrained, voices, n
     with pytest.raises(WeightsError, match=f"{name}.*trainer fetch"):
         pooled_states(voices, pretrained, augmentations=0, seed=0, cache=tmp_path / "cache", quiet=True)
     assert not (tmp_path / "cache").exists()
+
+
+def test_another_encoder_is_read_and_kept_apart(tmp_path, pretrained, voices):
+    (pretrained / "whisper-tiny.en").rename(pretrained / "whisper-base")
+    options = {"augmentations": 0, "seed": 0, "cache": tmp_path / "cache", "quiet": True}
+    with pytest.raises(WeightsError, match=r"whisper-tiny\.en"):
+        pooled_states(voices, pretrained, **options)
+    found = pooled_states(voices, pretrained, encoder="whisper-base", **options)
+    assert found.states.shape == (2, 1, 3, 32)
+    with pytest.raises(WeightsError, match=r"whisper-tiny\.en"):  # what another encoder made is not taken for it
+        pooled_states(voices, pretrained, **options)

@@ -119,12 +119,12 @@ class Session:
         options.log_severity_level = 3
         # Idle threads must sleep: one session's spinning would burn the others' share of the budget.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The checksum is of this file: it may not bring in weights from others, nor be of a format that is not ONNX.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._graph))
-        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
+            # The checksum is of this file: it may not bring in weights from others, nor be of a format that is not ONNX.
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._graph))
+            options.add_session_config_entry("session.load_model_format", "ONNX")
             session = ort.InferenceSession(
-                self._graph.read_bytes(),
+                str(self._graph),  # of bytes it would keep a copy
                 options,
                 providers=self._providers,
                 enable_fallback=0,  # it would say so on standard output, where answers go

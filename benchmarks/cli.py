@@ -11,6 +11,7 @@ COMMANDS = {
     "Speed and memory": {
         "baselines": "benchmarks.baselines.compare",
         "latency": "benchmarks.latency.by_slot",
+        "footprint": "benchmarks.latency.footprint",
         "long-audio": "benchmarks.latency.long_audio",
         "roofline": "benchmarks.latency.roofline",
         "ablation": "benchmarks.latency.ablation",

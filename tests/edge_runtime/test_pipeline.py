@@ -34,7 +34,7 @@ from edge_runtime.bundle.bundle import SLOTS
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
 
-FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
 RATE = 16_000
 
 

@@ -15,7 +15,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-REPEATS = 15
+REPEATS = 7
 
 
 def main(tree: str, bundle: str, first: str, peak: str, *clips: str) -> None:

@@ -14,7 +14,8 @@ processor time from the start of the process to the first answer, on a clip of 4
 calls, of 10 s. *With words* and *voice alone* are processor time of a call with and without the transcript. The machine
 was busy with other work, so times hold as ratios within a table. The processor that has "avx2" alone is the same
 machine; the wider instructions were hidden from every library."""
-BATCHING = """Utterances are not put into one call. The int8 graphs take one scale for all the activations of a call, so an utterance among {utterances} gets other numbers than alone: its states differ by up to
+BATCHING = """Utterances are not put into one call. The int8 graphs take one scale for all the activations of a call,
+so an utterance among {utterances} gets other numbers than alone: its states differ by up to
 {states_differ_by:.0%} of the largest, and the logits of its first token by up to {first_logits_differ_by:.1f}.
 Processor time of an utterance of {seconds:g} s, alone and in a call of {utterances}: encoder {encoder_alone:.0f} and
 {encoder_together:.0f} ms, decoder ({tokens} tokens) {decoder_alone:.0f} and {decoder_together:.0f} ms.

@@ -11,6 +11,9 @@ COMMANDS = {
     "Speed and memory": {
         "baselines": "benchmarks.baselines.compare",
         "latency": "benchmarks.latency.by_slot",
+        "footprint": "benchmarks.latency.footprint",
+        "batching": "benchmarks.latency.batching",
+        "packages": "benchmarks.baselines.packages",
         "long-audio": "benchmarks.latency.long_audio",
         "roofline": "benchmarks.latency.roofline",
         "ablation": "benchmarks.latency.ablation",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.bundle import Bundle, checksums
 from edge_runtime.errors import BaselineError
 from edge_runtime.system.paths import status, why
 from edge_runtime.system.writing import writing
@@ -227,7 +227,7 @@ def is_saved(path: str | os.PathLike[str]) -> bool:
 
 def checksum(bundle: Bundle) -> str:
     """Return what tells the graphs that make a baseline from others: a sha256 over the manifest's own of each."""
-    parts = [bundle.manifest["slots"][slot]["sha256"] for slot in ("speech_encoder", "speech_emotion")]
+    parts = [part for slot in ("speech_encoder", "speech_emotion") for part in checksums(bundle.manifest, slot)]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

@@ -52,9 +52,11 @@ class UtteranceClassifier:
         """
         self._bundle = bundle
         self._text_shift = _neutral_shift(bundle, text_neutral_prior)
-        self._speech_encoder, self._transcript_encoder = (
-            SpeechEncoder(slots[s]) if s in slots else None for s in ("speech_encoder", "transcript_encoder")
-        )
+        self._speech_encoder = self._transcript_encoder = None
+        if "speech_encoder" in slots:
+            self._speech_encoder = SpeechEncoder(slots["speech_encoder"], slots.get("transcript_memory"))
+        if "transcript_encoder" in slots:
+            self._transcript_encoder = SpeechEncoder(slots["transcript_encoder"])
         self._transcript_decoder = None
         if bundle.decoding is not None:
             tokenizer = _tokenizer(bundle, "transcript")
@@ -114,7 +116,7 @@ class UtteranceClassifier:
         shared = decoder is not None and self._transcript_encoder is None
         if self._speech_encoder is not None and (shared or (self._speech is not None and not self._takes_waveform)):
             with stopwatch(timings, "speech_encoder"):
-                hidden, cross = self._speech_encoder(utterance.waveform)
+                hidden, cross = self._speech_encoder(utterance.waveform, words=shared)
         if self._transcript_encoder is not None and decoder is not None:
             with stopwatch(timings, "transcript_encoder"):
                 _, cross = self._transcript_encoder(utterance.waveform)
@@ -159,7 +161,7 @@ class UtteranceClassifier:
         """
         self.require_baseline()
         assert self._speech_encoder is not None
-        hidden, _ = self._speech_encoder(utterance.waveform)
+        hidden, _ = self._speech_encoder(utterance.waveform, words=False)
         return self._pooled(utterance, self._run_speech(utterance, hidden, None))
 
     def check_baseline(self, baseline: Baseline) -> None:

@@ -17,13 +17,15 @@ from edge_runtime.inference.session import Session
 from edge_runtime.inference.vad import speech_mask
 from export.components import TrainedComponents
 from export.evaluation.data import EvaluationSet
+from export.graphs import speech
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.fusion import fusion_graph, product_graph, takes_evidence
-from export.graphs.speech import states_graph, waveform_graph
 from export.graphs.text import TYPES, context_tokens, text_graph
 from export.graphs.torch_export import Graph
-from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph
+from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph, memory_graph, states_graph
 from trainer.config import Text
+from trainer.errors import ExportError
+from trainer.pretrained.whisper import SpeechEncoder
 from trainer.speech.bilstm import AttentionBiLSTM
 from trainer.speech.network import SpeechEmotion, no_baseline
 
@@ -67,11 +69,10 @@ def assemble(
     if trained.speech is not None or (trained.text is not None and whisper is not None):
         graphs.slots["vad"] = vad
     if whisper is not None:
-        add_whisper(graphs, whisper, inputs, stitched=stitched, decodes=trained.text is not None)
+        depth = trained.speech.depth if isinstance(trained.speech, SpeechEmotion) else None
+        add_whisper(graphs, whisper, inputs, stitched=stitched, decodes=trained.text is not None, depth=depth)
     if trained.speech is not None:
-        encoder = graphs.slots.get("speech_encoder")
-        states = [encoder.module(w)[0] for w in inputs.waveforms] if isinstance(encoder, Graph) else None
-        add_speech(graphs, trained.speech, inputs, states)
+        add_speech(graphs, trained.speech, inputs, new_states(graphs, inputs))
     if trained.text is not None and trained.tokenizer is not None:
         add_text(graphs, trained.text, trained.tokenizer, evaluation)
     graphs.temperatures = temperatures(trained.configs)
@@ -88,11 +89,30 @@ def add_whisper(
     *,
     stitched: bool,
     decodes: bool,
+    depth: int | None = None,
     slot: str = "speech_encoder",
 ) -> None:
-    """Add the encoder as ``slot``, and the decoder if transcripts are wanted."""
-    encoder = encoder_graph(whisper.model, stitched=stitched)
-    graphs.slots[slot], graphs.feeds[slot] = encoder, [(w,) for w in inputs.waveforms]
+    """Add the encoder as ``slot``, and the decoder if transcripts are wanted.
+
+    Args:
+        graphs: what is added to.
+        whisper: the recogniser.
+        inputs: real inputs.
+        stitched: as of ``assemble``.
+        decodes: whether transcripts are wanted.
+        depth: of the last layer that speech emotion reads; the layers behind it are then a graph of their own, which
+            the voice alone does without. None leaves the encoder whole.
+        slot: of the encoder.
+    """
+    graph = encoder_graph(whisper.model, stitched=stitched)
+    encoder = graph.module.eval()
+    assert isinstance(encoder, SpeechEncoder)
+    graphs.slots[slot], graphs.feeds[slot] = graph, [(w,) for w in inputs.waveforms]
+    if depth is not None:
+        graphs.slots[slot] = states_graph(encoder, depth, passes_on=decodes)
+    if decodes and depth is not None:
+        graphs.slots["transcript_memory"] = memory_graph(encoder, depth)
+        graphs.feeds["transcript_memory"] = [(encoder.hear(w, depth)[1],) for w in inputs.waveforms]
     if decodes:
         decoder = decoder_graph(whisper.model)
         language = next((entry["token"] for entry in whisper.decoding.get("languages", [])), None)
@@ -100,11 +120,20 @@ def add_whisper(
         config = whisper.model.config
         width = config.d_model // config.decoder_attention_heads
         past = [torch.zeros(1, config.decoder_attention_heads, 0, width)] * (2 * config.decoder_layers)
-        encoder.module.eval()
-        encoded = [encoder.module(w)[1:] for w in inputs.waveforms]
+        encoded = [encoder(w)[1:] for w in inputs.waveforms]
         graphs.slots["transcript_decoder"] = decoder
         graphs.feeds["transcript_decoder"] = [(prompt, bias, *past, *cross) for bias, *cross in encoded]
         graphs.tokenizers["transcript"], graphs.decoding = whisper.tokenizer, whisper.decoding
+
+
+@torch.no_grad()
+def new_states(graphs: BundleGraphs, inputs: ReferenceInputs) -> list[torch.Tensor] | None:
+    """Return the hidden states that the new encoder gives of the recordings; None without one."""
+    graph = graphs.slots.get("speech_encoder")
+    if not isinstance(graph, Graph):
+        return None
+    found = [graph.module.eval()(w) for w in inputs.waveforms]
+    return [values[0] if isinstance(values, tuple) else values for values in found]
 
 
 @torch.no_grad()
@@ -116,12 +145,17 @@ def add_speech(
 ) -> None:
     """Add the graph of speech emotion, of either kind; one that reads hidden states needs those of the recordings."""
     if isinstance(network, AttentionBiLSTM):
-        graphs.slots["speech_emotion"] = waveform_graph(network)
+        graphs.slots["speech_emotion"] = speech.waveform_graph(network)
         graphs.feeds["speech_emotion"] = [(w,) for w in inputs.waveforms]
         return
     assert states is not None
-    layers = states[0].shape[1] if states else 1 + max(*network.mean_layers, *network.std_layers)
-    graphs.slots["speech_emotion"] = states_graph(network, layers - 1)
+    layers = states[0].shape[1] if states else 1 + network.depth
+    if network.depth >= layers:
+        raise ExportError(
+            f"speech emotion reads layer {network.depth}, and the speech encoder ends after layer {layers - 1}; "
+            "export a whole bundle"
+        )
+    graphs.slots["speech_emotion"] = speech.states_graph(network, layers - 1)
     graphs.feeds["speech_emotion"] = [
         (s, torch.from_numpy(mask.astype(np.float32))[None], *no_baseline(network))
         for s, mask in zip(states, inputs.speech_masks(), strict=True)

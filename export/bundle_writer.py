@@ -22,6 +22,7 @@ from export.evaluation.limits import Limits
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
+from export.graphs.weights import move_weights
 from export.quantization import excluded_layers
 from export.quantization.calibration import calibration_feeds, error_metric
 from export.quantization.config import QuantizationConfig
@@ -112,15 +113,21 @@ class _Writer:
         self.differences: dict[str, float] = {}
         self.excluded: dict[str, dict[str, Any]] = {}
         self.precisions: dict[str, str] = {}
+        self.weights: dict[str, str] = {}
         self.tokenizers: set[str] = set()
 
     def keep(self, base: Bundle) -> None:
         """Take over what ``base`` has and the new graphs have not."""
         for slot, entry in base.slots.items():
-            if slot not in self.graphs.slots:
+            # A new decoder reads what its own encoder gives.
+            replaced = slot == "transcript_memory" and "transcript_decoder" in self.graphs.slots
+            if slot not in self.graphs.slots and not replaced:
                 self.precisions[slot] = entry.precision
                 for folder in (self.folder, self.exact):
                     shutil.copyfile(entry.path, folder / f"{slot}.onnx")
+                    if entry.weights is not None:  # the graph knows them by their name
+                        shutil.copyfile(entry.weights, folder / entry.weights.name)
+                        self.weights[slot] = entry.weights.name
         for name, path in base.tokenizers.items():
             if name not in self.graphs.tokenizers:
                 self.tokenizers.add(name)
@@ -137,20 +144,28 @@ class _Writer:
                 write(graph, exact)
                 self.differences[slot] = check(graph, self.graphs.feeds[slot], exact)
             self.precisions[slot] = self._quantize(slot, labels)
+            if move_weights(self.folder / f"{slot}.onnx", name := f"{slot}.weights"):
+                self.weights[slot] = name
         for name, tokenizer in self.graphs.tokenizers.items():
             backend = tokenizer.backend_tokenizer
             backend.no_padding()
             backend.no_truncation()
             self.tokenizers.add(name)
+            text = decoder_alone(backend.to_str()) if name == "transcript" else backend.to_str()
             for folder in (self.folder, self.exact):
-                backend.save(str(folder / f"{name}_tokenizer.json"), pretty=False)
+                (folder / f"{name}_tokenizer.json").write_text(text, encoding="utf-8")
 
     def files(self, folder: Path) -> dict[str, Any]:
         """Return what the manifest says of the files in ``folder``."""
         return {
-            "slots": {slot: slot_entry(folder / f"{slot}.onnx", p) for slot, p in sorted(self.precisions.items())},
+            "slots": {slot: self._slot(folder, slot) for slot in sorted(self.precisions)},
             "tokenizers": {name: file_entry(folder / f"{name}_tokenizer.json") for name in sorted(self.tokenizers)},
         }
+
+    def _slot(self, folder: Path, slot: str) -> dict[str, Any]:
+        entry = slot_entry(folder / f"{slot}.onnx", self.precisions[slot])
+        weights = folder / self.weights[slot] if slot in self.weights else None
+        return entry | ({"weights": file_entry(weights)} if weights is not None and weights.is_file() else {})
 
     def verify(self, manifest: dict[str, Any]) -> None:
         """Add ``verification`` to ``manifest``, and write it, if the bundle keeps within its limits.
@@ -208,6 +223,14 @@ class _Writer:
                 "points_lost": round(found.after.points, 2),
             }
         return config.precision
+
+
+def decoder_alone(tokenizer: str) -> str:
+    """Return a tokenizer's file without the merges of byte pairs: ids become text without them, and it loads faster."""
+    content = json.loads(tokenizer)
+    if content["model"]["type"] == "BPE":
+        content["model"]["merges"] = []
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def slot_entry(graph: Path, precision: str) -> dict[str, Any]:

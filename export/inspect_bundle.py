@@ -47,7 +47,7 @@ class BundleFile:
 
     Attributes:
         stated: what the manifest says of it.
-        bytes: its size; None where it is not there.
+        bytes: its size, of a graph with that of its weights; None where it is not there.
         graph: what was counted in it, if it is a graph.
         vocabulary: tokens that it knows, if it is a tokenizer.
     """
@@ -142,23 +142,37 @@ def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
 
 def _part(found: BundleReport, stated: Mapping[str, Any], *, is_graph: bool) -> BundleFile:
     """Return what is known of a file; what is wrong with it is added to the problems."""
+    size = _check_file(found, stated)
+    if size is None:
+        return BundleFile(stated, None)
+    if is_graph and isinstance(stated.get("weights"), dict):
+        size += _check_file(found, stated["weights"]) or 0
+    path = found.folder / stated["file"]
+    try:
+        if is_graph:
+            return BundleFile(stated, size, graph=graph_facts(path))
+        return BundleFile(stated, size, vocabulary=_vocabulary(path))
+    except ExportError as error:
+        found.problems.append(str(error).replace(f"{path}: ", f"{path.name}: ", 1))
+        return BundleFile(stated, size)
+
+
+def _check_file(found: BundleReport, stated: Mapping[str, Any]) -> int | None:
+    """Return the size of a file, None where it is not there; what is wrong with it is added to the problems."""
     name = stated.get("file")
     if not isinstance(name, str) or name not in found.files:
         if isinstance(name, str):
             found.problems.append(f"{name}: missing")
-        return BundleFile(stated, None)
-    path, size = found.folder / name, found.files[name]
+        return None
+    size = found.files[name]
     if isinstance(stated.get("bytes"), int) and stated["bytes"] != size:
         found.problems.append(f"{name}: {size:,} bytes, and the manifest says {stated['bytes']:,}")
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != stated.get("sha256"):
+        if hashlib.sha256((found.folder / name).read_bytes()).hexdigest() != stated.get("sha256"):
             found.problems.append(f"{name}: sha256 differs from the manifest's")
-        if is_graph:
-            return BundleFile(stated, size, graph=graph_facts(path))
-        return BundleFile(stated, size, vocabulary=_vocabulary(path))
-    except (ExportError, OSError) as error:
-        found.problems.append(str(error).replace(f"{path}: ", f"{name}: ", 1))
-        return BundleFile(stated, size)
+    except OSError as error:
+        found.problems.append(str(error).replace(f"{found.folder / name}: ", f"{name}: ", 1))
+    return size
 
 
 def _vocabulary(path: Path) -> int:

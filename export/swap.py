@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.inference.session import Session
 from export import components
 from export.assemble import (
     ReferenceInputs,
@@ -19,6 +18,7 @@ from export.assemble import (
     add_speech,
     add_text,
     add_whisper,
+    new_states,
     operating_point,
     text_facts,
     text_languages,
@@ -112,13 +112,16 @@ def _assemble(bundle: Bundle, new: Replacement, evaluation: EvaluationSet) -> tu
             f"{bundle.folder}: reads text alone, and has no voice activity detector; export a whole bundle"
         )
     inputs = ReferenceInputs(evaluation, vad) if vad is not None else None
-    if new.whisper is not None and inputs is not None:
-        _add_whisper(graphs, bundle, new, inputs)
-        origins[Path(new.whisper).name] = provenance(new.whisper)
-    if new.speech is not None and inputs is not None:
+    network = None
+    if new.speech is not None:
         network, configs["speech"] = speech_checkpoint.restore(new.speech)
         digests["speech"] = checkpoints.digest(new.speech)
-        states = _states(bundle, inputs) if isinstance(network, SpeechEmotion) else None
+    if new.whisper is not None and inputs is not None:
+        _add_whisper(graphs, bundle, new, inputs, network.depth if isinstance(network, SpeechEmotion) else None)
+        origins[Path(new.whisper).name] = provenance(new.whisper)
+    if network is not None and inputs is not None:
+        reads_states = isinstance(network, SpeechEmotion)
+        states = (new_states(graphs, inputs) or _states(bundle, inputs)) if reads_states else None
         add_speech(graphs, network, inputs, states)
     if new.text is not None:
         text = components.load_any_text(new.text, bundle.labels, new.renamed)
@@ -136,7 +139,9 @@ def _assemble(bundle: Bundle, new: Replacement, evaluation: EvaluationSet) -> tu
     return graphs, component_facts(configs, digests, origins)
 
 
-def _add_whisper(graphs: BundleGraphs, bundle: Bundle, new: Replacement, inputs: ReferenceInputs) -> None:
+def _add_whisper(
+    graphs: BundleGraphs, bundle: Bundle, new: Replacement, inputs: ReferenceInputs, depth: int | None
+) -> None:
     """Add a recogniser; where speech emotion reads the old one's states, that stays beside the new one."""
     assert new.whisper is not None
     if "text_emotion" not in bundle.slots:
@@ -145,14 +150,15 @@ def _add_whisper(graphs: BundleGraphs, bundle: Bundle, new: Replacement, inputs:
     speech = bundle.slots.get("speech_emotion")
     shared = speech is not None and speech.takes("hidden_states") and new.speech is None
     slot = "transcript_encoder" if shared or "transcript_encoder" in bundle.slots else "speech_encoder"
-    add_whisper(graphs, asr, inputs, stitched=True, decodes=True, slot=slot)
+    depth = depth if slot == "speech_encoder" else None
+    add_whisper(graphs, asr, inputs, stitched=True, decodes=True, depth=depth, slot=slot)
 
 
 def _states(bundle: Bundle, inputs: ReferenceInputs) -> list[torch.Tensor]:
     """Return the hidden states that the bundle's own encoder gives of the recordings."""
     if "speech_encoder" not in bundle.slots:
         raise ExportError(f"{bundle.folder}: has no speech encoder, whose states this speech checkpoint reads")
-    encoder = Session(bundle.slots["speech_encoder"].path)
+    encoder = bundle.open("speech_encoder", device="cpu", threads=1)
     return [torch.from_numpy(encoder(waveform=np.asarray(w))["hidden_states"]) for w in inputs.waveforms]
 
 

@@ -155,18 +155,58 @@ READS_CONTEXT = """(int64[batch,tokens] input_ids, int64[batch,tokens] attention
 }"""
 """A ``text_emotion`` that reads what was said before."""
 CONTEXT_TOKENS = 5
+ENCODED = """(float[batch,samples] waveform)
+    => (float[batch,2,states,4] hidden_states, float[batch,positions,4] encoded) {
+    first = Constant<value_ints=[1]>()
+    last = Constant<value_ints=[3]>()
+    sound = Unsqueeze(waveform, first)
+    pooled = MaxPool<kernel_shape=[320], strides=[320], ceil_mode=1>(sound)
+    layer = Unsqueeze(pooled, last)
+    wide = Concat<axis=3>(layer, layer, layer, layer)
+    hidden_states = Concat<axis=1>(wide, wide)
+    encoded = Squeeze(wide, first)
+}"""
+"""A ``speech_encoder`` whose last layers are ``transcript_memory``."""
+MEMORY = """(float[batch,positions,4] encoded)
+    => (float[positions] cross_bias, float[batch,1,positions,2] cross_key_0,
+        float[batch,1,positions,2] cross_value_0) {
+    all = Constant<value_ints=[-1]>()
+    first = Constant<value_ints=[1]>()
+    none = Constant<value_ints=[0]>()
+    two = Constant<value_ints=[2]>()
+    last = Constant<value_ints=[3]>()
+    mean = ReduceMean<axes=[2], keepdims=0>(encoded)
+    cross_bias = Reshape(mean, all)
+    layer = Unsqueeze(encoded, first)
+    cross_key_0 = Slice(layer, none, two, last)
+    cross_value_0 = Cos(cross_key_0)
+}"""
+APART = {"speech_encoder": ENCODED, "transcript_memory": MEMORY}
 VOICES = {"waveform": GRAPHS["speech_emotion"], "states": READS_STATES, "baseline": TAKES_BASELINE}
 """The graphs of ``speech_emotion``, by what they read last."""
 
 
-def build(
-    folder: Path, *, reads_states: bool = False, takes_baseline: bool = False, reads_context: bool = False
-) -> Path:
-    """Write the bundle into ``folder``; its voice reads the waveform, or the encoder's states, or a baseline too."""
-    folder.mkdir()
+def graphs(
+    *,
+    reads_states: bool = False,
+    takes_baseline: bool = False,
+    reads_context: bool = False,
+    memory_apart: bool = False,
+) -> dict[str, str]:
+    """Return the graphs of a bundle whose voice reads the waveform, or the encoder's states, or a baseline too.
+
+    With ``memory_apart`` what the decoder reads has a graph of its own behind the encoder.
+    """
     voice = VOICES["baseline" if takes_baseline else "states" if reads_states else "waveform"]
     words = {"text_emotion": READS_CONTEXT} if reads_context else {}
-    for slot, text in (GRAPHS | {"speech_emotion": voice} | words).items():
+    return {**GRAPHS, "speech_emotion": voice, **words, **(APART if memory_apart else {})}
+
+
+def build(folder: Path, *, reads_context: bool = False, **how: bool) -> Path:
+    """Write the bundle of ``graphs`` into ``folder``."""
+    folder.mkdir()
+    slots = graphs(reads_context=reads_context, **how)
+    for slot, text in slots.items():
         onnx.save(graph(text), folder / f"{slot}.onnx")
     for name in TOKENIZERS:
         tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -178,7 +218,7 @@ def build(
         "version": "0.0.1",
         "labels": LABELS,
         "sample_rate": 16_000,
-        "slots": {s: {**stated(folder / f"{s}.onnx"), "precision": "fp32", **ends(folder, s)} for s in GRAPHS},
+        "slots": {s: {**stated(folder / f"{s}.onnx"), "precision": "fp32", **ends(folder, s)} for s in slots},
         "tokenizers": {name: stated(folder / f"{name}_tokenizer.json") for name in TOKENIZERS},
         "decoding": {"prompt": [1], "end": 2, "suppress": [0], "begin_suppress": [2], "max_tokens": 9},
         "calibration": dict.fromkeys(TEMPERATURES, 1.5),

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from tokenizers import Tokenizer
 
 from benchmarks.common import results_file
 from benchmarks.common.clips import audio_files
 from benchmarks.common.paths import BUNDLE, Clips, Data, Seed
 from edge_runtime.audio.recording import Recording
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.inference.asr import SURE, SpeechEncoder, Transcript, TranscriptDecoder
+from edge_runtime.inference.asr import SURE, Transcript
 from edge_runtime.inference.segmenter import utterances
 from trainer.corpora import emodb, ravdess
 
@@ -61,12 +60,8 @@ def measure(data: Path, *, clips: int, seed: int) -> dict[str, Any]:
     One half of the recordings chooses the threshold, the share is that of the other half.
     """
     bundle = Bundle.read(BUNDLE)
-    assert bundle.decoding is not None
-    vad, encode, decode = (
-        bundle.open(slot, device="cpu", threads=1) for slot in ("vad", "speech_encoder", "transcript_decoder")
-    )
-    tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-    encoder, decoder = SpeechEncoder(encode), TranscriptDecoder(decode, tokenizer, bundle.decoding)
+    vad = bundle.open("vad", device="cpu", threads=1)
+    encoder, decoder = bundle.open_recogniser()
 
     def transcripts(paths: Iterable[Path]) -> list[Transcript]:
         return [

@@ -21,7 +21,7 @@ from benchmarks.common.timing import in_turn, paired
 from benchmarks.latency.roofline import feeds_of
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
+from edge_runtime.inference.asr import TranscriptDecoder
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.inference.session import CPU, Arrays, Session
 from edge_runtime.inference.vad import speech_mask, speech_probabilities
@@ -117,7 +117,7 @@ def _decoder(
         )
     bundle = Bundle.read(BUNDLE)
     assert bundle.decoding is not None
-    encode = SpeechEncoder(bundle.open("speech_encoder", device="cpu", threads=1))
+    encode, _ = bundle.open_recogniser()
     tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
     decoders = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
     as_exact = {"before": 0, "after": 0}
@@ -133,9 +133,9 @@ def _spinning(recordings: Sequence[Path], repeats: int, seed: int) -> dict[str, 
     """Return times of the large graphs on two threads; two processors that nobody else keeps busy are needed."""
     found = {}
     (clip,) = clips.cut(recordings, 4.0, 1, seed=seed)
-    for slot, (graph, feeds) in feeds_of(clip, threads=1).items():
+    for slot, (entry, feeds) in feeds_of(clip, threads=1).items():
         if slot in {"speech_encoder", "transcript_decoder"}:
-            before, after = (_session(graph, entries) for entries in ({SPIN: "0"}, {SPIN: "1", STOP: "1"}))
+            before, after = (_session(entry.path, entries) for entries in ({SPIN: "0"}, {SPIN: "1", STOP: "1"}))
             found[slot] = _pair(
                 partial(_all, partial(before.run, None), feeds), partial(_all, partial(after.run, None), feeds), repeats
             )

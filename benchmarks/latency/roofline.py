@@ -18,6 +18,7 @@ from benchmarks.latency.flops import Product, products
 from edge_runtime import IEmoNet
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.slot import Slot
 from edge_runtime.inference.onnx_runtime import ort
 from edge_runtime.inference.session import CPU, Arrays, Session
 
@@ -30,9 +31,9 @@ FAR = (1024, 16_000)
 class RecordingSession(Session):
     """A session that keeps the inputs of every run."""
 
-    def __init__(self, graph: Path, *, threads: int) -> None:
-        """Open ``graph`` on the CPU."""
-        super().__init__(graph, device="cpu", threads=threads)
+    def __init__(self, slot: Slot, *, threads: int) -> None:
+        """Open the graph of ``slot`` on the CPU."""
+        super().__init__(slot.path, weights=slot.weights, device="cpu", threads=threads)
         self.feeds: list[Arrays] = []
 
     def __call__(self, **inputs: np.ndarray[Any, Any]) -> Arrays:
@@ -53,7 +54,7 @@ class RecordingBundle(Bundle):
 
     def open(self, slot: str, *, device: str, threads: int, provider_options: Any = None) -> Session:
         """Open the graph of ``slot`` on the CPU."""
-        session = RecordingSession(self.slots[slot].path, threads=threads)
+        session = RecordingSession(self.slots[slot], threads=threads)
         self.feeds[slot] = session.feeds
         return session
 
@@ -67,7 +68,7 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
     runtime's own overhead) counts as nothing, so no graph can reach 100 %.
     """
     feeds = {s: feeds_of(clips.cut(recordings, s, 1, seed=seed)[0], threads=threads) for s in seconds}
-    costs = {s: {slot: [products(graph, f) for f in runs] for slot, (graph, runs) in slots.items()}
+    costs = {s: {slot: [products(entry.path, f) for f in runs] for slot, (entry, runs) in slots.items()}
              for s, slots in feeds.items()}  # fmt: skip
     everything = [p for slots in costs.values() for runs in slots.values() for one in runs for p in one]
     shapes = {(p.kind, p.rows, p.inner, p.columns): p for p in everything if p.weight_bytes and p.op != "LSTM"}
@@ -77,15 +78,17 @@ def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, r
         "rates": rates,
         "utterances": {
             f"{s:g}": {
-                slot: _share(Session(graph, threads=threads), runs, costs[s][slot], rates, repeats)
-                for slot, (graph, runs) in slots.items()
+                slot: _share(
+                    Session(entry.path, weights=entry.weights, threads=threads), runs, costs[s][slot], rates, repeats
+                )
+                for slot, (entry, runs) in slots.items()
             }
             for s, slots in feeds.items()
         },
     }
 
 
-def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, list[Arrays]]]:
+def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Slot, list[Arrays]]]:
     """Return every slot's graph and the inputs of each of its runs while the runtime classifies ``waveform``.
 
     Args:
@@ -96,7 +99,7 @@ def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Path, li
     assert isinstance(bundle, RecordingBundle)
     with IEmoNet(bundle, device="cpu", threads=threads) as model:
         model(waveform, SAMPLE_RATE)
-    return {slot: (entry.path, bundle.feeds[slot]) for slot, entry in bundle.slots.items()}
+    return {slot: (entry, bundle.feeds[slot]) for slot, entry in bundle.slots.items()}
 
 
 def _share(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.common.results_file import Result
-from benchmarks.report import baselines_page
+from benchmarks.report import baselines_page, footprint_section
 from benchmarks.report.markdown import formatted, machine, table
 
 HEAD = """# Benchmarks
@@ -102,6 +102,8 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
     parts = [HEAD]
     if "baselines" in results:
         parts += baselines_page.section(results["baselines"], results.get("baselines-again"))
+    if measured := [results[name] for name in ("footprint", "footprint-avx2") if name in results]:
+        parts += footprint_section.section(measured, results.get("packages"), results.get("batching"))
     for name, section in {"latency": _latency, "roofline": _roofline, "ablation": _ablation,
                           "robustness": _robustness, "wer": _wer}.items():  # fmt: skip
         if name in results:

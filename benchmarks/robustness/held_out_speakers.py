@@ -19,7 +19,6 @@ from benchmarks.common.clips import Float
 from benchmarks.unseen.voices import Voices
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
-from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.evidence import NO_SOUND, Evidence
 from edge_runtime.inference.segmenter import Utterance as Piece
 from edge_runtime.inference.vad import speech_mask
@@ -61,13 +60,8 @@ class FrontEnd:
 
     def __init__(self, bundle: Bundle) -> None:
         """Open the graphs."""
-        detector, encoder, decoder = (
-            bundle.open(slot, device="cpu", threads=1) for slot in ("vad", "speech_encoder", "transcript_decoder")
-        )
-        assert bundle.decoding is not None
-        tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-        self._vad, self._encode = detector, SpeechEncoder(encoder)
-        self._decode = TranscriptDecoder(decoder, tokenizer, bundle.decoding)
+        self._vad = bundle.open("vad", device="cpu", threads=1)
+        self._encode, self._decode = bundle.open_recogniser()
 
     def __call__(self, waveform: Float) -> Heard:
         """Hear (samples,) at 16 kHz as the runtime does."""

@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle import contract
 from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.bundle.text_settings import TextSettings, operating_point
 from edge_runtime.errors import BundleError, BundleNotFoundError
-from edge_runtime.inference.asr import Decoding, Language
+from edge_runtime.inference.asr import Decoding, Language, SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 
 MANIFEST = "bundle.json"
-SCHEMA = 2
-READABLE = (1, 2)
-"""Schema 1 is schema 2 with every slot filled."""
+SCHEMA = 3
+READABLE = (1, 2, 3)
+"""Schema 1 is schema 2 with every slot filled; schema 2 is schema 3 without ``transcript_memory`` and ``weights``."""
 SLOTS = (
     "vad",
     "speech_encoder",
     "transcript_encoder",
+    "transcript_memory",
     "transcript_decoder",
     "speech_emotion",
     "text_emotion",
@@ -138,7 +141,9 @@ class Bundle:
             DeviceError: the device cannot be had.
         """
         entry = self.slots[slot]
-        session = Session(entry.path, device=device, threads=threads, provider_options=provider_options)
+        session = Session(
+            entry.path, weights=entry.weights, device=device, threads=threads, provider_options=provider_options
+        )
         for stated, real in ((entry.inputs, session.inputs), (entry.outputs, session.outputs)):
             found = tuple(Tensor(name, kind, tuple(shape)) for name, (kind, shape) in real.items())
             if found != stated:
@@ -147,6 +152,25 @@ class Bundle:
                     "export the bundle again"
                 )
         return session
+
+    def open_recogniser(self, *, device: str = "cpu", threads: int = 1) -> tuple[SpeechEncoder, TranscriptDecoder]:
+        """Open the graphs that a transcript needs, without the detector of voices.
+
+        Raises:
+            BundleError: a graph cannot be loaded, or the bundle recognises no words.
+            DeviceError: the device cannot be had.
+        """
+        if self.decoding is None:
+            raise BundleError(f"{self.folder}: recognises no words; use another bundle")
+        encoder, *memory, decoder = (self.open(s, device=device, threads=threads) for s in self.recogniser())
+        tokenizer = Tokenizer.from_file(str(self.tokenizers["transcript"]))
+        return SpeechEncoder(encoder, *memory), TranscriptDecoder(decoder, tokenizer, self.decoding)
+
+    def recogniser(self) -> list[str]:
+        """Return the slots that a transcript comes from, in the order in which they run."""
+        encoder = "transcript_encoder" if "transcript_encoder" in self.slots else "speech_encoder"
+        memory = [slot for slot in ("transcript_memory",) if slot in self.slots]
+        return [encoder, *memory, "transcript_decoder"]
 
     def _check_labels(self) -> None:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
@@ -177,6 +201,12 @@ class Bundle:
             )
 
 
+def checksums(manifest: Mapping[str, Any], slot: str) -> list[str]:
+    """Return the sha256 of the graph of ``slot``, and of its weights where they are a file of their own."""
+    entry = manifest["slots"][slot]
+    return [entry["sha256"], *([entry["weights"]["sha256"]] if "weights" in entry else [])]
+
+
 def _check_version(path: Path, schema: Any, sample_rate: Any) -> None:
     if isinstance(schema, bool) or schema not in READABLE:
         raise BundleError(
@@ -200,13 +230,21 @@ def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
         "text_emotion": "fusion" in there,
         "fusion": speech and text,
         "vad": speech or "transcript_decoder" in there,
-        "speech_encoder": reads_states or ("transcript_decoder" in there and "transcript_encoder" not in there),
+        "speech_encoder": reads_states
+        or "transcript_memory" in there
+        or ("transcript_decoder" in there and "transcript_encoder" not in there),
+        "transcript_decoder": "transcript_memory" in there,
     }
     missing = [slot for slot, needed in needs.items() if needed and slot not in there]
     if missing:
         raise BundleError(
             f"{path}: slot {' and '.join(map(repr, missing))} is missing, which its other slots need "
             f"({', '.join(there) or 'there are none'}); export the bundle again"
+        )
+    if "transcript_memory" in there and "transcript_encoder" in there:
+        raise BundleError(
+            f"{path}: slots 'transcript_memory' and 'transcript_encoder' both give what the decoder reads; export the "
+            "bundle again"
         )
     return list(there)
 
@@ -257,6 +295,7 @@ def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:
     return Slot(
         name=name,
         path=checked(folder, entry, LARGEST_GRAPH),
+        weights=checked(folder, entry["weights"], LARGEST_GRAPH) if "weights" in entry else None,
         precision=_text(entry["precision"]),
         inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),
         outputs=tuple(_tensor(t) for t in _list(entry["outputs"])),

@@ -16,17 +16,20 @@ Form = tuple[str, Sequence["int | None"]]
 
 STATE: Form = FLOAT, (1, 1, 128)
 WAVEFORM: Form = FLOAT, (1, ANY)
+ENCODED: Form = FLOAT, (1, ANY, OWN)
 TOKENS: Form = INTEGER, (1, ANY)
 LOGITS: Form = FLOAT, (1, OWN)
 INPUTS: Mapping[str, Mapping[str, Form]] = {
     "vad": {"input": (FLOAT, (ANY, 576)), "h": STATE, "c": STATE},
     "speech_encoder": {"waveform": WAVEFORM},
     "transcript_encoder": {"waveform": WAVEFORM},
+    "transcript_memory": {"encoded": ENCODED},
 }
 OUTPUTS: Mapping[str, Mapping[str, Form]] = {
     "vad": {"speech_probs": (FLOAT, (ANY,)), "hn": STATE, "cn": STATE},
     "speech_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
     "transcript_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
+    "transcript_memory": {},
     "transcript_decoder": {"logits": LOGITS},
     "speech_emotion": {"logits": LOGITS},
     "text_emotion": {"logits": LOGITS},
@@ -62,6 +65,8 @@ def check(slots: Mapping[str, Slot], evidence: int = 0) -> None:
     if "text_emotion" in slots:
         text = slots["text_emotion"]
         _inputs(text, {**TEXT, TYPES: TOKENS} if text.takes(TYPES) else TEXT)
+    if "transcript_memory" in slots:
+        _memory(slots["speech_encoder"], slots["transcript_memory"])
     if "transcript_decoder" in slots:
         _decoder(slots)
     if "fusion" in slots:
@@ -98,9 +103,17 @@ def _baseline(speech: Slot) -> Mapping[str, Form]:
     return {"baseline": rows, "baseline_s": (FLOAT, (1, ANY))}
 
 
+def _memory(encoder: Slot, memory: Slot) -> None:
+    """It takes what the encoder gives of its last layer, and that alone."""
+    encoded = encoder.output("encoded")
+    _fits(encoder, encoded, ENCODED)
+    _inputs(memory, {"encoded": _passed(encoded)})
+
+
 def _decoder(slots: Mapping[str, Slot]) -> None:
     """It takes tokens, what its encoder gives besides the states, and its own past."""
-    decoder, encoder = slots["transcript_decoder"], slots.get("transcript_encoder") or slots["speech_encoder"]
+    decoder = slots["transcript_decoder"]
+    encoder = slots.get("transcript_encoder") or slots.get("transcript_memory") or slots["speech_encoder"]
     past = [tensor for tensor in decoder.inputs if tensor.name.startswith("past_")]
     if not past:
         raise decoder.error("takes no 'past_…', so that it cannot know what it wrote before")

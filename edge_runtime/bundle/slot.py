@@ -19,13 +19,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Slot:
-    """One graph of a bundle, and what it is for."""
+    """One graph of a bundle, what it is for, and the file of its weights where that is another."""
 
     name: str
     path: Path
     precision: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    weights: Path | None = None
 
     def output(self, name: str) -> Tensor:
         """Return the output called ``name``.

@@ -94,18 +94,25 @@ class Decoding:
 class SpeechEncoder:
     """Waveform → hidden states, and the keys and values of the decoder's cross attention."""
 
-    def __init__(self, session: Session) -> None:
-        """Use the graph in ``session``."""
-        self._session = session
+    def __init__(self, session: Session, memory: Session | None = None) -> None:
+        """Use the graph in ``session``, and in ``memory`` the layers that the transcript alone needs, if apart."""
+        self._session, self._memory = session, memory
 
-    def __call__(self, waveform: Float) -> tuple[Float, Arrays]:
+    def __call__(self, waveform: Float, *, words: bool = True) -> tuple[Float, Arrays]:
         """Encode ``waveform`` (samples,) at 16 kHz, at most 30 s long.
+
+        Args:
+            waveform: what is said.
+            words: False leaves out what the transcript alone needs, where that is a graph of its own.
 
         Returns:
             The hidden states (1, layers, states, width), 20 ms a state, and the decoder's cross inputs.
         """
         values = self._session(waveform=waveform[None])
-        return values.pop("hidden_states"), values
+        hidden = values.pop("hidden_states")
+        if self._memory is not None:
+            values = self._memory(encoded=values["encoded"]) if words else {}
+        return hidden, values
 
 
 class TranscriptDecoder:

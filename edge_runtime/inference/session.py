@@ -56,17 +56,26 @@ class Session:
         self,
         graph: Path,
         *,
+        weights: Path | None = None,
         device: str = "cpu",
         threads: int = 1,
         provider_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Open ``graph``.
 
+        Args:
+            graph: an ONNX file.
+            weights: the file beside it that has its weights; None where the graph itself has them. A file of its own is
+                mapped into memory, and of a table only the rows that are looked up are read.
+            device: see ``providers``.
+            threads: processor threads of each run.
+            provider_options: see ``providers``.
+
         Raises:
             BundleError: onnxruntime cannot load it.
             DeviceError: the device cannot be had, or falls back to another.
         """
-        self._graph, self._device, self._threads = graph, device, threads
+        self._graph, self._weights, self._device, self._threads = graph, weights, device, threads
         self._providers = providers(device, provider_options)
         self._closed = False
         session = self._open()
@@ -117,14 +126,21 @@ class Session:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # An arena keeps the most that any length of audio ever took; without one calls are as fast.
+        options.enable_cpu_mem_arena = False
         # Idle threads must sleep: one session's spinning would burn the others' share of the budget.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The checksum is of this file: it may not bring in weights from others, nor be of a format that is not ONNX.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._graph))
-        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
+            outside = self._graph  # no folder: checksums are of known files, and a graph may not bring in others
+            if self._weights is not None and not self._weights.is_symlink():
+                outside = self._weights.parent
+            elif self._weights is not None:  # onnxruntime follows no link out of the folder, as those of stores lead
+                content = self._weights.read_bytes()
+                options.add_external_initializers_from_files_in_memory([self._weights.name], [content], [len(content)])
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(outside))
+            options.add_session_config_entry("session.load_model_format", "ONNX")
             session = ort.InferenceSession(
-                self._graph.read_bytes(),
+                str(self._graph),  # of bytes it would keep a copy
                 options,
                 providers=self._providers,
                 enable_fallback=0,  # it would say so on standard output, where answers go

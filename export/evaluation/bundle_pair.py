@@ -105,7 +105,10 @@ def side_by_side(
 
 def _sizes(models: tuple[IEmoNet, IEmoNet]) -> Comparison:
     a, b = (model.bundle for model in models)
-    sizes = [{slot: entry.path.stat().st_size for slot, entry in bundle.slots.items()} for bundle in (a, b)]
+    sizes = [
+        {slot: sum(f.stat().st_size for f in (entry.path, entry.weights) if f) for slot, entry in bundle.slots.items()}
+        for bundle in (a, b)
+    ]
     for bundle, size in zip((a, b), sizes, strict=True):
         size["all files"] = sum(f.stat().st_size for f in bundle.folder.iterdir() if f.is_file())
     found = Comparison(

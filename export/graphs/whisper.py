@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 from export.graphs.torch_export import Graph
 from trainer.errors import CheckpointError, ExportError
-from trainer.pretrained.whisper import SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
+from trainer.pretrained.whisper import POOL, SAMPLE_RATE, SpeechEncoder, TranscriptDecoder
 
 CODES = {"jw": "jv"}
 """Whisper's own codes of languages that BCP 47 writes in another way."""
@@ -118,6 +119,56 @@ def encoder_graph(model: WhisperForConditionalGeneration, *, stitched: bool = Tr
         {
             "waveform": {0: "batch", 1: "samples"},
             "hidden_states": {0: "batch", 2: "states"},
+            "cross_bias": {0: "positions"},
+            **{name: {0: "batch", 2: "positions"} for name in cross},
+        },
+    )
+
+
+class _FirstLayers(nn.Module):
+    def __init__(self, encoder: SpeechEncoder, layers: int, *, passes_on: bool) -> None:
+        super().__init__()
+        self.encoder, self.layers, self.passes_on = encoder, layers, passes_on
+
+    def forward(self, waveform: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        hidden, encoded = self.encoder.hear(waveform, self.layers)
+        return (hidden, encoded) if self.passes_on else hidden
+
+
+class _LastLayers(nn.Module):
+    def __init__(self, encoder: SpeechEncoder, layers: int) -> None:
+        super().__init__()
+        self.encoder, self.layers = encoder, layers
+
+    def forward(self, encoded: Tensor) -> tuple[Tensor, ...]:
+        return self.encoder.remember(encoded, self.layers)
+
+
+def states_graph(encoder: SpeechEncoder, layers: int, *, passes_on: bool) -> Graph:
+    """Return waveform → hidden states of the first ``layers``; and the last of them whole, where it is passed on."""
+    return Graph(
+        _FirstLayers(encoder, layers, passes_on=passes_on),
+        (torch.randn(1, 2 * SAMPLE_RATE + 123),),
+        ["waveform"],
+        ["hidden_states", "encoded"] if passes_on else ["hidden_states"],
+        {
+            "waveform": {0: "batch", 1: "samples"},
+            "hidden_states": {0: "batch", 2: "states"},
+            "encoded": {0: "batch", 1: "encoded_states"},
+        },
+    )
+
+
+def memory_graph(encoder: SpeechEncoder, layers: int) -> Graph:
+    """Return the states behind the first ``layers`` → cross-attention bias, keys and values."""
+    cross = key_value_names("cross", len(encoder.cross))
+    return Graph(
+        _LastLayers(encoder, layers),
+        (torch.randn(1, 15 * POOL, encoder.width),),
+        ["encoded"],
+        ["cross_bias", *cross],
+        {
+            "encoded": {0: "batch", 1: "encoded_states"},
             "cross_bias": {0: "positions"},
             **{name: {0: "batch", 2: "positions"} for name in cross},
         },

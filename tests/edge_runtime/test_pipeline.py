@@ -6,6 +6,8 @@ import io
 import itertools
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,7 +36,7 @@ from edge_runtime.bundle.bundle import SLOTS
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
 
-FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
 RATE = 16_000
 
 
@@ -525,3 +527,14 @@ def test_words_that_nobody_recognised_have_no_confidence(model: IEmoNet, jfk: Pa
     assert model(jfk, transcript="ask not").transcript_confidence is None
     assert model(jfk, asr=False).transcript_confidence is None
     assert model(np.zeros(RATE, np.float32), RATE).transcript_confidence is None
+
+
+def test_no_hub_client_http_stack_or_progress_bar_is_loaded(bundle_folder: Path, jfk: Path) -> None:
+    code = f"""
+import sys
+from edge_runtime import IEmoNet
+assert IEmoNet.load({str(bundle_folder)!r}, threads=1)({str(jfk)!r}).transcript
+print({{"huggingface_hub", "hf_xet", "requests", "httpx", "urllib3", "tqdm", "yaml"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

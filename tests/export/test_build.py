@@ -73,7 +73,7 @@ def test_each_slot_takes_the_outputs_of_the_slot_before(exported):
     bundle = Bundle.read(exported)
     run = {slot: bundle.open(slot, device="cpu", threads=1) for slot in FILLED}
     encoded = run["speech_encoder"](waveform=np.random.default_rng(0).normal(0, 0.1, (1, 9000)).astype(np.float32))
-    hidden = encoded.pop("hidden_states")
+    hidden = encoded["hidden_states"]
     features = bundle.slots["speech_emotion"].output("pooled").shape[1]
     speech = run["speech_emotion"](
         hidden_states=hidden,
@@ -88,8 +88,9 @@ def test_each_slot_takes_the_outputs_of_the_slot_before(exported):
         speech_embedding=speech["embedding"], text_embedding=text["embedding"], present=np.ones((1, 2), np.float32)
     )
     assert fused["logits"].shape == (1, 4)
+    memory = run["transcript_memory"](encoded=encoded["encoded"])
     past = {name: np.zeros((1, 2, 0, 8), np.float32) for name in run["transcript_decoder"].inputs if "past" in name}
-    decoded = run["transcript_decoder"](tokens=np.array([bundle.decoding.prompt]), **encoded, **past)
+    decoded = run["transcript_decoder"](tokens=np.array([bundle.decoding.prompt]), **memory, **past)
     assert decoded["logits"].shape == (1, 60)
 
 
@@ -113,9 +114,9 @@ def test_force_replaces_a_bundle_and_a_full_window_has_no_pooled_silence(sources
         (target / name).write_text("{}")
     build(sources, target, Options(FP32, force=True), stitched=False)
     assert not (target / "left.over").exists()
-    encoder = Bundle.read(target).open("speech_encoder", device="cpu", threads=1)
-    encoded = encoder(waveform=np.ones((1, 9000), np.float32))
-    assert not encoded["cross_bias"].any() and len(encoded["cross_bias"]) == 1500
+    encoder, _ = Bundle.read(target).open_recogniser()
+    _, memory = encoder(np.ones(9000, np.float32))
+    assert not memory["cross_bias"].any() and len(memory["cross_bias"]) == 1500
     assert [p.name for p in target.parent.iterdir()] == ["tiny"]
 
 

@@ -102,7 +102,7 @@ def test_the_papers_speech_network_is_put_in(exported, target, tmp_path, configs
 def test_another_recogniser_leaves_speech_emotion_its_own_encoder(exported, target, components, jfk):
     swap(exported, Replacement(whisper=str(components / "weights" / "whisper-tiny.en")), target, FP32)
     before, after = checksums(exported), checksums(target)
-    assert "transcript_encoder" in after
+    assert "transcript_encoder" in after and "transcript_memory" not in after
     assert all(after[slot] == before[slot] for slot in ("speech_encoder", "speech_emotion", "fusion", "text_emotion"))
     assert set(Bundle.read(target).temperatures) == set(Bundle.read(exported).temperatures)
     one, other = (IEmoNet.load(folder, device="cpu", threads=1)(jfk) for folder in (exported, target))
@@ -181,7 +181,7 @@ def test_a_missing_bundle_and_a_missing_checkpoint_are_named(exported, target, t
 def test_a_bundle_that_reads_text_alone_takes_no_recogniser(exported, target, tmp_path, components):
     base = Path(shutil.copytree(exported, tmp_path / "text-alone"))
     manifest = json.loads((base / "bundle.json").read_text())
-    for slot in ("vad", "speech_encoder", "speech_emotion", "transcript_decoder", "fusion"):
+    for slot in ("vad", "speech_encoder", "speech_emotion", "transcript_memory", "transcript_decoder", "fusion"):
         del manifest["slots"][slot]
     manifest["calibration"] = {"text": 1.0}
     (base / "bundle.json").write_text(json.dumps(manifest))

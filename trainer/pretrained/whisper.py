@@ -98,7 +98,8 @@ class SpeechEncoder(nn.Module):
         self.stitched = stitched
         with torch.no_grad():
             quiet = torch.full((1, config.num_mel_bins, 2 * CONTEXT), SILENT_MEL)
-            pairs = torch.stack(self._keys_values(self._encode(quiet)[-1]))
+            final = self.encoder.layer_norm(self._layers(self._embed(quiet))[-1])
+            pairs = torch.stack(self._keys_values(final))
         pooled = pairs.reshape(*pairs.shape[:3], CONTEXT // POOL, POOL, pairs.shape[4]).mean(4)
         self.register_buffer("silence", pooled, persistent=False)
 
@@ -110,39 +111,57 @@ class SpeechEncoder(nn.Module):
             cross_bias: (positions,), added to the scores of the decoder's cross-attention.
             cross_key_0, cross_value_0, …: (batch, heads, positions, width / heads) for each decoder layer.
         """
+        hidden, encoded = self.hear(waveform)
+        return hidden, *self.remember(encoded, begin=len(self.encoder.layers))
+
+    def hear(self, waveform: Tensor, end: int | None = None) -> tuple[Tensor, Tensor]:
+        """Run the first ``end`` layers; None runs all.
+
+        Returns:
+            hidden_states: as of ``forward``, (batch, end + 1, states, width).
+            encoded: the states of the last of these layers with those of the silence behind, (batch, positions, width).
+        """
         states = (waveform.shape[1] + ENCODER_HOP - 1) // ENCODER_HOP
         # Whole pools, so that what follows them is whole pools of silence.
         whole = sym_min((states + TAIL + POOL - 1) // POOL * POOL, CONTEXT)
         encoded = whole if self.stitched else CONTEXT
         mel = self.mel(F.pad(peak_normalize(waveform), (0, encoded * ENCODER_HOP - waveform.shape[1])))
-        layers = self._encode(mel)
-        hidden = torch.stack(layers[:-1], dim=1)[:, :, :states]
-        cross = self._keys_values(layers[-1])
-        bias = torch.zeros_like(layers[-1][0, :, 0])
+        layers = self._layers(self._embed(mel), end=end)
+        return torch.stack(layers, dim=1)[:, :, :states], layers[-1]
+
+    def remember(self, encoded: Tensor, begin: int) -> tuple[Tensor, ...]:
+        """Run the layers from ``begin`` on ``encoded``, as ``hear`` returns it: cross_bias, keys and values."""
+        final = self.encoder.layer_norm(self._layers(encoded, begin=begin)[-1])
+        cross = self._keys_values(final)
+        bias = torch.zeros_like(final[0, :, 0])
         if self.stitched:
-            silence = self.silence[:, :, :, encoded // POOL :]
+            silence = self.silence[:, :, :, encoded.shape[1] // POOL :]
             cross = [
                 torch.cat([own, quiet.expand(own.shape[0], -1, -1, -1)], dim=2)
                 for own, quiet in zip(cross, silence, strict=True)
             ]
             # A pooled position stands for POOL alike ones: softmax counts it so many times.
             bias = torch.cat([bias, torch.full_like(silence[0, 0, 0, :, 0], math.log(POOL))])
-        return hidden, bias, *cross
+        return bias, *cross
 
-    def _encode(self, mel: Tensor) -> list[Tensor]:
+    def _embed(self, mel: Tensor) -> Tensor:
         encoder = self.encoder
         x = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).transpose(1, 2)
+        embedded: Tensor = x + encoder.embed_positions.weight[: x.shape[1]]
+        return embedded
+
+    def _layers(self, x: Tensor, begin: int = 0, end: int | None = None) -> list[Tensor]:
+        """Return ``x`` and the states of each layer."""
         cut = self._heads(x)
-        x = x + encoder.embed_positions.weight[: x.shape[1]]
         layers = [x]
-        for layer in encoder.layers:
+        for layer in self.encoder.layers[begin:end]:
             attention, normed = layer.self_attn, layer.self_attn_layer_norm(x)
             queries = cut.queries(attention.q_proj(normed))
             mixed = cut.attend(queries, cut.split(attention.k_proj(normed)), cut.split(attention.v_proj(normed)))
             x = x + attention.out_proj(mixed)
             x = x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
             layers.append(x)
-        return [*layers, encoder.layer_norm(x)]
+        return layers
 
     def _keys_values(self, encoded: Tensor) -> list[Tensor]:
         projections = [p for layer in self.cross for p in (layer.k_proj, layer.v_proj)]

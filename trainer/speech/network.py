@@ -109,6 +109,11 @@ class SpeechEmotion(nn.Module):
         nn.init.zeros_(self.classifier.bias)
         self.classifier.bias.requires_grad_(False)
 
+    @property
+    def depth(self) -> int:
+        """The last layer that is read."""
+        return max(*self.mean_layers, *self.std_layers)
+
     def fit_features(self, pooled: Tensor, weights: Tensor) -> None:
         """Learn what to read of pooled states: their mean, deviation and principal components.
 

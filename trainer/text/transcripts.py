@@ -12,13 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from edge_runtime.audio.recording import SAMPLE_RATE, Recording
-from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.bundle import Bundle, checksums
 from edge_runtime.bundle.locate import locate
-from edge_runtime.errors import BundleError
-from edge_runtime.inference.asr import SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.evidence import NAMES, Evidence
 from edge_runtime.inference.segmenter import utterances as pieces_of
 from trainer.console import progress
@@ -111,11 +108,8 @@ class Recogniser:
         Raises:
             BundleError: the bundle recognises no words.
         """
-        if bundle.decoding is None:
-            raise BundleError(f"{bundle.folder}: recognises no words; use another bundle")
-        self._vad, encoder, decoder = (bundle.open(slot, device="cpu", threads=1) for slot in _slots(bundle))
-        tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-        self._encode, self._decode = SpeechEncoder(encoder), TranscriptDecoder(decoder, tokenizer, bundle.decoding)
+        self._encode, self._decode = bundle.open_recogniser()
+        self._vad = bundle.open("vad", device="cpu", threads=1)
 
     def __call__(self, audio: Path | NDArray[np.float32], sample_rate: int | None = None) -> str:
         """Return what is said in ``audio``: a file, or (samples,) at ``sample_rate``; "" where nobody speaks."""
@@ -137,12 +131,6 @@ class Recogniser:
         lowest = NAMES.index("lowest_log_probability")
         whole[lowest] = np.min(evidence, axis=0)[lowest]
         return Recognised(" ".join(text for text in texts if text), tuple(whole.tolist()))
-
-
-def _slots(bundle: Bundle) -> tuple[str, str, str]:
-    """Return the graphs of a bundle that a transcript depends on."""
-    encoder = "transcript_encoder" if "transcript_encoder" in bundle.slots else "speech_encoder"
-    return "vad", encoder, "transcript_decoder"
 
 
 def recognised(
@@ -180,7 +168,8 @@ def recognised(
 
 def key_of(bundle: Bundle) -> str:
     """Return a name for the speech recognition of a bundle."""
-    graphs = "".join(str(bundle.manifest["slots"][slot]["sha256"]) for slot in _slots(bundle))
+    slots = ["vad", *bundle.recogniser()]
+    graphs = "".join(part for slot in slots for part in checksums(bundle.manifest, slot))
     return hashlib.sha256(graphs.encode()).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -18,16 +19,18 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edge_runtime import Bundle, BundleError, BundleNotFoundError, IEmoNet
-from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS
+from edge_runtime.bundle.bundle import ALONE, MANIFEST, SLOTS, TEMPERATURES, TOKENIZERS, checksums
 from edge_runtime.bundle.files import LARGEST_MANIFEST, LARGEST_TOKENIZER
 from edge_runtime.bundle.text_settings import TextSettings
 from edge_runtime.inference.asr import Language
+from export.inspect_bundle import schema_errors
+from tests import tiny_bundle as tiny
 from tests.tiny_bundle import stated
 
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
 Altered = Callable[[str, str, bytes], Path]
 WORDS, PARTS = ["name", "version", "labels"], ["slots", "tokenizers", "decoding", "calibration"]
-FILLED = tuple(slot for slot in SLOTS if slot != "transcript_encoder")
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
 REQUIRED = ["schema", "sample_rate", *WORDS, *PARTS]
 
 
@@ -161,7 +164,8 @@ def test_the_default_bundle_is_whole_and_its_graphs_are_as_stated(bundle_folder:
     assert bundle.name == bundle_folder.name
     for slot in FILLED:
         bundle.open(slot, device="cpu", threads=1)
-    stated = [*bundle.manifest["slots"].values(), *bundle.manifest["tokenizers"].values()]
+    slots = bundle.manifest["slots"].values()
+    stated = [*slots, *(s["weights"] for s in slots if "weights" in s), *bundle.manifest["tokenizers"].values()]
     assert all((bundle_folder / entry["file"]).stat().st_size == entry["bytes"] for entry in stated)
 
 
@@ -171,7 +175,7 @@ def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path, tiny_bundle
         Bundle.read(tmp_path / place)
 
 
-@pytest.mark.parametrize("schema", [0, 3, "1", None, [1], 1.5, True])
+@pytest.mark.parametrize("schema", [0, 4, "1", None, [1], 1.5, True])
 def test_another_schema_is_refused(change: Change, schema: object) -> None:
     refused(change(lambda m: m.update(schema=schema)), "schema")
 
@@ -431,8 +435,8 @@ def test_links_are_followed_as_stores_of_models_are_made_of_them(tiny_bundle: Pa
     refused(tiny_bundle, "vad.onnx: sha256")
 
 
-def test_weights_in_another_file_are_refused(tiny_bundle: Path, change: Change) -> None:
-    (tiny_bundle / "weights.bin").write_bytes(bytes(512))
+def take_from_file(tiny_bundle: Path, change: Change, **more: object) -> Path:
+    """Make the detector's ``hn`` its ``h`` plus what is in ``weights.bin``; state ``more`` of its slot."""
     graph = onnx.load(tiny_bundle / "vad.onnx")
     weights = onnx.TensorProto(name="w", data_type=1, dims=[1, 1, 128], data_location=onnx.TensorProto.EXTERNAL)
     weights.external_data.add(key="location", value="weights.bin")
@@ -440,11 +444,67 @@ def test_weights_in_another_file_are_refused(tiny_bundle: Path, change: Change) 
     (tanh,) = (node for node in graph.graph.node if node.output == ["hn"])
     tanh.op_type = "Add"
     tanh.input.append("w")
-    data = graph.SerializeToString()
-    (tiny_bundle / "vad.onnx").write_bytes(data)
-    folder = change(lambda m: m["slots"]["vad"].update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    (tiny_bundle / "vad.onnx").write_bytes(graph.SerializeToString())
+    return change(lambda m: m["slots"]["vad"].update(stated(tiny_bundle / "vad.onnx") | more))
+
+
+WEIGHTS = np.full((1, 1, 128), 7, np.float32).tobytes()
+OF_WEIGHTS = {"file": "weights.bin", "bytes": len(WEIGHTS), "sha256": hashlib.sha256(WEIGHTS).hexdigest()}
+
+
+def test_weights_in_a_file_that_is_not_stated_are_refused(tiny_bundle: Path, change: Change) -> None:
+    (tiny_bundle / "weights.bin").write_bytes(WEIGHTS)
+    folder = take_from_file(tiny_bundle, change)
     with pytest.raises(BundleError, match="onnxruntime cannot load"):
         Bundle.read(folder).open("vad", device="cpu", threads=1)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_weights_in_the_file_that_is_stated_are_taken(
+    tiny_bundle: Path, tmp_path: Path, change: Change, linked: bool
+) -> None:
+    place = tmp_path / "blob" if linked else tiny_bundle / "weights.bin"
+    place.write_bytes(WEIGHTS)
+    if linked:
+        (tiny_bundle / "weights.bin").symlink_to(place)
+    bundle = Bundle.read(take_from_file(tiny_bundle, change, weights=OF_WEIGHTS))
+    assert bundle.slots["vad"].weights == tiny_bundle / "weights.bin"
+    state = np.zeros((1, 1, 128), np.float32)
+    found = bundle.open("vad", device="cpu", threads=1)(input=np.zeros((1, 576), np.float32), h=state, c=state)
+    np.testing.assert_array_equal(found["hn"], state + 7)
+    assert checksums(bundle.manifest, "vad") == [bundle.manifest["slots"]["vad"]["sha256"], OF_WEIGHTS["sha256"]]
+
+
+@pytest.mark.parametrize("other", [b"", WEIGHTS[:-1], b"x" + WEIGHTS[1:]])
+def test_weights_of_another_size_or_content_are_refused(tiny_bundle: Path, change: Change, other: bytes) -> None:
+    (tiny_bundle / "weights.bin").write_bytes(other)
+    refused(take_from_file(tiny_bundle, change, weights=OF_WEIGHTS), "weights.bin: ")
+
+
+@pytest.mark.parametrize("weights", [None, "weights.bin", [], {}, OF_WEIGHTS | {"file": "../weights.bin"}])
+def test_weights_that_are_no_file_of_the_bundle_are_refused(tiny_bundle: Path, change: Change, weights: object) -> None:
+    (tiny_bundle / "weights.bin").write_bytes(WEIGHTS)
+    refused(take_from_file(tiny_bundle, change, weights=weights))
+    assert schema_errors(json.loads((tiny_bundle / MANIFEST).read_text()))
+
+
+def test_a_decoder_reads_from_one_source(tmp_path: Path) -> None:
+    folder = tiny.build(tmp_path / "apart", memory_apart=True)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["slots"]["transcript_encoder"] = manifest["slots"]["speech_encoder"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    refused(folder, "'transcript_memory' and 'transcript_encoder' both")
+    assert schema_errors(manifest)
+
+
+@pytest.mark.parametrize("missing", ["speech_encoder", "transcript_decoder"])
+def test_the_memory_needs_the_encoder_before_it_and_the_decoder_behind_it(tmp_path: Path, missing: str) -> None:
+    folder = tiny.build(tmp_path / "apart", memory_apart=True)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["slots"][missing]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    refused(folder, missing)
+    assert schema_errors(manifest)
 
 
 JSON = st.recursive(

@@ -23,8 +23,9 @@ READS: dict[str, dict[str, bool]] = {
     "waveform": {},
     "states": {"reads_states": True},
     "baseline": {"takes_baseline": True},
+    "apart": {"reads_states": True, "memory_apart": True},
 }
-"""What the voice of each of three tiny bundles reads, and how the bundle is made."""
+"""What the voice of each of four tiny bundles reads (the last has the transcript's layers apart); how each is made."""
 
 
 class Place(NamedTuple):
@@ -38,10 +39,9 @@ class Place(NamedTuple):
 
 def tensors(reads: str) -> dict[Place, dict[str, Any]]:
     """What the manifest states of each, of the bundle whose voice ``reads`` the waveform, states or a baseline too."""
-    graphs = tiny.GRAPHS | {"speech_emotion": tiny.VOICES[reads]}
     return {
         Place(reads, slot, end, value.name): tiny.tensor(value)
-        for slot, text in graphs.items()
+        for slot, text in tiny.graphs(**READS[reads]).items()
         for end in ("input", "output")
         for value in getattr(tiny.graph(text).graph, end)
     }
@@ -53,6 +53,7 @@ TENSORS = tensors("waveform") | {
     for place, t in tensors(reads).items()
     if place.slot == "speech_emotion"
 }
+TENSORS |= {place: t for place, t in tensors("apart").items() if place.slot in tiny.APART}
 SPARED = [
     Place("waveform", "fusion", "input", "speech_embedding"),
     Place("waveform", "fusion", "input", "text_logits"),
@@ -108,6 +109,14 @@ def named(place: Place) -> str:
     return rf"\.onnx: slot \w+ .*'({'|'.join(partners)})'"
 
 
+def test_the_same_encoder_in_two_graphs_gives_the_same_answers(whole: dict[str, Path], jfk: Path) -> None:
+    one, two = (IEmoNet.load(whole[reads], threads=1) for reads in ("states", "apart"))
+    for asr in (True, False):
+        first, second = one(jfk, asr=asr), two(jfk, asr=asr)
+        assert first.segments == second.segments
+        assert bool(first.transcript) == asr
+
+
 def test_a_bundle_that_fits_is_read_and_every_way_leads_through_it(whole: dict[str, Path], jfk: Path) -> None:
     for folder in whole.values():
         use_everything(IEmoNet.load(folder, threads=1), jfk)
@@ -160,14 +169,16 @@ def changed(tensor: dict[str, Any], edit: str) -> dict[str, Any]:
 
 
 CASES = {edit: [p for p, tensor in TENSORS.items() if changed(tensor, edit) != tensor] for edit in EDITS}
+MEMORIES = [("waveform", "speech_encoder"), ("apart", "transcript_memory")]
 AS_GOOD = {
     *((SPARED[2], edit) for edit in EDITS),
     # What is heard may be of one size, whatever the recording; its positions are an axis of their own.
     *(
-        (Place("waveform", "speech_encoder", "output", f"cross_{what}"), "every axis but the batch fixed")
+        (Place(*encoder, "output", f"cross_{what}"), "every axis but the batch fixed")
+        for encoder in MEMORIES
         for what in ("bias", "key_0", "value_0")
     ),
-    (Place("waveform", "speech_encoder", "output", "cross_bias"), "a first axis of seven"),
+    *((Place(*encoder, "output", "cross_bias"), "a first axis of seven") for encoder in MEMORIES),
 }
 
 

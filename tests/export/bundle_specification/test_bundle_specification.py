@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import wave
@@ -54,7 +55,7 @@ def altered(bundle: Path, folder: Path, edit: Edit) -> Path:
     folder.mkdir()
     for file in bundle.iterdir():
         if file.name != MANIFEST:
-            (folder / file.name).symlink_to(file)
+            shutil.copyfile(file, folder / file.name)  # onnxruntime reads no weights behind a link
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
@@ -284,4 +285,4 @@ def test_the_page_names_everything_that_the_reader_of_the_runtime_knows(reposito
     page = (repository / "docs" / "bundle.md").read_text(encoding="utf-8")
     for name in (*SLOTS, *TOKENIZERS, *TEMPERATURES, *NAMES):
         assert f"`{name}`" in page
-    assert "\n- **2**: " in page
+    assert "\n- **3**: " in page

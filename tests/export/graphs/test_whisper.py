@@ -143,3 +143,23 @@ def test_an_english_one_cannot_hear_german():
 def test_what_is_none_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="need a Whisper"):
         whisper.load(str(tmp_path))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layers", [0, 2, 3])
+@pytest.mark.parametrize("stitched", [True, False])
+def test_an_encoder_in_two_graphs_answers_as_one(tmp_path, run, tiny_whisper, layers, stitched):
+    module = SpeechEncoder(tiny_whisper, stitched=stitched).eval()
+    first, alone, last = (tmp_path / f"{name}.onnx" for name in ("first", "alone", "last"))
+    write(whisper.states_graph(module, layers, passes_on=True), first)
+    write(whisper.states_graph(module, layers, passes_on=False), alone)
+    write(whisper.memory_graph(module, layers), last)
+    for samples in (999, 3 * SAMPLE_RATE + 1, 30 * SAMPLE_RATE):
+        x = 0.1 * torch.randn(2, samples)
+        hidden, *memory = module(x)
+        states, encoded = run(first, x)
+        np.testing.assert_allclose(states, hidden[:, : layers + 1], **TOLERANCE)
+        np.testing.assert_array_equal(states, run(alone, x)[0])
+        for found, expected in zip(run(last, torch.from_numpy(encoded)), memory, strict=True):
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(found, expected, **TOLERANCE)

@@ -1,0 +1,68 @@
+"""The section of docs/benchmarks.md on start, memory, the voice alone, batches, and the size of packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.common.results_file import Result
+from benchmarks.report.markdown import formatted, machine
+
+HEAD = """## Start, memory, and the voice alone
+
+The version before is the one whose bundle has schema 2. Both run in fresh processes, in turn, on one thread. *Start* is
+processor time from the start of the process to the first answer, on a clip of 4 s. *Peak memory* is that after two more
+calls, of 10 s. *With words* and *voice alone* are processor time of a call with and without the transcript. The machine
+was busy with other work, so times hold as ratios within a table. The processor that has "avx2" alone is the same
+machine; the wider instructions were hidden from every library."""
+BATCHING = """Utterances are not put into one call. The int8 graphs take one scale for all the activations of a call,
+so an utterance among {utterances} gets other numbers than alone: its states differ by up to
+{states_differ_by:.0%} of the largest, and the logits of its first token by up to {first_logits_differ_by:.1f}.
+Processor time of an utterance of {seconds:g} s, alone and in a call of {utterances}: encoder {encoder_alone:.0f} and
+{encoder_together:.0f} ms, decoder ({tokens} tokens) {decoder_alone:.0f} and {decoder_together:.0f} ms.
+`edge-iemonet classify` runs one recording on each thread instead, and the answers stay the very same."""
+TIMES = {
+    "start, s": "{start_processor_s[median]:.2f}",
+    "peak memory": "{peak_memory_mb[median]:.0f} MB",
+    "4 s with words, ms": "{ms[4][whole]:.0f}",
+    "4 s, voice alone, ms": "{ms[4][voice]:.0f}",
+    "times faster at 1, 4, 10 s": "{ms[1][times_faster]:.1f}, {ms[4][times_faster]:.1f}, {ms[10][times_faster]:.1f}",
+}
+PACKAGES = {"MB": "{mb:.1f}", "required by": "{required_by}", "loaded": "{loaded}"}
+SHOWN_MB = 2.0
+
+
+class _ByLength(dict[str, Result]):
+    """Results by the length of a clip; ``str.format`` looks up [4] as a number."""
+
+    def __missing__(self, key: object) -> Result:
+        return self[str(key)]
+
+
+def section(measured: Sequence[Result], packages: Result | None, batching: Result | None) -> list[str]:
+    """Return the parts of the section.
+
+    Args:
+        measured: the results of ``footprint``, of each processor.
+        packages: the result of ``packages``.
+        batching: the result of ``batching``.
+    """
+    found = [HEAD]
+    for result in measured:
+        versions = {name: {**v, "ms": _ByLength(v["ms"])} for name, v in result["versions"].items()}
+        same, calls = result["clips_with_the_same_answer"], result["clips"]
+        found.append(
+            f"{machine(result)}, {result['processes']} processes each; the same answer to {same} of {calls} calls:\n\n"
+            + formatted(versions, TIMES)
+        )
+    if batching:
+        times = {name.replace(" ", "_"): ms for name, ms in batching["processor_ms_an_utterance"].items()}
+        found.append(f"{machine(batching)}. " + BATCHING.format(**batching, **times))
+    if packages:
+        idle = [p for p in packages["packages"] if not p["loaded"]]
+        rows = {p["package"]: {**p, "loaded": "yes" if p["loaded"] else "no"} for p in packages["packages"]}
+        found.append(
+            f"The packages take {packages['total_mb']:.0f} MB; the {len(idle)} that are never loaded to classify a "
+            f"recording are {sum(p['mb'] for p in idle):.0f} MB of it. Those of {SHOWN_MB:g} MB or more:\n\n"
+            + formatted({name: row for name, row in rows.items() if row["mb"] >= SHOWN_MB}, PACKAGES)
+        )
+    return found

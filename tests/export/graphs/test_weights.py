@@ -1,0 +1,56 @@
+"""Weights in a file of their own: the same answers, and small graphs left whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from export.graphs import weights
+from tests.tiny_bundle import graph
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A graph that counts as large, with two large constants and a small one."""
+    monkeypatch.setattr(weights, "SMALLEST_FILE", 4_000)
+    model = graph("""(float[n] x) => (float[n,1001] y) {
+        last = Constant<value_ints=[1]>()
+        column = Unsqueeze(x, last)
+        product = MatMul(column, a)
+        more = Add(product, b)
+        y = Mul(more, c)
+    }""")
+    random = np.random.default_rng(0)
+    for name, size in (("a", (1, 1001)), ("b", (1001,)), ("c", (1,))):
+        model.graph.initializer.append(numpy_helper.from_array(random.normal(size=size).astype(np.float32), name))
+    onnx.save(model, tmp_path / "graph.onnx")
+    return tmp_path / "graph.onnx"
+
+
+def test_moved_weights_leave_the_answers_as_they_were(large: Path, run: Callable[..., list[np.ndarray]]) -> None:
+    whole = onnx.load(large)
+    x = torch.arange(5.0)
+    before = run(large, x)[0]
+    assert weights.move_weights(large, "graph.weights")
+    np.testing.assert_array_equal(run(large, x)[0], before)
+    assert large.stat().st_size < 1_000
+    held = {i.name: i for i in onnx.load(large, load_external_data=False).graph.initializer}
+    places = {n: {e.key: e.value for e in i.external_data} for n, i in held.items() if i.external_data}
+    assert set(places) == {"a", "b"}
+    assert all(int(place["offset"]) % weights.ALIGNMENT == 0 for place in places.values())
+    again = onnx.load(large)
+    assert [i.raw_data for i in again.graph.initializer] == [i.raw_data for i in whole.graph.initializer]
+
+
+def test_a_small_graph_stays_whole(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "SMALLEST_FILE", 10_000)
+    before = large.read_bytes()
+    assert not weights.move_weights(large, "graph.weights")
+    assert large.read_bytes() == before
+    assert [path.name for path in large.parent.iterdir()] == ["graph.onnx"]

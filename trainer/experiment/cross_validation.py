@@ -141,7 +141,8 @@ def with_unlabelled(folds: Sequence[Fold], dataset: Dataset, protocol: str) -> l
     """
     rows = len(dataset.utterances) + np.arange(len(dataset.unlabelled))
     with_classes = {u.corpus for u in dataset.utterances}
-    plain = [c for c in dict.fromkeys(u.corpus for u in dataset.unlabelled) if c not in with_classes]
+    speech = dict.fromkeys(u.corpus for u in dataset.unlabelled if u.label == "unlabelled")  # not fragments
+    plain = [corpus for corpus in speech if corpus not in with_classes]
     result = []
     for number, fold in enumerate(folds):
         tested = [dataset.utterances[row] for row in (*fold.validation, *fold.test)]

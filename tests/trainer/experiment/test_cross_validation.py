@@ -326,7 +326,7 @@ def test_other_encoders_and_blocks(case, place, corpus):
     assert encoder["model_type"] == ("xlnet" if case == "xlnet" else "bert")
 
 
-def made_states(utterances, _weights, *, augmentations, seed, cache, quiet=False):
+def made_states(utterances, _weights, *, encoder, augmentations, seed, cache, quiet=False):
     """Return states that tell the label, in place of those of a speech encoder that is not there."""
     random = np.random.default_rng(seed)
     noise = random.normal(0, 0.3, (len(utterances), 1 + augmentations, 5, 16))

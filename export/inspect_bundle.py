@@ -238,6 +238,8 @@ def schema_errors(manifest: Any) -> list[str]:
 def _message(error: ValidationError) -> str:
     if error.validator == "anyOf":
         return "needs " + " or ".join(name for choice in error.validator_value for name in choice["required"])
+    if error.validator == "contains" and "const" in error.validator_value:
+        return "null is not among them, the place of the language"
     if error.validator == "contains":
         name = error.validator_value["properties"]["name"]
         return f"{name.get('const') or name['pattern']!r} is not among them with the dtype and shape that it must have"

@@ -6,9 +6,9 @@ from benchmarks.common.results_file import Result
 from benchmarks.report import corpora
 from benchmarks.report.markdown import machine, table
 
-HEAD = """{clips} recordings of each corpus, one thread, the bundles in turn; a recording lasts {seconds:.1f} s
-(median); {machine}. WER and CER are the shares of wrong words and of wrong characters. Korean writes
-spaces freely, so there CER says more.
+HEAD = """{clips} recordings of each corpus, one thread, processor time, the bundles in turn. A recording lasts
+{seconds:.1f} s (median). {machine}. WER and CER are the shares of wrong words and of wrong characters. Korean
+writes spaces freely, so there CER says more.
 
 ![mean character error rate and UA of speech against time and size, by bundle](languages.svg)"""
 

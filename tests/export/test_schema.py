@@ -93,7 +93,17 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     ),
     "no place for the language": (
         lambda m: m["decoding"].update(languages=[{"token": 3, "code": "pl", "name": "Polish"}]),
-        "decoding.prompt: [1] does not contain items matching",
+        "decoding.prompt: null is not among them",
+    ),
+    "two places for the language": (
+        lambda m: m["decoding"].update(
+            prompt=[1, None, None], languages=[{"token": 3, "code": "pl", "name": "Polish"}]
+        ),
+        "decoding.prompt: Too many items match",
+    ),
+    "a prompt in words beside languages": (
+        lambda m: m["decoding"].update(prompt=["1", None], languages=[{"token": 3, "code": "pl", "name": "Polish"}]),
+        "decoding.prompt[0]: '1' is not of type",
     ),
     "a place for no language": (lambda m: m["decoding"].update(prompt=[1, None]), "decoding.prompt[1]: None is not of"),
     "languages of the text in a word": (
@@ -150,6 +160,13 @@ def test_damage_is_named_and_the_runtime_refuses_it_too(tiny_bundle: Path, manif
     assert any(said in fault for fault in found), found
     assert all(len(fault) < 2 * inspect_bundle.LONGEST_MESSAGE and "\n" not in fault for fault in found)
     assert not taken(tiny_bundle, manifest)
+
+
+def test_a_recogniser_that_tells_the_language_has_no_faults(tiny_bundle: Path, manifest: dict[str, Any]) -> None:
+    manifest["decoding"] |= {"prompt": [1, None, 4], "languages": [{"token": 3, "code": "pl", "name": "Polish"}]}
+    manifest["text_emotion"] = {"languages": ["en"]}
+    assert inspect_bundle.schema_errors(manifest) == []
+    assert taken(tiny_bundle, manifest)
 
 
 @pytest.mark.parametrize("value", [None, [], "manifest", 3])

@@ -274,7 +274,8 @@ def provenance(folder: Path) -> dict[str, str]:
     """
     path = folder / SOURCE_FILE
     if not path.is_file():
-        raise WeightsError(f"{folder}: no {SOURCE_FILE}; run `trainer fetch` first")
+        named = f" {folder.name}" if folder.name in SOURCES else ""
+        raise WeightsError(f"{folder}: no {SOURCE_FILE}; run `trainer fetch{named}` first")
     try:
         record: dict[str, str] = json.loads(path.read_text())
     except ValueError as error:

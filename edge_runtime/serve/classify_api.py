@@ -94,4 +94,5 @@ def _text(body: bytes) -> tuple[str, float | None]:
     number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
     if threshold is not None and not (number and 0 <= threshold <= 1):
         raise field_error("threshold", "give a number from 0 to 1")
-    return given["text"], threshold
+    # Half a character, which JSON can hold, is no text that an answer could carry.
+    return given["text"].encode("utf-8", "replace").decode(), threshold

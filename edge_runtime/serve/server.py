@@ -66,7 +66,6 @@ class Server(uvicorn.Server):
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,
-                access_log=False,
                 server_header=False,
                 proxy_headers=False,
                 ws_max_size=LARGEST_MESSAGE,
@@ -96,6 +95,10 @@ class _Connection(H11Protocol):
     """A connection that is closed where a request's head comes too slowly."""
 
     _waits: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.access_log = False  # it has whole addresses, with what stands in a query, for any handler that there is
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

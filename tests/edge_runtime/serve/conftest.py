@@ -45,9 +45,9 @@ class Running:
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         return host, int(port)
 
-    def post(self, path: str, data: bytes, **options: object) -> httpx.Response:
+    def post(self, path: str, clip: bytes, **options: object) -> httpx.Response:
         """Send a recording as a form's file."""
-        return self.http.post(path, files={"file": ("clip.wav", data)}, **options)  # type: ignore[arg-type]
+        return self.http.post(path, files={"file": ("clip.wav", clip)}, **options)  # type: ignore[arg-type]
 
 
 Serve = Callable[..., "contextmanager[Running]"]  # type: ignore[type-arg]

@@ -6,6 +6,7 @@ const BREAK_S = 3; // a longer silence interrupts the curves
 const SHORTEST_S = 15; // so much time is shown at least
 const LIVE_S = 60; // of live sound so much is shown at most
 const TICK_PX = 80;
+const STEP_S = 0.25; // so far live curves move at a time
 const BAND = 3; // height of the coloured band below
 
 function element(name, attributes) {
@@ -16,6 +17,7 @@ function element(name, attributes) {
 
 export class Curves {
   constructor(svg, ticks) {
+    this.waiting = null;
     this.svg = svg;
     this.ticks = ticks;
     this.labels = [];
@@ -55,6 +57,7 @@ export class Curves {
 
   /** Shows the last minute of live sound. */
   showLive(seconds) {
+    if (seconds > SHORTEST_S && seconds - this.to < STEP_S) return;
     this.to = Math.max(SHORTEST_S, seconds);
     this.from = Math.max(0, this.to - LIVE_S);
     this.draw();
@@ -64,7 +67,15 @@ export class Curves {
     return (seconds - this.from) / (this.to - this.from);
   }
 
+  /** Draws before the next picture is shown, however many answers come until then. */
   draw() {
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
+      this.#drawNow();
+    });
+  }
+
+  #drawNow() {
     const x = (seconds) => (this.share(seconds) * WIDTH).toFixed(1);
     const y = (score) => ((1 - score) * (HEIGHT - BAND - 1)).toFixed(2);
     const drawn = [element("line", { class: "ground", x1: 0, x2: WIDTH, y1: y(0.5), y2: y(0.5) })];

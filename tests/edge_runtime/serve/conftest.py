@@ -69,12 +69,12 @@ def served(model: IEmoNet, *, access: Access | None = None, **limits: float) -> 
     assert not thread.is_alive()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30, *, pause_s: float = 0.01) -> None:
     """Wait for what must happen soon."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+        time.sleep(pause_s)
 
 
 @pytest.fixture(scope="session")

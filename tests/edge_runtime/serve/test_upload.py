@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -74,9 +75,10 @@ def test_too_large_a_body_of_unknown_length_is_refused(small: Running) -> None:
 
 
 def test_an_endless_body_is_refused_and_cut_off(small: Running) -> None:
-    with send(small, "Transfer-Encoding: chunked") as found, pytest.raises(OSError):
-        while True:
+    with send(small, "Transfer-Encoding: chunked") as found, suppress(OSError):
+        for _ in range(1 << 20):
             found.sendall(b"400\r\n" + bytes(1024) + b"\r\n")
+        pytest.fail("a gigabyte was taken")
     assert small.http.get("/health").status_code == 200
 
 

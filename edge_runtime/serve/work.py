@@ -34,7 +34,9 @@ class Work:
     def __init__(self, limits: Limits) -> None:
         """Start no thread before the first request."""
         self._limits = limits
-        self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="work")
+        self._requests = ThreadPoolExecutor(limits.workers, thread_name_prefix="request")
+        # A portion of live sound is a few milliseconds of work, and must not wait behind uploads of minutes.
+        self._streams = ThreadPoolExecutor(limits.workers, thread_name_prefix="stream")
         self._places = 0
         self._running = 0
         self._mean_s = 0.0
@@ -43,7 +45,7 @@ class Work:
 
     @property
     def running(self) -> int:
-        """Requests and portions of streams that run now."""
+        """Requests that run now."""
         return self._running
 
     @property
@@ -83,7 +85,7 @@ class Work:
                 place.future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
 
     def submit(self, function: Callable[[], Answer]) -> Future[Answer]:
-        """Run ``function`` in a thread, as soon as one is free."""
+        """Run ``function`` in a thread for requests, as soon as one is free."""
         loop = asyncio.get_running_loop()
 
         def counted() -> Answer:
@@ -94,15 +96,16 @@ class Work:
             finally:
                 loop.call_soon_threadsafe(self._count, -1, time.monotonic() - begin)
 
-        return self._pool.submit(counted)
+        return self._requests.submit(counted)
 
     async def run(self, function: Callable[[], Answer]) -> Answer:
-        """Return the answer of a short ``function`` that needs no place, such as a portion of a stream."""
-        return await asyncio.wrap_future(self.submit(function))
+        """Return the answer of a short ``function`` that needs no place: of a portion of a stream."""
+        return await asyncio.wrap_future(self._streams.submit(function))
 
     def close(self) -> None:
         """Start nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._requests, self._streams):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, change: int, seconds: float | None = None) -> None:
         self._running += change

@@ -3,7 +3,7 @@ import { Curves } from "./curves.js";
 import * as downloads from "./downloads.js";
 import * as service from "./service.js";
 
-const PROVISIONAL_S = 0.5;
+const PROVISIONAL_S = 1; // each is work: more often is too much for a small machine
 const get = (id) => document.getElementById(id);
 const curves = new Curves(get("curves"), get("ticks"));
 const player = get("player");

@@ -131,9 +131,9 @@ def test_a_microphone_gives_curves_that_move_and_the_words(
     assert len(first["curves"]) == 4
     seen(lambda: len(state(browser)["curves"][0]) > len(first["curves"][0]) + 20)
     browser.save_screenshot(str(tmp_path / "live.png"))
-    seen(lambda: "country" in words(state(browser)["words"][-1] if state(browser)["words"] else ""))
+    seen(lambda: "country" in words(" ".join(state(browser)["words"][-1:])), 240)
     click(browser, "#microphone")
-    seen(lambda: state(browser)["status"] == "Done.", 60)
+    seen(lambda: state(browser)["status"] == "Done.", 120)
     found = state(browser)
     heard = words(" ".join(found["words"]))
     # Sound that is cut as it comes is not cut as in a file, and a busy machine's microphone loses some of it.
@@ -212,6 +212,8 @@ def test_a_token_is_asked_for_and_used(browser: Chrome, tiny_model: IEmoNet, sil
 
 @pytest.mark.slow
 def test_a_keyboard_and_a_narrow_window_are_enough(browser: Chrome, tiny: Running) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
     browser.get(tiny.url)
     seen(lambda: browser.find_element("id", "legend").text != "")
     size = browser.get_window_size()
@@ -219,10 +221,10 @@ def test_a_keyboard_and_a_narrow_window_are_enough(browser: Chrome, tiny: Runnin
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     browser.set_window_size(size["width"], size["height"])
     reached = []
-    for _ in range(3):
-        browser.switch_to.active_element.send_keys("\ue004")  # the key Tab
+    for _ in range(2):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
         reached.append(browser.switch_to.active_element.get_attribute("id"))
-    assert reached[:2] == ["microphone", "file"]
+    assert reached == ["microphone", "file"]
     unnamed = browser.execute_script("""
         return [...document.querySelectorAll("button, input, [role=img]")].filter((one) =>
           !(one.innerText || one.labels?.length || one.getAttribute("aria-label"))).length

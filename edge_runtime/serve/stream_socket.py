@@ -70,7 +70,8 @@ class _Exchange:
 
     def __init__(self, service: Service, socket: WebSocket, stream: Stream) -> None:
         self._service, self._socket, self._stream = service, socket, stream
-        self._odd = b""
+        self._waiting, self._odd = bytearray(), b""
+        self._came, self._room = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
         """Serve, and close.
@@ -79,39 +80,61 @@ class _Exchange:
             IEmoNetError: what comes cannot be used.
             WebSocketDisconnect: the client went away.
         """
+        reading = asyncio.ensure_future(self._read())
+        reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # the service may be ending
         draining = asyncio.ensure_future(self._service.work.draining.wait())
         try:
-            while (portion := await self._next(draining)) is not None:
-                arrived = time.perf_counter()
-                before_s = self._stream.duration_s
-                feed = partial(self._stream.feed, self._samples(portion), arrived=arrived)
+            while await self._more(reading, draining):
+                samples, arrived, before_s = self._samples(), time.perf_counter(), self._stream.duration_s
+                feed = partial(self._stream.feed, samples, arrived=arrived)
                 await self._answer(await self._service.work.run(feed))
                 self._service.metrics.audio_s.inc(self._stream.duration_s - before_s)
         finally:
+            reading.cancel()
             draining.cancel()
         await self._answer(await self._service.work.run(self._stream.close))
         await self._socket.close(RESTARTING if self._service.work.draining.is_set() else 1000)
 
-    async def _next(self, draining: asyncio.Future[Any]) -> bytes | None:
-        """Return the next portion; None where there will be none."""
-        receiving = asyncio.ensure_future(self._socket.receive())
-        either: set[asyncio.Future[Any]] = {receiving, draining}
-        await asyncio.wait(either, timeout=self._service.limits.time_s, return_when=asyncio.FIRST_COMPLETED)
-        if not receiving.done():
-            receiving.cancel()
-            if draining.done():
-                return None
-            raise RequestError(408, f"no sound for {self._service.limits.time_s:g} s", code="idle")
-        message = receiving.result()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
-        portion: bytes | None = message.get("bytes")
-        if portion is None and message.get("text") != END:
-            raise RequestError(400, f"send samples of 16 bits as binary messages, and at the end the text {END!r}")
-        return portion
+    async def _read(self) -> None:
+        """Collect portions until the client says the end; while too much waits, nothing more is read.
 
-    def _samples(self, portion: bytes) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-        data = self._odd + portion
+        What comes while the models think is taken together afterwards, and the client's pings are answered meanwhile.
+        """
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005))
+            portion: bytes | None = message.get("bytes")
+            if portion is None and message.get("text") == END:
+                return
+            if portion is None:
+                raise RequestError(400, f"send samples of 16 bits as binary messages, and at the end the text {END!r}")
+            self._waiting += portion
+            if portion:
+                self._came.set()
+            while len(self._waiting) >= LARGEST_MESSAGE:
+                self._room.clear()
+                await self._room.wait()
+
+    async def _more(self, reading: asyncio.Future[None], draining: asyncio.Future[Any]) -> bool:
+        """Wait for sound; return whether there is any, False where there will be none."""
+        if not self._waiting and not reading.done():
+            self._came.clear()
+            came = asyncio.ensure_future(self._came.wait())
+            either: set[asyncio.Future[Any]] = {came, reading, draining}
+            await asyncio.wait(either, timeout=self._service.limits.time_s, return_when=asyncio.FIRST_COMPLETED)
+            came.cancel()
+            if not self._waiting and not reading.done() and not draining.done():
+                raise RequestError(408, f"no sound for {self._service.limits.time_s:g} s", code="idle")
+        if reading.done():
+            reading.result()  # which may be an error
+        return bool(self._waiting)
+
+    def _samples(self) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+        """Take what waits, as whole samples."""
+        data = self._odd + bytes(self._waiting)
+        self._waiting.clear()
+        self._room.set()
         even = len(data) & ~1
         self._odd = data[even:]
         return np.frombuffer(data[:even], "<i2").astype(np.int16)

@@ -17,6 +17,7 @@ COMMANDS = {
         "long-audio": "benchmarks.latency.long_audio",
         "roofline": "benchmarks.latency.roofline",
         "ablation": "benchmarks.latency.ablation",
+        "serve": "benchmarks.serving.load",
     },
     "Accuracy": {
         "accuracy": "benchmarks.training.accuracy",

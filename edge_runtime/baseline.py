@@ -154,8 +154,19 @@ class Baseline:
         Raises:
             BaselineError: there is no such file, it is no baseline, of another version, damaged, or too large.
         """
-        name = os.fsdecode(path)
-        data = _read(path, LARGEST_FILE + 1)
+        return cls.from_bytes(_read(path, LARGEST_FILE + 1), name=os.fsdecode(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: str = "bytes") -> Baseline:
+        """Read the content of a file that ``save`` wrote; nothing in it is ever executed.
+
+        Args:
+            data: all of the file.
+            name: of it, for messages.
+
+        Raises:
+            BaselineError: it is no baseline, of another version, damaged, or too large.
+        """
         line, end, values = data.partition(b"\n")
         if not data.startswith(BEGINNING) or not end or len(line) > LONGEST_HEADER:
             raise BaselineError(f"{name}: no saved baseline; make one with model.baseline or --save-baseline")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording
+from edge_runtime.audio.recording import SAMPLE_RATE, Audio, Recording, opened
 from edge_runtime.audio.validation import check_text, is_batch
 from edge_runtime.baseline import Baseline, join
 from edge_runtime.bundle.bundle import Bundle
@@ -202,7 +202,7 @@ class IEmoNet:
             transcript = ""
         begin = time.perf_counter()
         timings: Timings = {}
-        recording = Recording(audio, sample_rate)  # type: ignore[arg-type]
+        recording = opened(audio, sample_rate)  # type: ignore[arg-type]
         segments: list[tuple[Segment, int]] = []
         found = utterances(_timed(recording.blocks(), timings, "read"), vad)
         for utterance in _timed(found, timings, "vad"):
@@ -254,11 +254,11 @@ class IEmoNet:
             ClosedError: the model was closed.
         """
         self._classify.require_baseline()
-        opened = (
-            Recording(one, sample_rate)  # type: ignore[arg-type]
+        parts = (
+            opened(one, sample_rate)  # type: ignore[arg-type]
             for one in (recordings if is_batch(recordings) else [recordings])
         )
-        return join((recording.name, self._pool(recording)) for recording in opened)
+        return join((recording.name, self._pool(recording)) for recording in parts)
 
     def pool(self, audio: Audio, sample_rate: float | None = None) -> Baseline | None:
         """Return one recording as a part of a baseline, however short; None where nobody speaks.
@@ -270,7 +270,7 @@ class IEmoNet:
             ClosedError: the model was closed.
         """
         self._classify.require_baseline()
-        return self._pool(Recording(audio, sample_rate))
+        return self._pool(opened(audio, sample_rate))
 
     def _pool(self, recording: Recording) -> Baseline | None:
         found: Baseline | None = None
@@ -315,7 +315,7 @@ class IEmoNet:
         vad = self._require_vad()
         self._check_running(baseline)
         new_classifier = partial(RunningClassifier, self._classify, baseline)
-        return Timeline(Recording(audio, sample_rate), vad, new_classifier, split=channels == "split")
+        return Timeline(opened(audio, sample_rate), vad, new_classifier, split=channels == "split")
 
     def stream(
         self, sample_rate: float, *, provisional_s: float | None = None, baseline: Baseline | bool = True

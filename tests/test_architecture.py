@@ -99,6 +99,14 @@ def test_gymnasium_is_needed_by_one_module_alone() -> None:
     assert users == {"edge_runtime.rewards.dialogue_env"}
 
 
+def test_the_extra_of_the_service_is_needed_by_its_folder_alone() -> None:
+    extra = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn", "websockets"}
+    users = {module for module, found in IMPORTS.items() if extra & {name.split(".")[0] for name in found}}
+    assert {unit(module) for module in users} == {"edge_runtime.serve", "benchmarks.serving"}
+    folder = {module for module in FILES if module.startswith("edge_runtime.serve")}
+    assert {module for module in FILES if IMPORTS[module] & folder} - folder == {"edge_runtime.cli.serve"}
+
+
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/training.md"])
 def test_each_named_path_exists(page: str) -> None:
     named = re.findall(

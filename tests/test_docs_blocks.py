@@ -31,6 +31,7 @@ NOT_RUN = {
     "docs/live.md": 1,  # needs a microphone
     "docs/own-data.md": 2,  # an installation; a longer training
     "docs/paper.md": 2,  # need corpora, the model hub, hours
+    "docs/service.md": 1,  # an installation
     "docs/training.md": 1,  # needs corpora
     "docs/words.md": 2,  # need corpora
 }
@@ -93,6 +94,9 @@ def test_code_stands_in_fences_of_a_known_language(page: Path) -> None:
     assert docs_blocks.indented(page) == []
     assert {block.language for block in docs_blocks.blocks(page)} <= {
         *docs_blocks.CODE,
+        "ini",
+        "js",
+        "nginx",
         "text",
         "toml",
         "{eval-rst}",

@@ -103,7 +103,7 @@ def test_wheels_hold_their_package_and_nothing_else(installed: Installed) -> Non
     runtime = [name for name in zipfile.ZipFile(installed.runtime).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in runtime} == {"edge_runtime"}
     assert {"edge_runtime/cli/app.py", "edge_runtime/py.typed", "edge_runtime/formats/report.js"} <= set(runtime)
-    assert {Path(name).suffix for name in runtime} == {".py", ".typed", ".css", ".js"}
+    assert {Path(name).suffix for name in runtime} == {".py", ".typed", ".css", ".js", ".html", ".svg"}
     bundle = [name for name in zipfile.ZipFile(installed.bundle).namelist() if ".dist-info/" not in name]
     assert all(name.startswith(f"{BUNDLES}/{BUNDLE}/") for name in bundle)
     assert not [name for name in bundle if name.endswith(".py")]
@@ -125,7 +125,7 @@ def test_the_bundle_package_is_of_the_bundle_s_version(installed: Installed, tmp
     assert call(installed.scripts / "python", "-Ic", code, cwd=tmp_path).strip() == stated["version"]
 
 
-@pytest.mark.parametrize("command", ["classify", "classify-text", "timeline", "listen"])
+@pytest.mark.parametrize("command", ["classify", "classify-text", "timeline", "listen", "serve"])
 def test_with_the_lowest_versions_every_command_shows_its_help(lowest: Path, command: str) -> None:
     assert command in call(lowest, "--help")
     assert "Usage" in call(lowest, command, "--help")

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.common.results_file import Result
 from benchmarks.report import languages_page, unseen_page, words_page
-from benchmarks.report.markdown import formatted, table
+from benchmarks.report.markdown import formatted, machine, table
 
 
 def long_audio(result: Result) -> str:
@@ -80,6 +80,38 @@ def _wins(posterior: list[float], delta: list[float]) -> str:
     return ", ".join(str(signs.count(sign)) for sign in (1, 0, -1))
 
 
+def serve(result: Result) -> str:
+    """Return the table of the service under load."""
+    rows = {
+        "answered": "{answered}",
+        "refused with 503, and asked again": "{refused}",
+        "lost": "{lost}",
+        "seconds of sound each second": "{audio}",
+        "from request to answer, with the waiting: median, 95th percentile": "{p50:.1f} s, {p95:.1f} s",
+        "live: from the end of speech to the answer: median, 95th percentile": "{live50:.1f} s, {live95:.1f} s",
+        "memory after a quarter of the time, at the end, at most": "{first:.0f} MB, {last:.0f} MB, {most:.0f} MB",
+        "under way at SIGTERM: answered, lost": "{ended}, {ended_lost}",
+    }
+    values = {
+        "answered": result["answered"],
+        "refused": result["refused"],
+        "lost": sum(result["lost"].values()) + sum(result["other"].values()),
+        "audio": result["audio_s_per_s"],
+        "p50": result["answer_ms"]["p50"] / 1000,
+        "p95": result["answer_ms"]["p95"] / 1000,
+        "live50": result["stream_latency_s"]["p50"],
+        "live95": result["stream_latency_s"]["p95"],
+        **result["memory_mb"],
+        "ended": result["at_sigterm"].get("200", 0),
+        "ended_lost": result["at_sigterm"]["lost"],
+    }
+    head = f"{result['clients']} clients for {result['seconds']:.0f} s with a clip of {result['clip_s']:.0f} s"
+    one_in = "One client in ten speaks live, and one in ten goes away in the middle of an upload or a request."
+    return f"{head}, {machine(result)}. {one_in}\n\n" + table(
+        ("", ""), [(name, form.format(**values)) for name, form in rows.items()]
+    )
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[Result], str]]] = {
     "long-recordings.md": {"segmentation": segmentation, "long-audio": long_audio},
     "runtime.md": {"asr-confidence": asr_confidence},
@@ -87,6 +119,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[Result], str]]] = {
     "own-recordings.md": {"unseen": unseen_page.page},
     "multilingual.md": {"languages": languages_page.page},
     "embedding.md": {"unseen": unseen_page.seconds},
+    "service.md": {"serve": serve},
     "words.md": {"words": words_page.page},
 }
 """By page in docs: by the name of the result, its table."""

@@ -18,8 +18,6 @@ from edge_runtime.errors import AudioError
 SAMPLE_RATE = 16_000
 
 Float = NDArray[np.float32]
-Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any] | SupportsArray
-"""A path, the bytes of a file, an open binary file, or samples: (n,) or (n, channels), of numpy or torch."""
 
 
 class Recording:
@@ -135,3 +133,18 @@ class Recording:
         self.samples += len(block)
         if len(block):
             yield block
+
+
+Audio = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any] | SupportsArray | Recording
+"""A path, the bytes of a file, an open binary file, samples: (n,) or (n, channels), of numpy or torch; or one of these
+that was opened already."""
+
+
+def opened(audio: Audio, sample_rate: float | None = None) -> Recording:
+    """Return ``audio`` as a recording; one that was opened already is returned as it is, and is still read once.
+
+    Raises:
+        AudioNotFoundError: there is no such file.
+        AudioError: not audio, empty, or of an unusable rate, shape or type.
+    """
+    return audio if isinstance(audio, Recording) else Recording(audio, sample_rate)

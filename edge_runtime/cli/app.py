@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_runtime.__main__ import main
-from edge_runtime.cli import listen, timeline
+from edge_runtime.cli import listen, serve, timeline
 from edge_runtime.cli.classify import CLASSIFY_EXAMPLES, TEXT_EXAMPLES, classify, classify_text
 
 __all__ = ["app", "main"]
@@ -40,3 +40,4 @@ app.command(epilog=TEXT_EXAMPLES)(classify_text)
 
 app.command(name="timeline", epilog=timeline.EXAMPLES)(timeline.timeline)
 app.command(name="listen", epilog=listen.EXAMPLES)(listen.listen)
+app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)

@@ -14,9 +14,9 @@ KEPT = 64
 class Conversation:
     """The turns of a recording. For one thread at a time."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._said: deque[tuple[float, int, str]] = deque(maxlen=KEPT)
+    def __init__(self, turns: int = KEPT) -> None:
+        """Begin with nothing, and remember so many ``turns``; with 0 each utterance stands alone."""
+        self._said: deque[tuple[float, int, str]] = deque(maxlen=turns)
 
     def add(self, segment: Segment, channel: int | None) -> None:
         """Remember what was said in ``segment``; where there are no words, or a note that they are doubtful or in

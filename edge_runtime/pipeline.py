@@ -17,7 +17,7 @@ from edge_runtime.baseline import Baseline, join
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
 from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
-from edge_runtime.conversation import Conversation
+from edge_runtime.conversation import KEPT, Conversation
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S, Utterance, utterances
 from edge_runtime.inference.session import Session
@@ -287,6 +287,7 @@ class IEmoNet:
         *,
         channels: Channels = "mix",
         baseline: Baseline | bool = True,
+        context: bool = False,
     ) -> Timeline:
         """Say what is said in a recording of any length, and how, utterance by utterance.
 
@@ -297,11 +298,11 @@ class IEmoNet:
                 and each segment has the number of its channel.
             baseline: True compares each utterance with those before it on its channel, if the bundle can; False
                 compares it with none; a baseline is what each channel begins with.
+            context: True reads words after those of the utterances that were over when theirs began, on any channel,
+                if the bundle can; doubtful words are left out. False reads each utterance alone.
 
         Returns:
-            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes. Where the
-            bundle reads a context, words are read after those of the utterances that were over when theirs began, on
-            any channel; doubtful words are left out.
+            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes.
 
         Raises:
             AudioNotFoundError: there is no such file.
@@ -314,11 +315,16 @@ class IEmoNet:
             raise ValueError(f"channels {channels!r}: use 'mix' or 'split'")
         vad = self._require_vad()
         self._check_running(baseline)
-        new_classifier = partial(RunningClassifier, self._classify, baseline)
+        new_classifier = partial(RunningClassifier, self._classify, baseline, _conversation(context=context))
         return Timeline(opened(audio, sample_rate), vad, new_classifier, split=channels == "split")
 
     def stream(
-        self, sample_rate: float, *, provisional_s: float | None = None, baseline: Baseline | bool = True
+        self,
+        sample_rate: float,
+        *,
+        provisional_s: float | None = None,
+        baseline: Baseline | bool = True,
+        context: bool = False,
     ) -> Stream:
         """Listen to sound as it comes.
 
@@ -327,10 +333,11 @@ class IEmoNet:
             provisional_s: give provisional answers about what is being said, one after each so many seconds of it.
             baseline: True compares each utterance with the finished ones before it, if the bundle can; False compares
                 it with none; a baseline is what the stream begins with.
+            context: True reads words after those of the finished utterances before, if the bundle can; doubtful words
+                are left out. False reads each utterance alone.
 
         Returns:
-            A stream: ``feed`` it samples, and it gives back an event for each utterance that is over. Where the bundle
-            reads a context, words are read after those of the finished utterances before; doubtful words are left out.
+            A stream: ``feed`` it samples, and it gives back an event for each utterance that is over.
 
         Raises:
             AudioError: an unusable sample rate.
@@ -340,7 +347,7 @@ class IEmoNet:
         """
         vad = self._require_vad()
         self._check_running(baseline)
-        classify = RunningClassifier(self._classify, baseline, Conversation())
+        classify = RunningClassifier(self._classify, baseline, _conversation(context=context))
         return Stream(vad, classify, sample_rate, provisional_s=provisional_s)
 
     def _check_running(self, baseline: Baseline | bool) -> None:
@@ -387,6 +394,10 @@ class IEmoNet:
             transcript_confidence=_mean_confidence(segments),
             language=_longest(segments),
         )
+
+
+def _conversation(*, context: bool) -> Conversation:
+    return Conversation(KEPT if context else 0)
 
 
 def _mean(answers: Sequence[tuple[Scores, int]], least: float) -> Scores | None:

@@ -14,8 +14,9 @@ class RunningClassifier:
 
     The baseline of an utterance is what was given at the start, and every finished utterance before it on the same
     channel; never itself, and never one that is still being spoken. So an answer depends on the sound before it, and
-    not on the portions in which it came. The words' context is what was over when the utterance began, on any channel.
-    With a bundle that takes no baseline and reads no context each utterance stands alone.
+    not on the portions in which it came. The words' context, if the conversation remembers any, is what was over when
+    the utterance began, on any channel. With a bundle that takes no baseline and reads no context each utterance stands
+    alone.
     """
 
     def __init__(

@@ -10,22 +10,21 @@ from importlib import import_module
 from typing import Literal
 
 from edge_runtime.audio.recording import Recording
-from edge_runtime.conversation import Conversation
 from edge_runtime.inference.segmenter import Segmenter, Utterance
 from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Segment, notes_of
 from edge_runtime.running import RunningClassifier
 
 Channels = Literal["mix", "split"]
-NewClassifier = Callable[[Conversation, "int | None"], RunningClassifier]
+NewClassifier = Callable[["int | None"], RunningClassifier]
 """Makes the classifier of a channel, of its number, or of None where channels are mixed."""
 
 
 class Timeline(Iterator[Segment]):
     """The utterances of a recording in the order of their beginnings; each is classified when it is asked for.
 
-    It is read once: an utterance is compared with those before it on its channel, its words are read after those that
-    were said before on any channel, and no answer is changed later.
+    It is read once: an utterance is compared with those before it on its channel, its words may be read after those
+    that were said before on any channel, and no answer is changed later.
 
     Attributes:
         name: of the recording, for messages.
@@ -78,15 +77,14 @@ class Timeline(Iterator[Segment]):
         return (*self._recording.notes, *notes_of(self._noted, self._count))
 
     def _mixed(self, vad: Session, new_classifier: NewClassifier) -> Iterator[Segment]:
-        segmenter, classify = Segmenter(vad), new_classifier(Conversation(), None)
+        segmenter, classify = Segmenter(vad), new_classifier(None)
         for block in self._recording.blocks():
             yield from map(classify, segmenter.feed(block))
         yield from map(classify, segmenter.flush())
 
     def _by_channel(self, vad: Session, new_classifier: NewClassifier) -> Iterator[Segment]:
         segmenters = {number: Segmenter(vad) for number in range(1, self._recording.channels + 1)}
-        conversation = Conversation()
-        classifiers = {number: new_classifier(conversation, number) for number in segmenters}
+        classifiers = {number: new_classifier(number) for number in segmenters}
 
         # Of utterances that are over, those are held back that another channel could still go before.
         pending: list[tuple[float, int, Segment]] = []

@@ -17,7 +17,16 @@ import typer
 from edge_runtime.cli import COMMAND, interrupts
 from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Baselines, Bundle, Device, Json, NoBaseline, Threads, check_baseline_options
+from edge_runtime.cli.options import (
+    Baselines,
+    Bundle,
+    Context,
+    Device,
+    Json,
+    NoBaseline,
+    Threads,
+    check_baseline_options,
+)
 from edge_runtime.errors import AudioError, IEmoNetError
 
 if TYPE_CHECKING:
@@ -67,6 +76,7 @@ def listen(
     as_json: Json = False,
     baseline: Baselines = None,
     no_baseline: NoBaseline = False,
+    context: Context = False,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -99,7 +109,7 @@ def listen(
         if opened is not None:
             if sys.stderr.isatty():
                 print_status("listening; Ctrl-C ends it")
-            stream = model.stream(opened.sample_rate, provisional_s=provisional, baseline=before)
+            stream = model.stream(opened.sample_rate, provisional_s=provisional, baseline=before, context=context)
             try:
                 for samples, arrived in arriving:
                     printer(stream.feed(samples, arrived=arrived))

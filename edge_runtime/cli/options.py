@@ -26,6 +26,9 @@ Baselines = Annotated[
 NoBaseline = Annotated[
     bool, typer.Option("--no-baseline", help="Compare no utterance with those before it; each stands alone.")
 ]
+Context = Annotated[
+    bool, typer.Option("--context", help="Read words after what was said before them, if the bundle can.")
+]
 SaveBaseline = Annotated[
     Path | None, typer.Option(help="Write what is compared with to this file, for --baseline.", metavar="FILE")
 ]

@@ -16,7 +16,16 @@ from edge_runtime.cli import COMMAND
 from edge_runtime.cli.command import FAILED, report_error, standard_input
 from edge_runtime.cli.interrupts import after_cleaning_up
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Baselines, Bundle, Device, Json, NoBaseline, Threads, check_baseline_options
+from edge_runtime.cli.options import (
+    Baselines,
+    Bundle,
+    Context,
+    Device,
+    Json,
+    NoBaseline,
+    Threads,
+    check_baseline_options,
+)
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.formats.printable import visible
 from edge_runtime.system.writing import check_writable, write_text
@@ -59,6 +68,7 @@ def timeline(
     ] = "mix",
     baseline: Baselines = None,
     no_baseline: NoBaseline = False,
+    context: Context = False,
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -86,7 +96,7 @@ def timeline(
             audio: Any = Path(file)
             if file == STDOUT:  # a page needs it twice
                 audio = stack.enter_context(SeekableCopy(standard_input().buffer, STANDARD_INPUT))
-            found = model.timeline(audio, channels=channels, baseline=before)
+            found = model.timeline(audio, channels=channels, baseline=before, context=context)
             taken = _taken(found, segments if wanted else None)
             if STDOUT in wanted.values():
                 for _ in taken:

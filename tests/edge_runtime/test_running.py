@@ -127,9 +127,9 @@ def portions(samples: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
 
 
 def streamed(
-    model: IEmoNet, samples: np.ndarray, sizes: list[int], *, provisional_s: float | None = None
+    model: IEmoNet, samples: np.ndarray, sizes: list[int], *, provisional_s: float | None = None, context: bool = False
 ) -> list[Segment]:
-    stream = model.stream(RATE, provisional_s=provisional_s)
+    stream = model.stream(RATE, provisional_s=provisional_s, context=context)
     events = [event for portion in portions(samples, sizes) for event in stream.feed(portion)] + stream.close()
     return [event.segment for event in events if event.final]
 
@@ -220,7 +220,7 @@ def test_a_bundle_that_takes_no_baseline_has_the_same_timeline_with_and_without(
 
 
 def test_words_are_read_after_those_before_them(reading: IEmoNet, call: np.ndarray) -> None:
-    found = list(reading.timeline(call, RATE))
+    found = list(reading.timeline(call, RATE, context=True))
     assert all(segment.transcript for segment in found)
     for number, segment in enumerate(found):
         piece = call[round(segment.start_s * RATE) : round(segment.end_s * RATE)]
@@ -231,12 +231,22 @@ def test_words_are_read_after_those_before_them(reading: IEmoNet, call: np.ndarr
         assert (without.text == segment.text) == (number == 0)
 
 
+def test_unless_a_context_is_wanted_words_are_read_alone(reading: IEmoNet, call: np.ndarray) -> None:
+    found = list(reading.timeline(call, RATE))
+    assert found == streamed(reading, call, [RATE])
+    for segment in found:
+        (alone,) = reading(call[round(segment.start_s * RATE) : round(segment.end_s * RATE)], RATE).segments
+        assert alone.text == segment.text
+
+
 @settings(max_examples=8)
 @given(sizes=st.lists(st.integers(16, 100_000), min_size=1, max_size=4), provisional_s=st.sampled_from([None, 0.4, 1]))
 def test_portions_of_any_size_give_words_the_same_context(
     reading: IEmoNet, call: np.ndarray, sizes: list[int], provisional_s: float | None
 ) -> None:
-    assert streamed(reading, call, sizes, provisional_s=provisional_s) == list(reading.timeline(call, RATE))
+    assert streamed(reading, call, sizes, provisional_s=provisional_s, context=True) == list(
+        reading.timeline(call, RATE, context=True)
+    )
 
 
 @settings(max_examples=8)
@@ -245,14 +255,14 @@ def test_channels_hear_each_other_however_the_recording_is_read(
     reading: IEmoNet, call: np.ndarray, shift_s: float, size: int
 ) -> None:
     stereo = np.stack([call, np.roll(call, round(shift_s * RATE))], axis=1)
-    whole = list(reading.timeline(stereo, RATE, channels="split"))
+    whole = list(reading.timeline(stereo, RATE, channels="split", context=True))
 
     def blocks(_: Recording, *, split: bool = False) -> Iterator[np.ndarray]:
         return portions(stereo, [size])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recording, "blocks", blocks)
-        assert list(reading.timeline(stereo, RATE, channels="split")) == whole
+        assert list(reading.timeline(stereo, RATE, channels="split", context=True)) == whole
     for segment in whole:
         piece = stereo[round(segment.start_s * RATE) : round(segment.end_s * RATE), (segment.channel or 0) - 1]
         before = sorted((s for s in whole if s.end_s <= segment.start_s), key=lambda s: (s.end_s, s.channel))

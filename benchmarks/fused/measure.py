@@ -17,13 +17,13 @@ import typer
 from scipy.special import softmax
 
 from benchmarks.common import results_file
-from benchmarks.common.paths import BUNDLE, EXAMPLE, Cache, Data, Weights
+from benchmarks.common.paths import BUNDLE, EXAMPLE, Cache, Checkpoints, Data, Weights
 from edge_runtime import Bundle, IEmoNet
 from trainer import calibration, config
 from trainer.config import Data as Corpora
 from trainer.corpora import dataset
 from trainer.corpora.registry import LoadOptions
-from trainer.experiment import separate_corpora, stacking
+from trainer.experiment import branch_data, separate_corpora, stacking
 from trainer.experiment.run_dir import RunPaths
 from trainer.experiment.stacking import Answers
 from trainer.metrics import calibration_error, intervals, scores
@@ -130,33 +130,27 @@ def _mean(corpora: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def _load(folder: Path, branch: str, data: Corpora) -> dataset.Dataset:
-    read = functools.partial(
-        dataset.load,
-        reading=LoadOptions(),
-        speech=branch == "speech",
-        text=branch == "text",
-        skip_bad=True,
-        quiet=True,
-        protocol=data.protocol,
-        unlabelled=branch == "speech",
-    )
-    return dataset.join([read(folder / name) for name in (*data.corpora, *data.plain)])
-
-
 def command(
     data: Data = Path("data"),
     weights: Weights = Path("weights"),
     cache: Cache = Path("cache"),
-    run: Annotated[Path, typer.Option(help="Folder of the finished `trainer fit` of the bundle.")] = Path(
+    run: Annotated[Path, typer.Option(help="Folder of the bundle's `trainer fit`; what is finished is kept.")] = Path(
         "runs/en-tiny"
     ),
+    checkpoints: Checkpoints = Path("checkpoints"),
 ) -> None:
     """Fusion against the voice alone on corpora that were never met, with the words that are really recognised."""
     experiment = config.read(config.BUNDLE)
     assert experiment.fusion is not None
-    paths = replace(RunPaths(run, weights, cache, resume=True, quiet=True), checkpoint_dir=run / "checkpoints")
-    datasets, outcomes = separate_corpora.branches_of(experiment, functools.partial(_load, data), paths)
+    paths = replace(RunPaths(run, weights, cache, resume=True, quiet=True), checkpoint_dir=checkpoints)
+    read = functools.partial(dataset.load, reading=LoadOptions(), skip_bad=True, quiet=True)
+
+    def load(branch: str, corpora: Corpora) -> dataset.Dataset:
+        part = experiment.speech if branch == "speech" else experiment.text
+        unlabelled = part is not None and part.unlabelled_weight > 0
+        return branch_data.load(data, branch, corpora, unlabelled=unlabelled, load=read)
+
+    datasets, outcomes = separate_corpora.branches_of(experiment, load, paths)
     learned = separate_corpora.material(datasets, outcomes, experiment.fusion, paths)
     names, seed = datasets["speech"].labels, experiment.seed
     result = measure(stacking.answers(learned, names, experiment.fusion, seed), names)

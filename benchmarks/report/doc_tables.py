@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks.common.results_file import Result
-from benchmarks.report import languages_page, unseen_page, words_page
+from benchmarks.report import fused_page, languages_page, unseen_page, words_page
 from benchmarks.report.markdown import formatted, machine, table
 
 
@@ -116,7 +116,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[Result], str]]] = {
     "long-recordings.md": {"segmentation": segmentation, "long-audio": long_audio},
     "runtime.md": {"asr-confidence": asr_confidence},
     "rewards.md": {"reward": reward},
-    "own-recordings.md": {"unseen": unseen_page.page},
+    "own-recordings.md": {"unseen": unseen_page.page, "fused": fused_page.page},
     "multilingual.md": {"languages": languages_page.page},
     "embedding.md": {"unseen": unseen_page.seconds},
     "service.md": {"serve": serve},

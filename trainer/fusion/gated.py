@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_runtime.inference.asr import SURE
-from edge_runtime.inference.evidence import NAMES
 from trainer.fusion.network import Experts
 from trainer.speech.network import Standardizer
 
 SHARPNESS = 3.0
 """The gate is open or shut within about so many times less than a standard deviation of the evidence."""
+NUMBERS = 4
+"""Of the evidence: as many as ``edge_runtime.inference.evidence.NAMES``, without importing more than torch."""
 SLOPE = 2.0
-"""Of the gate before it learns, against the standardised mean log-probability."""
+"""Of the gate before it learns."""
 
 
 class GatedFusion(Experts):
@@ -28,23 +28,21 @@ class GatedFusion(Experts):
     def __init__(self, labels: int, *, speech: int, text: int) -> None:
         """Make a block with fresh weights for embeddings of ``speech`` and ``text`` units."""
         super().__init__(labels, speech=speech, text=text)
-        self.standardizer = Standardizer(len(NAMES))
-        self.gate = nn.Linear(len(NAMES), 1)
+        self.standardizer = Standardizer(NUMBERS)
+        self.gate = nn.Linear(NUMBERS, 1)
         self.trust = nn.Parameter(torch.ones(1))
         self.offset = nn.Parameter(torch.zeros(labels))
 
     @torch.no_grad()
-    def fit_evidence(self, rows: Tensor) -> None:
+    def fit_evidence(self, rows: Tensor, number: int, limit: float) -> None:
         """Learn mean and deviation of the evidence in ``rows`` (n, numbers), and begin with a gate by one of them.
 
-        It is shut where ``edge_runtime.inference.asr`` calls the words doubtful, and open where they are clear.
+        It is shut where this ``number`` is clearly below the ``limit``, and open where it is clearly above.
         """
         self.standardizer.fit(rows)
-        number = NAMES.index("mean_log_probability")
         self.gate.weight.zero_()
         self.gate.weight[0, number] = SLOPE
-        limit = (SURE - self.standardizer.mean[number]) / self.standardizer.std[number]
-        self.gate.bias.fill_(-SLOPE * float(limit))
+        self.gate.bias.fill_(SLOPE * float((self.standardizer.mean[number] - limit) / self.standardizer.std[number]))
 
     def forward(
         self, speech_embedding: Tensor, text_embedding: Tensor, present: Tensor, evidence: Tensor
@@ -55,7 +53,7 @@ class GatedFusion(Experts):
             speech_embedding: second-to-last layer of speech emotion (batch, speech).
             text_embedding: second-to-last layer of text emotion (batch, text).
             present: 1 where there is speech, and where there is text (batch, 2); an absent branch has no influence.
-            evidence: numbers of ``NAMES`` (batch, numbers), 0 without text.
+            evidence: see ``NUMBERS`` (batch, numbers), 0 without text.
         """
         voice = F.log_softmax(self.speech(speech_embedding), dim=1) * present[:, :1]
         words = F.log_softmax(self.text(text_embedding), dim=1)

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edge_runtime.inference.asr import SURE
+from edge_runtime.inference.evidence import NAMES
 from trainer import training_loop
 from trainer.config import Fusion
 from trainer.fusion.checkpoint import BLOCKS
@@ -45,7 +47,9 @@ def fusion_modality(
             network.adopt(*classifiers)
         if isinstance(network, GatedFusion):
             told = [row[0]["evidence"] for row in copies if row[0]["present"][1]]
-            network.fit_evidence(torch.from_numpy(np.stack(told)))
+            # It begins as the rule that calls words doubtful.
+            number = NAMES.index("mean_log_probability")
+            network.fit_evidence(torch.from_numpy(np.stack(told)), number, SURE)
         return network
 
     return Modality(

@@ -27,11 +27,11 @@ from trainer.modality import Float, Int, soft_label
 
 SHARES: Mapping[str, float] = {
     "own_words": 0.48,
-    "agreeing": 0.05,
-    "disagreeing": 0.19,
+    "agreeing": 0.03,
+    "disagreeing": 0.22,
     "neutral_text": 0.05,
     "nonsense": 0.1,
-    "plain": 0.05,
+    "plain": 0.1,
     "speech_alone": 0.04,
     "text_alone": 0.04,
 }

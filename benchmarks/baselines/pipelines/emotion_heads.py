@@ -20,12 +20,15 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
+from trainer.fusion.gated import GatedFusion
 from trainer.fusion.network import FusionEmotion
 from trainer.speech.network import SpeechEmotion, pool
 from trainer.text.network import TextEmotion
 
 PEAK, QUIETEST_PEAK = 0.5, 1e-3
 STATE = 320
+CERTAIN = [0.0, 0.0, 2.5, 1.0]
+"""The evidence of words that are certain: these recognisers state none, and it changes no time."""
 SAMPLE_RATE = 16_000
 
 
@@ -42,7 +45,9 @@ class EmotionHeads:
         count = len(self.labels)
         self.speech = SpeechEmotion(count, width=speech["width"], features=speech["features"])
         self.text = TextEmotion(AutoModel.from_config(AutoConfig.for_model(**encoder), add_pooling_layer=False), count)
-        self.fusion = FusionEmotion(count, speech=fusion["speech_width"], text=fusion["text_width"])
+        self.gated = fusion["kind"] == "fusion-gated"
+        block = GatedFusion if self.gated else FusionEmotion
+        self.fusion = block(count, speech=self.speech.classifier.in_features, text=self.text.classifier.in_features)
         networks = {"speech": self.speech, "text": self.text, "fusion": self.fusion}
         for part, network in networks.items():
             network.load_state_dict(safetensors.torch.load_file(checkpoints / part / "weights.safetensors"))
@@ -62,7 +67,8 @@ class EmotionHeads:
         _, speech = self.speech(self.speech.pooled_features(pool(hidden, torch.ones(1, hidden.shape[2]))))
         words = self.tokenizer(transcript, return_tensors="pt")
         _, text = self.text(words["input_ids"], words["attention_mask"])
-        logits, _ = self.fusion(speech, text, torch.tensor([[1.0, float(bool(transcript))]]))
+        told = [torch.tensor([CERTAIN])] if self.gated else []
+        logits, _ = self.fusion(speech, text, torch.tensor([[1.0, float(bool(transcript))]]), *told)
         return self.labels[int(logits.argmax())]
 
 

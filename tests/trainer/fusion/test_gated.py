@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from edge_runtime.inference.asr import SURE
+from edge_runtime.inference.evidence import NAMES
 from trainer.fusion import checkpoint
-from trainer.fusion.gated import GatedFusion
+from trainer.fusion.gated import NUMBERS, GatedFusion
 
-SPEECH, TEXT, LABELS, NUMBERS = 5, 7, 4, 4
+SPEECH, TEXT, LABELS = 5, 7, 4
 BOTH = torch.ones(3, 2)
 
 
@@ -32,6 +33,10 @@ def rows() -> tuple[torch.Tensor, torch.Tensor]:
 
 def told(mean: float) -> torch.Tensor:
     return torch.tensor([[mean, -2.0, 2.5, 0.9]] * 3)
+
+
+def test_it_reads_as_many_numbers_as_the_runtime_knows():
+    assert len(NAMES) == NUMBERS
 
 
 def test_of_doubtful_words_and_without_words_the_answer_is_the_voice_s(network):
@@ -61,7 +66,7 @@ def test_the_surer_the_words_the_more_they_count(network):
 def test_it_begins_shut_for_doubtful_words_and_open_for_clear_ones():
     fresh = GatedFusion(LABELS, speech=SPEECH, text=TEXT)
     means = torch.linspace(-1.5, 0, 30)
-    fresh.fit_evidence(torch.stack([means, means - 1, torch.full((30,), 2.5), torch.ones(30)], dim=1))
+    fresh.fit_evidence(torch.stack([means, means - 1, torch.full((30,), 2.5), torch.ones(30)], dim=1), 0, SURE)
     gates = [fresh(*rows(), BOTH, told(mean))[1][0, 0].item() for mean in (-1.5, SURE, 0.0)]
     assert gates == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
 

@@ -25,7 +25,7 @@ class Transcription:
         segments: the utterances.
         duration_s: length of the recording.
         notes: what a user should know about it.
-        language: that the recogniser knows.
+        language: the only one that the recogniser knows; None of one that tells it for each utterance.
         operating_point: the confidence below which an answer is uncertain.
     """
 
@@ -55,13 +55,21 @@ class Transcription:
 
     def to_verbose_dict(self) -> dict[str, Any]:
         """Return also each utterance, with the fields that clients of Whisper expect; what is not known is null."""
+        spoken = self.language or self._spoken_longest()
         return {
             "task": "transcribe",
-            "language": LANGUAGES.get(self.language or "", self.language),
+            "language": LANGUAGES.get(spoken or "", spoken),
             "duration": round(self.duration_s, 3),
             **self.to_dict(),
             "segments": [_verbose(number, segment) for number, segment in enumerate(self.segments)],
         }
+
+    def _spoken_longest(self) -> str | None:
+        seconds: dict[str, float] = {}
+        for segment in self.segments:
+            if segment.language is not None:
+                seconds[segment.language] = seconds.get(segment.language, 0.0) + segment.end_s - segment.start_s
+        return max(seconds, key=seconds.__getitem__, default=None)
 
 
 def transcribe(model: IEmoNet, audio: bytes, deadline: Deadline, *, most_s: float) -> Transcription:
@@ -85,9 +93,12 @@ def transcribe(model: IEmoNet, audio: bytes, deadline: Deadline, *, most_s: floa
 
 
 def language(bundle: Bundle) -> str | None:
-    """Return the language that the recogniser knows, in two letters; None where the bundle does not say so."""
-    found = (bundle.manifest.get("decoding") or {}).get("language")
-    return found if isinstance(found, str) else None
+    """Return the only language that the recogniser knows, in two letters; None where it tells several or has none.
+
+    A client that states the language of its sound is then not refused: the recogniser hears it by itself.
+    """
+    found = bundle.manifest.get("decoding") or {}
+    return None if "languages" in found else found.get("language")
 
 
 def _verbose(number: int, segment: Segment) -> dict[str, Any]:
@@ -108,6 +119,7 @@ def _verbose(number: int, segment: Segment) -> dict[str, Any]:
         "uncertain": segment.uncertain,
         "notes": [*segment.notes],
         "baseline_s": segment.baseline_s,
+        "language": segment.language,
     }
 
 

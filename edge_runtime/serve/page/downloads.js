@@ -10,7 +10,7 @@ const oneLine = (text) => text.split(/\s+/).filter(Boolean).join(" ");
 const cell = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 export function csv(segments, labels) {
-  const head = ["start_s", "end_s", "channel", "label", "confidence", ...labels, "transcript", "uncertain", "baseline_s"];
+  const head = ["start_s", "end_s", "channel", "label", "confidence", ...labels, "transcript", "uncertain", "baseline_s", "language"];
   const rows = segments.map((segment) => {
     const scores = [segment.confidence, ...labels.map((label) => segment.scores[label])];
     return [
@@ -22,6 +22,7 @@ export function csv(segments, labels) {
       oneLine(segment.text),
       segment.emotion == null ? "" : String(segment.uncertain),
       segment.baseline.toFixed(3),
+      segment.language ?? "",
     ];
   });
   return [head, ...rows].map((row) => row.map(cell).join(",") + "\n").join("");

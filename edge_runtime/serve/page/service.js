@@ -42,6 +42,7 @@ const fromTranscription = (segment) => ({
   scores: segment.scores,
   uncertain: segment.uncertain,
   baseline: segment.baseline_s,
+  language: segment.language,
   text: segment.text,
 });
 
@@ -53,6 +54,7 @@ const fromEvent = (segment) => ({
   scores: segment.fused?.scores ?? {},
   uncertain: segment.uncertain,
   baseline: segment.baseline_s,
+  language: segment.language,
   text: segment.transcript ?? "",
 });
 

@@ -10,6 +10,8 @@ import pytest
 
 from edge_runtime import IEmoNet
 from edge_runtime.formats import srt, webvtt
+from edge_runtime.prediction import Scores, Segment
+from edge_runtime.serve.answers import Transcription
 from tests.edge_runtime.serve.conftest import Running
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -115,3 +117,12 @@ def test_another_language_than_the_recogniser_s_is_refused(real: Running, jfk: P
 def test_unknown_fields_are_ignored(tiny: Running, silence: bytes) -> None:
     fields = {"stream": "false", "include[]": "logprobs", "chunking_strategy": "auto", "x": "\x00", "language": ""}
     assert tiny.post(TRANSCRIPTIONS, silence, data=fields).status_code == 200
+
+
+def test_of_several_languages_the_one_that_is_spoken_longest_is_named() -> None:
+    scores = Scores("sad", {"sad": 1.0})
+    said = [Segment(t, t + n, scores, None, None, "x", language=code) for t, n, code in ((0, 2, "de"), (2, 3, "en"))]
+    assert Transcription(said, 5.0, (), None, 0.0).to_verbose_dict()["language"] == "english"
+    assert Transcription(said[:1], 5.0, (), None, 0.0).to_verbose_dict()["language"] == "german"
+    assert Transcription([], 5.0, (), None, 0.0).to_verbose_dict()["language"] is None
+    assert Transcription(said, 5.0, (), "pl", 0.0).to_verbose_dict()["language"] == "polish"

@@ -29,6 +29,7 @@ NOT_RUN = {
     "docs/bundle.md": 1,  # needs a corpus
     "docs/export.md": 3,  # need classifiers of the reader's own, or corpora
     "docs/live.md": 1,  # needs a microphone
+    "docs/multilingual.md": 2,  # need corpora and an hour, and what comes of it
     "docs/own-data.md": 2,  # an installation; a longer training
     "docs/paper.md": 2,  # need corpora, the model hub, hours
     "docs/service.md": 1,  # an installation

@@ -36,6 +36,9 @@ class Ear:
     def manifest(self):
         return {"slots": {slot: {"sha256": f"{slot}-{self.graphs}"} for slot in self.slots}}
 
+    def recogniser(self):
+        return list(self.slots[1:])
+
     def recognise(self, path):
         if len(self.heard) == self.patience:
             raise KeyboardInterrupt

@@ -134,15 +134,16 @@ def languages(result: Result, target: Path) -> None:
         figure, (words, voice) = plt.subplots(1, 2, figsize=(9, 3.2))
         for (name, found), colour in zip(result["bundles"].items(), itertools.cycle(COLOURS)):
             style: dict[str, Any] = {"s": 2 * found["mb"], "color": colour, "alpha": 0.6}
-            points = [(words, mean_cer(found))] + ([(voice, found["ua"])] if found["ua"] is not None else [])
-            for axes, value in points:
-                axes.scatter(found["ms_a_clip"], value, **style)
-                axes.annotate(f"{name}, {found['mb']:.0f} MB", (found["ms_a_clip"], value), color=colour, ha="center")
+            words.scatter(found["ms_a_clip"], mean_cer(found), label=f"{name}, {found['mb']:.0f} MB", **style)
+            if found["ua"] is not None:
+                voice.scatter(found["ms_a_clip"], found["ua"], **style)
         words.set(title="words", xlabel="ms a recording", ylabel="mean character error rate", ylim=(0, 1))
         voice.set(title="voice, corpora never met", xlabel="ms a recording", ylabel="UA", ylim=(0, 1))
         for axes in (words, voice):
-            axes.margins(x=0.6)
-        figure.tight_layout()
+            axes.set_xlim(0, 1.2 * max(found["ms_a_clip"] for found in result["bundles"].values()))
+        handles, labels = words.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="lower center", ncols=len(labels), markerscale=0.7)
+        figure.tight_layout(rect=(0, 0.1, 1, 1))
         _save(figure, target)
 
 

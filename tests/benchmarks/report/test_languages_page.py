@@ -40,5 +40,5 @@ def test_the_mean_is_over_corpora() -> None:
 def test_the_figure_is_drawn(tmp_path: Path) -> None:
     plots.languages(RESULT, tmp_path / "languages.svg")
     drawn = (tmp_path / "languages.svg").read_text()
-    assert drawn.count("small, 73 MB") == 2
-    assert drawn.count("large, 73 MB") == 1  # its voice was not measured so
+    assert "small, 73 MB" in drawn and "large, 73 MB" in drawn
+    assert drawn.count("PathCollection") >= 3

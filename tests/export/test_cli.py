@@ -144,7 +144,7 @@ def test_nothing_trained_is_one_line(run, options, trained):
 
 def test_nothing_fetched_is_one_line(run, options, pretrained):
     shutil.rmtree(pretrained)
-    assert "`trainer fetch`" in failed(run("onnx", *options))
+    assert "`trainer fetch whisper-tiny.en`" in failed(run("onnx", *options))
 
 
 def test_a_target_that_exists_is_one_line(run, options, tmp_path):

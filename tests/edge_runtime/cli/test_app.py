@@ -182,6 +182,7 @@ def test_a_pattern_in_quotes_is_looked_up_and_a_table_is_for_spreadsheets(
         "notes",
         "uncertain",
         "baseline_s",
+        "language",
     ]
     assert (first["file"], second["file"]) == ("calls/a.wav", "calls/deep/c.wav")
     assert float(first[first["label"]]) == float(first["confidence"])

@@ -19,12 +19,13 @@ from tokenizers import Tokenizer
 class Reader:
     def __init__(self, folder: Path) -> None:
         self.bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        assert self.bundle["schema"] in {1, 2}
+        assert self.bundle["schema"] in {1, 2, 3}
         self.operating_point = self.bundle.get("operating_point", {"confidence": 0})["confidence"]
         self.about_text = self.bundle.get("text_emotion", {})
         self.context = ""
         slots, tokenizers = self.bundle["slots"], self.bundle["tokenizers"]
-        for entry in [*slots.values(), *tokenizers.values()]:
+        weights = [slot["weights"] for slot in slots.values() if "weights" in slot]
+        for entry in [*slots.values(), *weights, *tokenizers.values()]:
             assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
         options, cpu = ort.SessionOptions(), ["CPUExecutionProvider"]
         options.intra_op_num_threads = 1  # more would add in another order
@@ -160,6 +161,8 @@ class Reader:
         if "transcript_encoder" in self.graphs:
             heard = self.run("transcript_encoder", waveform=waveform[None])
             del heard["hidden_states"]
+        if "transcript_memory" in self.graphs:
+            heard = self.run("transcript_memory", encoded=heard["encoded"])
         if "transcript_decoder" in self.graphs:
             transcript, likely, language = self.transcribe(heard, len(waveform) / 16_000)
         judged = self.about_text.get("languages")

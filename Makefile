@@ -1,4 +1,4 @@
-# make demo   a slim environment in .venv-demo, and the example clip classified in it
+# make demo   a slim environment in .venv-demo, and the example clips classified in it
 # make dev    a development environment in .venv
 # make test   everything that CI checks, in the development environment
 # make docs   the documentation as a site, in site/
@@ -10,7 +10,7 @@ PYTHON ?= python3
 .PHONY: demo dev test docs bench clean
 
 demo: .venv-demo/ready
-	.venv-demo/bin/edge-iemonet classify examples/jfk.wav
+	.venv-demo/bin/edge-iemonet classify examples/jfk.wav examples/angry-german.flac
 
 .venv-demo/ready: edge_runtime/pyproject.toml models/pyproject.toml models/en-tiny-int8/bundle.json
 	$(PYTHON) -m venv .venv-demo

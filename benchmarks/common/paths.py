@@ -9,6 +9,7 @@ import typer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "jfk.wav"
+ANGRY_EXAMPLE = ROOT / "examples" / "angry-german.flac"
 BUNDLE = ROOT / "models" / "en-tiny-int8"
 
 Data = Annotated[Path, typer.Option(help="Folder of the corpora: ravdess/, emodb/, meld/ and others.")]

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.common.paths import BUNDLE, EXAMPLE, ROOT, Data
+from benchmarks.common.paths import ANGRY_EXAMPLE, BUNDLE, EXAMPLE, ROOT
 from edge_runtime.system.writing import write_text
 
 WIDTH = 92
@@ -36,9 +36,8 @@ def draw(bundle: Path, clips: list[Path], labels: list[str], target: Path) -> No
     write_text(target, console.export_svg(title="edge-iemonet"))
 
 
-def command(data: Data = Path("data")) -> None:
+def command() -> None:
     """Draw the terminal in docs/classify.svg."""
-    sad = data / "ravdess" / "Actor_08" / "03-01-04-02-02-01-08.flac"
-    target = ROOT / "docs" / "classify.svg"
-    draw(BUNDLE, [EXAMPLE, sad], ["jfk.wav", "ravdess-sad.flac"], target)
+    target, clips = ROOT / "docs" / "classify.svg", [EXAMPLE, ANGRY_EXAMPLE]
+    draw(BUNDLE, clips, [str(clip.relative_to(ROOT)) for clip in clips], target)
     print(target)

@@ -27,8 +27,8 @@ from trainer.modality import Float, Int, soft_label
 
 SHARES: Mapping[str, float] = {
     "own_words": 0.48,
-    "agreeing": 0.03,
-    "disagreeing": 0.22,
+    "agreeing": 0.01,
+    "disagreeing": 0.3,
     "neutral_text": 0.05,
     "nonsense": 0.1,
     "plain": 0.1,

@@ -47,7 +47,7 @@ def test_a_person_is_told_everything_of_the_default_bundle(bundle_folder: Path) 
         "LogSoftmax",
         "hidden_states float [batch, 4, states, 384]",
         "50,363 tokens",
-        "fusion_speech_only",
+        "evidence float [batch, 4]",
         "speech, ravdess",
         "takes a baseline",
         "uncertain below",

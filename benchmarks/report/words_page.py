@@ -46,15 +46,15 @@ def page(result: Result) -> str:
     return "\n\n".join(
         [
             f"Measured on {machine(result)}. UA is the mean recall of the classes, WA the share of right answers.",
-            "### Corpora that were left out",
+            "## Corpora that were left out",
             _left_out(result),
-            "### As a recogniser writes",
+            "## As a recogniser writes",
             _forms(result),
-            "### After what was said before",
+            "## After what was said before",
             _context(result),
-            "### Licences and encoders",
+            "## Licences and encoders",
             _compared(result, results_file.read("precision")),
-            "### Plain sentences and fragments",
+            "## Plain sentences and fragments",
             _sentences(result),
         ]
     )

@@ -19,6 +19,7 @@ from benchmarks.common.clips import Float
 from benchmarks.unseen.voices import Voices
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
+from edge_runtime.bundle.contract import TYPES
 from edge_runtime.inference.evidence import NO_SOUND, Evidence
 from edge_runtime.inference.segmenter import Utterance as Piece
 from edge_runtime.inference.vad import speech_mask
@@ -97,9 +98,9 @@ class TextBranch:
         """Return logits (n, labels) and embeddings (n, width)."""
         answers = []
         for sentence in sentences:
-            words = self._tokenizer.encode(sentence)
-            ids, mask = (np.array([values], np.int64) for values in (words.ids, words.attention_mask))
-            answers.append(self._session(input_ids=ids, attention_mask=mask))
+            ids = np.array([self._tokenizer.encode(sentence).ids], np.int64)
+            inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), TYPES: np.zeros_like(ids)}
+            answers.append(self._session(**{name: inputs[name] for name in self._session.inputs}))
         return np.concatenate([a["logits"] for a in answers]), np.concatenate([a["embedding"] for a in answers])
 
 

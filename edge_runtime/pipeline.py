@@ -24,7 +24,16 @@ from edge_runtime.inference.session import Session
 from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
-from edge_runtime.prediction import NO_SPEECH, Prediction, Scores, Segment, check_threshold, notes_of
+from edge_runtime.prediction import (
+    NO_SPEECH,
+    Prediction,
+    Scores,
+    Segment,
+    check_threshold,
+    mean_scores,
+    notes_of,
+    spoken_longest,
+)
 from edge_runtime.running import RunningClassifier
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
@@ -377,14 +386,14 @@ class IEmoNet:
         heard = any(s.speech for s, _ in segments)
         point, text_point = self.bundle.operating_point, self.bundle.text.operating_point
         least = threshold if threshold is not None else point if heard else text_point
-        fused = _mean([(s.fused, n) for s, n in segments if s.fused], least)
+        fused = mean_scores([(s.fused, n) for s, n in segments if s.fused], least)
         return Prediction(
             label=fused.at(threshold or 0.0).label if fused else None,
             confidence=fused.confidence if fused else None,
             scores=fused.scores if fused else {},
             transcript=" ".join(s.transcript for s, _ in segments if s.transcript) or None,
-            speech=_mean([(s.speech, n) for s, n in segments if s.speech], point),
-            text=_mean([(s.text, n) for s, n in segments if s.text], text_point),
+            speech=mean_scores([(s.speech, n) for s, n in segments if s.speech], point),
+            text=mean_scores([(s.text, n) for s, n in segments if s.text], text_point),
             segments=tuple(s if threshold is None else s.at(threshold) for s, _ in segments),
             duration_s=round(recording.duration_s, 3),
             timings_ms=timings,
@@ -392,7 +401,7 @@ class IEmoNet:
             uncertain=fused is not None and fused.uncertain,
             baseline_s=max((s.baseline_s for s, _ in segments), default=0.0),
             transcript_confidence=_mean_confidence(segments),
-            language=_longest(segments),
+            language=spoken_longest(segments),
         )
 
 
@@ -400,30 +409,11 @@ def _conversation(*, context: bool) -> Conversation:
     return Conversation(KEPT if context else 0)
 
 
-def _mean(answers: Sequence[tuple[Scores, int]], least: float) -> Scores | None:
-    """Return the mean of the scores, weighted, uncertain below the confidence ``least``; None of none."""
-    total = sum(weight for _, weight in answers)
-    if not total:
-        return None
-    labels = answers[0][0].scores
-    scores = {label: sum(a.scores[label] * weight for a, weight in answers) / total for label in labels}
-    return Scores(max(scores, key=scores.__getitem__), scores, max(scores.values()) < least)
-
-
 def _mean_confidence(segments: Sequence[tuple[Segment, int]]) -> float | None:
     """Return the mean confidence of the transcripts, weighted; None of none."""
     found = [(s.transcript_confidence, weight) for s, weight in segments if s.transcript_confidence is not None]
     total = sum(weight for _, weight in found)
     return sum(confidence * weight for confidence, weight in found) / total if total else None
-
-
-def _longest(segments: Sequence[tuple[Segment, int]]) -> str | None:
-    """Return the language that is spoken longest; None where none is known."""
-    spoken: Counter[str] = Counter()
-    for segment, weight in segments:
-        if segment.language is not None:
-            spoken[segment.language] += weight
-    return max(spoken, key=spoken.__getitem__, default=None)
 
 
 def _timed(items: Iterable[Item], timings: Timings, name: str) -> Iterator[Item]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -201,3 +201,22 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain dicts and lists, ready for JSON."""
         return asdict(self) | {"segments": [s.to_dict() for s in self.segments], "used": self.used}
+
+
+def mean_scores(answers: Sequence[tuple[Scores, float]], least: float) -> Scores | None:
+    """Return the mean of the scores, weighted, uncertain below the confidence ``least``; None of none."""
+    total = sum(weight for _, weight in answers)
+    if not total:
+        return None
+    labels = answers[0][0].scores
+    scores = {label: sum(a.scores[label] * weight for a, weight in answers) / total for label in labels}
+    return Scores(max(scores, key=scores.__getitem__), scores, max(scores.values()) < least)
+
+
+def spoken_longest(segments: Sequence[tuple[Segment, float]]) -> str | None:
+    """Return the language that is spoken longest, by the weight of each segment; None where none is known."""
+    spoken: dict[str, float] = {}
+    for segment, weight in segments:
+        if segment.language is not None:
+            spoken[segment.language] = spoken.get(segment.language, 0.0) + weight
+    return max(spoken, key=spoken.__getitem__, default=None)

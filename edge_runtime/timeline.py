@@ -30,14 +30,7 @@ class Timeline(Iterator[Segment]):
         name: of the recording, for messages.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        vad: Session,
-        new_classifier: NewClassifier,
-        *,
-        split: bool,
-    ) -> None:
+    def __init__(self, recording: Recording, vad: Session, new_classifier: NewClassifier, *, split: bool) -> None:
         """Begin, with a classifier for each channel; ``IEmoNet.timeline`` is the usual way to get here."""
         self.name = recording.name
         self._recording = recording

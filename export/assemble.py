@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from edge_runtime.bundle.contract import TYPES
 from edge_runtime.classifier import MAX_TEXT_TOKENS
 from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
@@ -20,7 +21,7 @@ from export.evaluation.data import EvaluationSet
 from export.graphs import speech
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.fusion import fusion_graph, product_graph, takes_evidence
-from export.graphs.text import TYPES, context_tokens, text_graph
+from export.graphs.text import context_tokens, text_graph
 from export.graphs.torch_export import Graph
 from export.graphs.whisper import WhisperAsr, decoder_graph, encoder_graph, memory_graph, states_graph
 from trainer.config import Text

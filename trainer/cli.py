@@ -139,8 +139,7 @@ def fit(
             experiment = configuration.changed(chosen, top, parts)
 
             def joined(branch: str, data: configuration.Data) -> dataset.Dataset:
-                part = experiment.speech if branch == "speech" else experiment.text
-                unlabelled = part is not None and part.unlabelled_weight > 0
+                unlabelled = experiment.learns_unlabelled(branch)
                 return branch_data.load(corpus, branch, data, unlabelled=unlabelled, licences=licences, load=load)
 
             paths = _paths(target, weights, cache, resume)

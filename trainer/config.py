@@ -246,6 +246,11 @@ class Experiment:
         other = "text" if branch == "speech" else "speech"
         return replace(self, fusion=None, **{other: None})  # type: ignore[arg-type]
 
+    def learns_unlabelled(self, branch: str) -> bool:
+        """Whether "speech" or "text" also learns from utterances without a class."""
+        part = self.speech if branch == "speech" else self.text
+        return part is not None and part.unlabelled_weight > 0
+
     def alone(self, branch: str) -> Experiment:
         """Return the experiment of one branch on the corpora of its own."""
         data = self.corpora[branch]

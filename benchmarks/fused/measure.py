@@ -146,8 +146,7 @@ def command(
     read = functools.partial(dataset.load, reading=LoadOptions(), skip_bad=True, quiet=True)
 
     def load(branch: str, corpora: Corpora) -> dataset.Dataset:
-        part = experiment.speech if branch == "speech" else experiment.text
-        unlabelled = part is not None and part.unlabelled_weight > 0
+        unlabelled = experiment.learns_unlabelled(branch)
         return branch_data.load(data, branch, corpora, unlabelled=unlabelled, load=read)
 
     datasets, outcomes = separate_corpora.branches_of(experiment, load, paths)

@@ -18,6 +18,7 @@ from trainer.corpora import dataset
 from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import Fold, plan
 from trainer.corpora.registry import LoadOptions
+from trainer.experiment import branch_data
 from trainer.experiment.cross_validation import truth_of, with_unlabelled
 from trainer.modality import Float, Modality, Truth
 from trainer.speech.baselines import Rows, Speakers
@@ -83,17 +84,8 @@ def load(data: Path, weights: Path, cache: Path) -> Voices:
     bundle = config.read(config.BUNDLE)
     corpora, experiment = bundle.corpora["speech"], bundle.alone("speech")
     assert experiment.speech is not None
-    read = functools.partial(
-        dataset.load,
-        reading=LoadOptions(),
-        speech=True,
-        text=False,
-        skip_bad=True,
-        quiet=True,
-        protocol=corpora.protocol,
-        unlabelled=True,
-    )
-    found = dataset.join([read(data / name) for name in (*corpora.corpora, *corpora.plain)])
+    read = functools.partial(dataset.load, reading=LoadOptions(), skip_bad=True, quiet=True)
+    found = branch_data.load(data, "speech", corpora, unlabelled=True, load=read)
     pooled = pooled_states(
         found.everything, weights, augmentations=experiment.speech.augmentations, seed=experiment.seed, cache=cache
     )

@@ -102,6 +102,5 @@ def texts(data: Path, experiment: Experiment, licences: str | None = None) -> Da
     """Return the corpora of text of the bundle's configuration, as they are learned from and tested on."""
     settings = config.read(config.BUNDLE).corpora["text"]
     read = functools.partial(dataset.load, reading=LoadOptions(), skip_bad=False, quiet=True)
-    assert experiment.text is not None
-    unlabelled = experiment.text.unlabelled_weight > 0
+    unlabelled = experiment.learns_unlabelled("text")
     return branch_data.load(data, "text", settings, unlabelled=unlabelled, licences=licences, load=read)

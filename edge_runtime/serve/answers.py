@@ -10,7 +10,7 @@ from typing import Any
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S
 from edge_runtime.pipeline import IEmoNet
-from edge_runtime.prediction import Scores, Segment
+from edge_runtime.prediction import Segment, mean_scores, spoken_longest
 from edge_runtime.serve.recording import BoundedRecording, Deadline
 
 LANGUAGES = {"en": "english", "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pl": "polish"}
@@ -42,20 +42,19 @@ class Transcription:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the text and the emotion of the whole."""
-        fused = _mean(self.segments)
-        confidence = fused.confidence if fused else None
+        fused = mean_scores([(s.fused, length) for s, length in self._weighted() if s.fused], self.operating_point)
         return {
             "text": self.text,
             "emotion": fused.label if fused else None,
-            "confidence": confidence,
+            "confidence": fused.confidence if fused else None,
             "scores": fused.scores if fused else {},
-            "uncertain": confidence is not None and confidence < self.operating_point,
+            "uncertain": fused is not None and fused.uncertain,
             "notes": [*self.notes],
         }
 
     def to_verbose_dict(self) -> dict[str, Any]:
         """Return also each utterance, with the fields that clients of Whisper expect; what is not known is null."""
-        spoken = self.language or self._spoken_longest()
+        spoken = self.language or spoken_longest(self._weighted())
         return {
             "task": "transcribe",
             "language": LANGUAGES.get(spoken or "", spoken),
@@ -64,12 +63,8 @@ class Transcription:
             "segments": [_verbose(number, segment) for number, segment in enumerate(self.segments)],
         }
 
-    def _spoken_longest(self) -> str | None:
-        seconds: dict[str, float] = {}
-        for segment in self.segments:
-            if segment.language is not None:
-                seconds[segment.language] = seconds.get(segment.language, 0.0) + segment.end_s - segment.start_s
-        return max(seconds, key=seconds.__getitem__, default=None)
+    def _weighted(self) -> list[tuple[Segment, float]]:
+        return [(segment, segment.end_s - segment.start_s) for segment in self.segments]
 
 
 def transcribe(model: IEmoNet, audio: bytes, deadline: Deadline, *, most_s: float) -> Transcription:
@@ -121,13 +116,3 @@ def _verbose(number: int, segment: Segment) -> dict[str, Any]:
         "baseline_s": segment.baseline_s,
         "language": segment.language,
     }
-
-
-def _mean(segments: Sequence[Segment]) -> Scores | None:
-    """Return the mean of the scores, weighted by the length of the utterances; None of none."""
-    found = [(segment.fused.scores, segment.end_s - segment.start_s) for segment in segments if segment.fused]
-    if not found:
-        return None
-    total = sum(weight for _, weight in found)
-    scores = {label: sum(scores[label] * weight for scores, weight in found) / total for label in found[0][0]}
-    return Scores(max(scores, key=scores.__getitem__), scores)

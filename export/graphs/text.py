@@ -12,13 +12,12 @@ import torch
 from torch import nn
 from transformers import XLNetModel
 
+from edge_runtime.bundle.contract import TYPES
 from export.graphs.torch_export import BATCHED, OUTPUTS, Graph
 from export.graphs.xlnet import XLNetEncoder
 from trainer.text.network import TextEmotion
 
 INPUTS = ["input_ids", "attention_mask"]
-TYPES = "token_type_ids"
-"""The input of a graph that reads a context: it tells the utterance's own tokens from the others."""
 
 
 def text_graph(network: nn.Module) -> Graph:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edge_runtime.bundle.contract import TYPES
 from edge_runtime.classifier import MAX_TEXT_TOKENS
 from export.evaluation.agreement import CLEAR_MARGIN
 from export.evaluation.data import EvaluationSet, Sample
 from export.evaluation.limits import MIN_LABELLED, chance
 from export.graphs.bundle_graphs import BundleGraphs
-from export.graphs.text import TYPES
 from export.graphs.torch_export import Graph
 from export.quantization.error import Array, ErrorMetric, GraphError
 from export.quantization.quantize import NamedFeed

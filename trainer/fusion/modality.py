@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edge_runtime.inference.asr import SURE
-from edge_runtime.inference.evidence import NAMES
 from trainer import training_loop
 from trainer.config import Fusion
 from trainer.fusion.checkpoint import BLOCKS
 from trainer.fusion.gated import GatedFusion
 from trainer.fusion.network import Experts
+from trainer.fusion.pairs import MEAN
 from trainer.modality import Float, Modality
 
 BOTH, SPEECH_ONLY, TEXT_ONLY = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)
@@ -48,8 +48,7 @@ def fusion_modality(
         if isinstance(network, GatedFusion):
             told = [row[0]["evidence"] for row in copies if row[0]["present"][1]]
             # It begins as the rule that calls words doubtful.
-            number = NAMES.index("mean_log_probability")
-            network.fit_evidence(torch.from_numpy(np.stack(told)), number, SURE)
+            network.fit_evidence(torch.from_numpy(np.stack(told)), MEAN, SURE)
         return network
 
     return Modality(

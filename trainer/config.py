@@ -133,6 +133,9 @@ class Text:
             alone.
         warm_start: a corpus to train on first (the paper's future work), for ``warm_epochs``.
         warm_epochs: passes over that one.
+        teacher: checkpoint of a larger text network with the same labels; what it answers is part of each target
+            (distillation). For an official split alone: a teacher knows what several folds are tested on.
+        teacher_share: how large a part.
         data: the corpora of this branch; None where one corpus serves speech and text.
     """
 
@@ -158,6 +161,8 @@ class Text:
     languages: tuple[str, ...] = ("en",)
     warm_start: str | None = None
     warm_epochs: int = _positive(1)
+    teacher: str | None = None
+    teacher_share: float = _share(0.5)
     data: Data | None = None
 
 

@@ -49,6 +49,8 @@ class Modality:
         draws: train on so many copies an epoch, drawn by their weight: corpora alike often, a class of a corpus by
             ``class_weight_power``; None takes all copies, and weighs them in the loss.
         length: the input whose first axis is padded, if one is; examples of like length share a batch.
+        taught: what a teacher answers to each utterance, as probabilities (n, classes), if there is one.
+        taught_share: of the teacher in each target.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Modality:
     draws: int | None = None
     length: str | None = None
     bind: Callable[[nn.Module], Collate] | None = None
+    taught: Float | None = None
+    taught_share: float = 0.0
     variants: Mapping[str, Sequence[Sequence[Example]]] = field(default_factory=dict)
 
     def collate_for(self, network: nn.Module) -> Collate:
@@ -124,6 +128,9 @@ def train(
         drawn = np.concatenate([draw(shares, modality.draws, random) for _ in range(schedule.epochs)]).tolist()
         taken = [(i, _one_of(modality.copies[rows[i]], random)) for i in drawn]
         schedule = replace(schedule, epochs=1)  # all of them are laid end to end
+    if modality.taught is not None:
+        answers = modality.taught[rows] * target.sum(1, keepdims=True)  # a target's sum is the weight of its utterance
+        target = ((1 - modality.taught_share) * target + modality.taught_share * answers).astype(np.float32)
     examples = [{**copy, training_loop.TARGET: target[i]} for i, copy in taken]
     curve = training_loop.train(
         network,

@@ -308,3 +308,19 @@ def test_a_network_that_learned_what_it_reads_joins_examples_in_its_own_way():
     twice, _ = predict(network, made.examples, bound.collate_for(network))
     once, _ = predict(network, made.examples, made.collate_for(network))
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-5)
+
+
+def test_of_a_teacher_a_share_is_learned(tmp_path):
+    """The labels say "a" of every sequence; the teacher says "b" of it. What counts for more is learned."""
+
+    def learned(share: float) -> list[int]:
+        examples = [{"values": np.ones(3, np.float32)} for _ in range(40)]
+        other = np.tile(np.array([0.0, 1.0], np.float32), (40, 1))
+        schedule = training_loop.Schedule(epochs=8, batch_size=4, learning_rate=0.1, save_minutes=None)
+        sums = modality(40, examples=examples, copies=[[e] for e in examples], schedule=schedule)
+        taught = replace(sums, taught=other, taught_share=share)
+        network, _ = train(taught, np.arange(20), truth(*[0] * 40), partial=tmp_path, seed=0, quiet=True)
+        return predict(network, examples, collate)[0].argmax(1).tolist()
+
+    assert learned(0.2) == [0] * 40
+    assert learned(0.8) == [1] * 40

@@ -19,8 +19,8 @@ from trainer.corpora import trainable
 from trainer.corpora.dataset import Dataset
 from trainer.corpora.protocols import Fold
 from trainer.corpora.utterance import checksum, summary
-from trainer.errors import CorpusError
-from trainer.experiment import refit, report, warm_start
+from trainer.errors import ConfigError, CorpusError
+from trainer.experiment import refit, report, teacher, warm_start
 from trainer.experiment.fold import FoldRun, RunContext
 from trainer.experiment.fold import run as run_fold
 from trainer.experiment.run_dir import RunPaths, Source, check_room, open_run, write_json
@@ -74,6 +74,11 @@ def run(
         raise CorpusError(f"{dataset.name}: {'; '.join(found)}")
     protocol, _ = trainable.division(dataset.name, dataset.utterances, use.protocol, use.folds)
     folds = with_unlabelled(trainable.folds(dataset.name, dataset.utterances, use), dataset, protocol)
+    if len(folds) > 1 and experiment.text is not None and experiment.text.teacher is not None:
+        raise ConfigError(
+            f"text.teacher = {experiment.text.teacher}: it may have learned what the {len(folds)} folds of protocol "
+            f"{protocol} are tested on; use a corpus with an official split, and the protocol official"
+        )
     check_room(paths.run_dir, TRAINING * _weight_bytes(experiment, paths.weights) + SPARE_BYTES)
     check_room(paths.cache, FEATURE_BYTES * len(dataset.everything) if experiment.speech is not None else 0)
     noted = source.noted() if source is not None else {}
@@ -224,6 +229,14 @@ def modalities(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], 
             misrecognized=misrecognized,
             contexts=[u.context for u in dataset.everything],
         )
+        if experiment.text.teacher is not None:
+            found["text"] = teacher.taught(
+                found["text"],
+                sentences,
+                dataset.labels,
+                Path(experiment.text.teacher),
+                experiment.text.teacher_share,
+            )
     return found
 
 

@@ -138,6 +138,11 @@ def _write_branch(
         }
         if experiment.text.warm_start is not None:
             config["warmed_on"] = warm_start.corpora(experiment.text.warm_start)
+        if experiment.text.teacher is not None:
+            # The terms of what the teacher learned from, and of its weights, bind what it teaches too.
+            known = checkpoints.read(Path(experiment.text.teacher), text_checkpoint.KIND)
+            config["warmed_on"] = [*config.get("warmed_on", ()), *warm_start.corpora(experiment.text.teacher)]
+            config["pretrained"] |= known["pretrained"]
         text_checkpoint.write(out, network, load_tokenizer(source), config)
         return
     assert isinstance(network, SpeechEmotion | AttentionBiLSTM)

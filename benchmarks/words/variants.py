@@ -35,11 +35,13 @@ class Variant:
         seed: of its training.
         licences: see ``trainer.experiment.branch_data.load``.
         text: settings of ``trainer.config.Text``.
+        teacher: the variant whose answers are part of each target.
     """
 
     seed: int = 0
     licences: str | None = None
     text: Mapping[str, Any] | None = None
+    teacher: str | None = None
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -48,6 +50,7 @@ VARIANTS: Mapping[str, Variant] = {
     "minilm-l6-short": Variant(text=SHORTER),
     "permissive-short": Variant(licences="permissive", text=SHORTER),
     "mpnet-base-short": Variant(text={**SHORTER, "encoder": "mpnet-base", "learning_rate": 5e-5, "frozen_layers": 4}),
+    "distilled-short": Variant(text=SHORTER, teacher="mpnet-base-short"),
 }
 
 
@@ -66,6 +69,10 @@ def train(name: str, data: Path, weights: Path, cache: Path, out: Path) -> Path:
         return folder
     variant = VARIANTS[name]
     experiment = bundle_text(variant)
+    if variant.teacher is not None:
+        assert experiment.text is not None
+        teacher = train(variant.teacher, data, weights, cache, out)
+        experiment = replace(experiment, text=replace(experiment.text, teacher=str(teacher)))
     found = texts(data, experiment, variant.licences)
     paths = RunPaths(out / f"{name}.run", weights, cache, quiet=True)
     use = experiment.use

@@ -22,7 +22,7 @@ from export.evaluation.limits import Limits
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
-from export.graphs.weights import move_weights
+from export.graphs.weights import halve_weights, move_weights
 from export.quantization import excluded_layers
 from export.quantization.calibration import calibration_feeds, error_metric
 from export.quantization.config import QuantizationConfig
@@ -201,6 +201,8 @@ class _Writer:
         if slot in FP32_SLOTS or isinstance(graph, Path) or "hidden_states" in graph.inputs:
             quantize(exact, final, QuantizationConfig("fp32"))
             optimize(final, slot)
+            if slot not in FP32_SLOTS and not isinstance(graph, Path) and config.precision != "fp32":
+                halve_weights(final)
             return "fp32"
         feeds = self.calibration.get(slot) if config.static else None
         if config.static and not feeds:

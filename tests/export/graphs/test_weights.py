@@ -54,3 +54,24 @@ def test_a_small_graph_stays_whole(large: Path, monkeypatch: pytest.MonkeyPatch)
     assert not weights.move_weights(large, "graph.weights")
     assert large.read_bytes() == before
     assert [path.name for path in large.parent.iterdir()] == ["graph.onnx"]
+
+
+def test_halved_matrices_give_nearly_the_same_answers(large: Path, run: Callable[..., list[np.ndarray]]) -> None:
+    x = torch.arange(5.0)
+    before, size = run(large, x)[0], large.stat().st_size
+    weights.halve_weights(large)
+    np.testing.assert_allclose(run(large, x)[0], before, rtol=2e-3, atol=1e-3)
+    assert large.stat().st_size < size - 1_900  # the one matrix; the vector stays exact
+    kinds = {i.name: i.data_type for i in onnx.load(large).graph.initializer}
+    assert kinds["a_fp16"] == onnx.TensorProto.FLOAT16 and kinds["b"] == onnx.TensorProto.FLOAT
+    onnx.checker.check_model(str(large))
+
+
+def test_what_fp16_cannot_hold_stays_exact(large: Path, run: Callable[..., list[np.ndarray]]) -> None:
+    model = onnx.load(large)
+    a = next(i for i in model.graph.initializer if i.name == "a")
+    a.CopyFrom(numpy_helper.from_array(np.full((1, 1001), 1e6, np.float32), "a"))
+    onnx.save(model, large)
+    before = run(large, torch.arange(5.0))[0]
+    weights.halve_weights(large)
+    np.testing.assert_array_equal(run(large, torch.arange(5.0))[0], before)

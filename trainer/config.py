@@ -23,6 +23,8 @@ BUNDLE = "en-tiny"
 """The configuration of the committed bundle."""
 ENCODER = "whisper-tiny.en"
 """The speech encoder of the committed bundle."""
+EXTENDS = "extends"
+"""The key that names another file, whose settings hold where a file has none of its own."""
 BRANCHES = ("speech", "text", "fusion")
 BOUND = "bound"
 
@@ -294,22 +296,49 @@ def read(source: str | Path) -> Experiment:
     """Return the experiment that a TOML file describes.
 
     Args:
-        source: a path, or the name of one of ``examples()``.
+        source: a path, or the name of one of ``examples()``. The file may name another one, ``extends = "en-tiny"``,
+            and then has only what differs.
 
     Raises:
         ConfigError: no such file, not TOML, or a setting that does not exist or has the wrong type.
     """
+    path = _path(source)
+    table = _table(path, source)
+    if (first := table.pop(EXTENDS, None)) is not None:
+        if not isinstance(first, str):
+            raise ConfigError(f"{path}: {EXTENDS} = {first}: must be the name of a file")
+        table = _merged(_table(_path(first), first), table)
+        if EXTENDS in table:
+            raise ConfigError(f"{path}: {EXTENDS} {first}, which extends another file itself; name that one")
+    return build(_with_new_names(table, str(path)), str(path))
+
+
+def _path(source: str | Path) -> Path:
     path = Path(source)
     if not path.is_file() and (EXAMPLES / f"{source}.toml").is_file():
         path = EXAMPLES / f"{source}.toml"
+    return path
+
+
+def _table(path: Path, source: str | Path) -> dict[str, Any]:
+    """Return the settings of the file ``path``, which the user called ``source``."""
     try:
-        table = read_toml(path)
+        return read_toml(path)
     except OSError as error:
         known = ", ".join(examples())
         raise ConfigError(f"{source}: cannot be read ({error.strerror}); a TOML file, or one of: {known}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    return build(_with_new_names(table, str(path)), str(path))
+
+
+def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of ``first`` with those of ``second`` in their place."""
+    nested = {
+        key: _merged(first[key], value)
+        for key, value in second.items()
+        if isinstance(value, dict) and isinstance(first.get(key), dict)
+    }
+    return {**first, **second, **nested}
 
 
 def _with_new_names(table: dict[str, Any], where: str) -> dict[str, Any]:

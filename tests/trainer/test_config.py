@@ -97,6 +97,42 @@ def test_a_file_that_is_not_there_names_the_examples():
         config.read("no-such")
 
 
+def test_a_file_that_extends_another_has_what_differs(tmp_path):
+    first = "seed = 3\n[text]\nepochs = 2\nl2 = 0.1\n[text.data]\ncorpora = ['a', 'b']\nprotocol = 'corpus'\n"
+    (tmp_path / "first.toml").write_text(first)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"extends = '{tmp_path}/first.toml'\n[text]\nepochs = 5\n[text.data]\nmost = 7\n")
+    found = config.read(mine)
+    assert (found.seed, found.text.epochs, found.text.l2) == (3, 5, 0.1)
+    assert (found.text.data.corpora, found.text.data.most) == (("a", "b"), 7)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("'nowhere.toml'", "nowhere.toml: cannot be read"),
+        ("'mine.toml'", "extends another"),
+        ("'broken.toml'", "not TOML"),
+        ("3", "name of a file"),
+    ],
+)
+def test_a_file_that_extends_what_cannot_be_read_is_refused(tmp_path, monkeypatch, first, said):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("mine", f"extends = {first}\n[text]\n"), ("broken", "[text\n")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        config.read("mine.toml")
+
+
+def test_the_larger_ear_differs_from_the_bundle_in_the_voice_and_in_fusion():
+    bundle, larger = config.read(config.BUNDLE), config.read("multi-base")
+    assert larger.text == bundle.text and larger.speech.encoder == "whisper-base"
+    assert larger.corpora["speech"].corpora == bundle.corpora["speech"].corpora
+    assert larger.fusion == config.Fusion(
+        "product-of-experts", epochs=4, batch_size=64, weight_decay=1e-2, label_smoothing=0.05
+    )
+
+
 def test_a_whole_number_is_accepted_where_a_fraction_is_expected(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[text]\nlearning_rate = 1\nl2 = 0\n")

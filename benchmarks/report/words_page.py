@@ -76,11 +76,11 @@ def _left_out(result: Result) -> str:
     means = {key: value["ua"] for key, value in found["mean_of_five"].items()}
     rows.append(("mean of MELD, DailyDialog, XED, EmoryNLP and GoEmotions", "", f"{means['before']:.3f}",
                  f"{means['left_out']:.3f}", "", ""))  # fmt: skip
-    head = ("", "texts", "UA of 0.3.0a1", "UA, left out", "UA, left out, with context", "WA, left out")
+    head = ("", "texts", f"UA of {_version(result)}", "UA, left out", "UA, left out, with context", "WA, left out")
     return (
         "Each corpus was left out in turn, and a network of the others answered to its official test part; XED has "
-        f"none, so all of it was asked. These networks saw {result['left_out_draws']:,} texts each. The text network "
-        "of bundle 0.3.0a1 learned from MELD's training part alone: MELD is no unmet corpus to it.\n\n"
+        f"none, so all of it was asked. These networks saw {result['left_out_draws']:,} texts each. The words branch "
+        f"of bundle {_version(result)} learned from MELD's training part alone: MELD is no unmet corpus to it.\n\n"
     ) + table(head, rows)
 
 
@@ -100,7 +100,12 @@ def _forms(result: Result) -> str:
     return (
         f"MELD's dev part ({meld['n']} utterances of the four classes), which no network here learned from. The "
         f"bundle's network saw {result['draws']:,} texts. {said_of_seeds}\n\n"
-    ) + table(("", "0.3.0a1: UA, WA", "now: UA, WA"), rows)
+    ) + table(("", f"{_version(result)}: UA, WA", "now: UA, WA"), rows)
+
+
+def _version(result: Result) -> str:
+    """Return the version of the bundle that is compared with."""
+    return str(result["before"]).rpartition(" ")[2]
 
 
 def _both(found: Mapping[str, float] | None) -> str:

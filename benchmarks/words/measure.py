@@ -18,6 +18,7 @@ from scipy.special import softmax
 from benchmarks.common import results_file
 from benchmarks.common.paths import BUNDLE, Cache, Data, Weights
 from benchmarks.words import variants
+from edge_runtime import IEmoNet
 from edge_runtime.inference.text_tokens import Turn
 from trainer import config
 from trainer.corpora import trainable
@@ -65,8 +66,23 @@ class Network:
         return predict(self.network, examples, self.texts.collate, LENGTH)[0]
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """The words branch of a bundle, as the runtime answers to words alone."""
+
+    model: IEmoNet
+
+    def logits(self, sentences: Sequence[str]) -> Float:
+        """Return log-probabilities (n, classes); where there are no words, all classes are alike."""
+        labels = self.model.bundle.labels
+        alike = dict.fromkeys(labels, 1 / len(labels))
+        scores = [self.model.classify_text(text).scores if text.strip() else alike for text in sentences]
+        found: Float = np.log([[one[label] + 1e-12 for label in labels] for one in scores])
+        return found
+
+
 def measure(
-    dataset: Dataset, folds: Sequence[Fold], run: Path, before: Network, compared: Mapping[str, Path], forms: Forms
+    dataset: Dataset, folds: Sequence[Fold], run: Path, before: Shipped, compared: Mapping[str, Path], forms: Forms
 ) -> dict[str, Any]:
     """Return every figure.
 
@@ -74,7 +90,7 @@ def measure(
         dataset: the corpora of text.
         folds: one for each corpus that is left out.
         run: of ``trainer fit`` on them: a folder with ``text/`` and ``checkpoints/``.
-        before: the network that the left-out corpora are compared with.
+        before: the bundle that the left-out corpora are compared with.
         compared: checkpoints by the names of variants.
         forms: MELD's dev part in every form.
     """
@@ -91,7 +107,7 @@ def measure(
         "meld": {
             "n": len(forms.labels),
             "wer": forms.wer,
-            "before": forms.ask(before),
+            "before": forms.scores(before),
             **{name: forms.ask(Network.of(folder)) for name, folder in seeds.items()},
         },
         "context": {fold.name: _context(dataset, fold, kept) for fold in folds if fold.name in DIALOGUES},
@@ -136,9 +152,13 @@ class Forms:
         }
         return cls(utterances, np.array(dataset.label_ids)[rows], sentences, round(word_error_rate(written, heard), 4))
 
+    def scores(self, branch: Network | Shipped) -> dict[str, dict[str, float]]:
+        """Return the scores of a words branch on each form."""
+        return {name: _scores(self.labels, branch.logits(words)) for name, words in self.sentences.items()}
+
     def ask(self, network: Network) -> dict[str, dict[str, float]]:
         """Return the scores of a network on each form; after a context too where it reads one."""
-        found = {name: _scores(self.labels, network.logits(words)) for name, words in self.sentences.items()}
+        found = self.scores(network)
         if network.texts.context_tokens:
             contexts = [u.context for u in self.utterances]
             found["context"] = _scores(self.labels, network.logits(self.sentences["written"], contexts))
@@ -152,7 +172,7 @@ def _scores(labels: Any, logits: Float) -> dict[str, float]:
     return {name: round(value, 4) for name, value in scores(labels, logits.argmax(1)).items()}
 
 
-def _left_out(dataset: Dataset, folds: Sequence[Fold], run: Path, before: Network) -> dict[str, Any]:
+def _left_out(dataset: Dataset, folds: Sequence[Fold], run: Path, before: Shipped) -> dict[str, Any]:
     """Return the scores on each corpus of the network that had not met it, and of the network before."""
     labels = np.array(dataset.label_ids)
     corpora: dict[str, dict[str, Any]] = {}
@@ -224,7 +244,7 @@ def command(
     run: Annotated[Path, typer.Option(help="Folder of a finished `trainer fit --config en-tiny`.")] = Path(
         "runs/en-tiny"
     ),
-    before: Annotated[Path, typer.Option(help="Checkpoint of the text branch to compare with.")] = Path("before/text"),
+    before: Annotated[Path, typer.Option(help="Folder of the bundle to compare with.")] = Path("before"),
     trained: Annotated[Path, typer.Option(help="Folder of the variants; those that are missing are trained.")] = Path(
         "runs/words"
     ),
@@ -244,7 +264,10 @@ def command(
     forms = Forms.of(dataset, rows.tolist(), weights, cache, bundle)
     settings = config.read(config.BUNDLE).text
     assert settings is not None
-    result = measure(dataset, folds, run, Network.of(before), folders, forms) | {
+    with IEmoNet.load(before, device="cpu", threads=1) as shipped:
+        result = measure(dataset, folds, run, Shipped(shipped), folders, forms)
+    result |= {
+        "before": f"{shipped.bundle.name} {shipped.bundle.version}",
         "draws": settings.draws,
         "left_out_draws": settings.left_out_draws,
         "error_rate": ERROR_RATE,

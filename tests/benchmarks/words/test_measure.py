@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.common.paths import BUNDLE
 from benchmarks.words import measure, variants
 from benchmarks.words.measure import PLAIN, Forms, Network
+from edge_runtime import IEmoNet
 from edge_runtime.inference.text_tokens import Turn
 from tests.trainer.encoders import write_bert
 from trainer import config
@@ -57,6 +59,16 @@ def test_each_form_is_scored_and_a_context_is_read(network: Network) -> None:
     found = forms.ask(network)
     assert set(found) == {"written", "context", "written, classes taken as equally frequent"}
     assert all(scores["ua"] == 0.25 for scores in found.values())
+
+
+def test_a_bundles_words_are_scored_as_the_runtime_answers() -> None:
+    with IEmoNet.load(BUNDLE, threads=1) as model:
+        texts = ["I hate you, get out of my house!", "", "what a wonderful day, I am so happy"]
+        found = measure.Shipped(model).logits(texts)
+        labels = model.bundle.labels
+        assert [labels[found[row].argmax()] for row in (0, 2)] == ["angry", "happy"]
+        np.testing.assert_allclose(np.exp(found).sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(found[1], found[1].mean())
 
 
 def test_variants_are_the_bundles_configuration_but_for_one_thing() -> None:

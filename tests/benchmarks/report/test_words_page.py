@@ -20,6 +20,7 @@ def result(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {
         "machine": {"processor": {"name": "a processor", "features": ["avx2"]}},
         "date": "2026-01-02",
+        "before": "some-bundle 0.3.0a1",
         "draws": 96_000,
         "left_out_draws": 16_000,
         "error_rate": 0.06,

@@ -24,6 +24,7 @@ COMMANDS = {
         "robustness": "benchmarks.robustness.measure",
         "unseen": "benchmarks.unseen.measure",
         "words": "benchmarks.words.measure",
+        "words-cost": "benchmarks.words.cost",
         "fused": "benchmarks.fused.measure",
         "precision": "benchmarks.precision.measure",
         "int8-accuracy": "benchmarks.precision.int8_accuracy",

@@ -28,6 +28,8 @@ COMMANDS = {
         "fused": "benchmarks.fused.measure",
         "precision": "benchmarks.precision.measure",
         "int8-accuracy": "benchmarks.precision.int8_accuracy",
+        "whole-tests": "benchmarks.precision.whole_tests",
+        "processors": "benchmarks.precision.processors",
         "opensmile-parity": "benchmarks.training.opensmile_parity",
         "smoke-tables": "benchmarks.training.smoke_tables",
         "reward": "benchmarks.training.reward",

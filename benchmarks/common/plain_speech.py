@@ -36,5 +36,5 @@ def shares(probabilities: Sequence[Float], neutral: int) -> dict[str, Any]:
 def of_all(corpora: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the same over all recordings of several corpora, of which ``shares`` has counted each."""
     total = sum(corpus["n"] for corpus in corpora)
-    keys = ("called_emotional", "and_sure", "confidence")
-    return {"n": total, **{key: sum(c["n"] * c[key] for c in corpora) / total for key in keys}}
+    means = {key: sum(c["n"] * c[key] for c in corpora) / total for key in corpora[0] if key != "n"}
+    return {"n": total, **means}

@@ -1,23 +1,28 @@
 """``python -m benchmarks fused``: fusion against the voice alone, with the words that the recogniser really writes.
 
-Every answer is to a corpus that neither the speech network nor fusion learned from. The text branch was trained on
-none of these recordings.
+Each recording is answered to by a speech network and a fusion that did not learn from its corpus; and by a pair that
+know the corpus, and not the speaker. The text branch was trained on none of these recordings.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 from benchmarks.common import results_file
 from benchmarks.common.paths import BUNDLE, EXAMPLE, Cache, Checkpoints, Data, Weights
+from benchmarks.common.plain_speech import SURE, shares
+from benchmarks.fused import unknown_speakers
+from benchmarks.unseen import voices as voices_
+from benchmarks.unseen.measure import BURSTS, LEAST_SHARE
 from edge_runtime import Bundle, IEmoNet
 from trainer import calibration, config
 from trainer.config import Data as Corpora
@@ -25,109 +30,175 @@ from trainer.corpora import dataset
 from trainer.corpora.registry import LoadOptions
 from trainer.experiment import branch_data, separate_corpora, stacking
 from trainer.experiment.run_dir import RunPaths
-from trainer.experiment.stacking import Answers
+from trainer.experiment.stacking import Answers, BranchLogits
 from trainer.metrics import calibration_error, intervals, scores
 from trainer.modality import Float, Int
+from trainer.speech.modality import COMPARED_S
 
-SURE = 0.8
-"""Plain speech that is called an emotion with this confidence is counted apart."""
-BURSTS = "emogator"
-"""The corpus of vocal bursts: no mean has it."""
+Found = Mapping[str, Sequence[Answers]]
+"""What ``trainer.experiment.stacking.answers`` returns."""
+BRANCHES = ("voice", "fused")
+PAIRED, BASELINE = "with_an_agreeing_sentence", "beside_a_baseline"
+OWN_WORDS = "fusion_own_sentence"
 
 
-def measure(found: dict[str, list[Answers]], labels: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Corpus:
+    """What is answered to the recordings of a corpus.
+
+    Attributes:
+        truth: their labels (n,).
+        voice: logits of the voice alone (n, classes).
+        fused: logits of fusion (n, classes).
+        rows: their rows in the dataset (n,).
+    """
+
+    truth: Int
+    voice: Float
+    fused: Float
+    rows: Int
+
+    def where(self, mask: NDArray[np.bool_]) -> Corpus:
+        """Return the recordings where ``mask`` (n,) is true."""
+        return Corpus(self.truth[mask], self.voice[mask], self.fused[mask], self.rows[mask])
+
+
+def measure(unmet: Found, known: Found, labels: Sequence[str], compared_s: Float) -> dict[str, Any]:
     """Return how fusion does beside the voice alone.
 
     Args:
-        found: what ``stacking.answers`` returns.
+        unmet: of corpora that were left out.
+        known: of unknown speakers of corpora that were learned from.
         labels: the classes in order.
+        compared_s: seconds of speech in the baseline of each recording of the dataset (n,).
     """
-    own, pairs = _by_corpus(found["fusion_own_sentence"]), _by_corpus(found["fusion"])
-    spoken = [corpus for corpus in own if corpus != BURSTS]
-    corpora = {}
-    for corpus, (truth, voice, fused) in own.items():
-        others = [own[other] for other in spoken if other != corpus]
-        corpora[corpus] = {
-            "n": len(truth),
-            "voice": _scores(truth, voice, [(its, answer) for its, answer, _ in others]),
-            "fused": _scores(truth, fused, [(its, answer) for its, _, answer in others]),
-        }
-        paired_truth, paired_voice, paired = pairs[corpus]
-        corpora[corpus]["with_an_agreeing_sentence"] = {
-            "n": len(paired_truth),
-            "voice": _ua(paired_truth, paired_voice),
-            "fused": _ua(paired_truth, paired),
-        }
-    of_voice = _temperature([own[c][:2] for c in spoken])
-    of_fused = _temperature([(own[c][0], own[c][2]) for c in spoken])
+    spoken = [corpus for name, corpus in _by_corpus(unmet[OWN_WORDS]).items() if name != BURSTS]
+    fitted = {branch: _temperature(spoken, branch) for branch in BRANCHES}
     neutral = labels.index("neutral")
     plain = {
-        corpus: {
-            "n": len(voice),
-            "voice": _plain(softmax(voice / of_voice, axis=1), neutral),
-            "fused": _plain(softmax(fused / of_fused, axis=1), neutral),
-        }
-        for corpus, (_, voice, fused) in _by_corpus(found["plain"]).items()
+        name: {b: shares([softmax(getattr(corpus, b) / fitted[b], axis=1)], neutral) for b in BRANCHES}
+        for name, corpus in _by_corpus(unmet["plain"]).items()
     }
-    return {"labels": list(labels), "sure": SURE, "corpora": corpora, "mean": _mean(corpora, spoken), "plain": plain}
-
-
-def _by_corpus(parts: Sequence[Answers]) -> dict[str, tuple[Int, Float, Float]]:
-    """Return labels, logits of the voice and fused logits by corpus."""
-    corpora = np.array([corpus for part in parts for corpus in part.rows.corpora])
-    labels = np.concatenate([part.rows.labels for part in parts])
-    voice = np.concatenate([part.rows.copies[:, 0] for part in parts])
-    fused = np.concatenate([part.logits for part in parts])
     return {
-        str(corpus): (labels[corpora == corpus], voice[corpora == corpus], fused[corpora == corpus])
-        for corpus in dict.fromkeys(corpora)
+        "labels": list(labels),
+        "sure": SURE,
+        **_compared(unmet, compared_s),
+        "plain": plain,
+        "unknown_speakers": _compared(known, compared_s),
     }
 
 
-def _temperature(parts: Sequence[tuple[Int, Float]]) -> float:
+def _alone(rows: BranchLogits) -> Float:
+    return rows.copies[:, 0]
+
+
+def _beside(rows: BranchLogits) -> Float:
+    assert rows.compared is not None
+    return rows.compared
+
+
+def _by_corpus(parts: Sequence[Answers], voice: Callable[[BranchLogits], Float] = _alone) -> dict[str, Corpus]:
+    """Return what is answered to each corpus; ``voice`` takes the logits of the voice."""
+    corpora = np.array([corpus for part in parts for corpus in part.rows.corpora])
+    whole = Corpus(
+        np.concatenate([part.rows.labels for part in parts]),
+        np.concatenate([voice(part.rows) for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate([part.rows.rows_of for part in parts]),
+    )
+    return {str(name): whole.where(corpora == name) for name in dict.fromkeys(corpora)}
+
+
+def _compared(found: Found, compared_s: Float) -> dict[str, Any]:
+    """Return the scores of voice and fusion on each corpus, and their means without bursts."""
+    own, pairs = _by_corpus(found[OWN_WORDS]), _by_corpus(found["fusion"])
+    beside = _enough(_by_corpus(found[stacking.COMPARED_CASE], _beside), compared_s)
+    corpora: dict[str, dict[str, Any]] = {}
+    for name, corpus in own.items():
+        corpora[name] = _both(name, own) | {PAIRED: _uas(pairs[name])}
+        if name in beside and len(beside) > 1:
+            # The same recordings without a baseline: what it gains.
+            same = corpus.where(np.isin(corpus.rows, beside[name].rows))
+            corpora[name][BASELINE] = _both(name, beside) | {"without": _uas(same)}
+    names = [name for name in own if name != BURSTS]
+    return {"corpora": corpora, "mean": _mean([corpora[name] for name in names])}
+
+
+def _enough(corpora: Mapping[str, Corpus], compared_s: Float) -> dict[str, Corpus]:
+    """Return the recordings with a long enough baseline, of the corpora of which most recordings have one."""
+    result = {}
+    for name, corpus in corpora.items():
+        kept = compared_s[corpus.rows] >= LEAST_SHARE * COMPARED_S
+        if name != BURSTS and kept.mean() >= LEAST_SHARE:
+            result[name] = corpus.where(kept)
+    return result
+
+
+def _both(name: str, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
+    """Return the scores on a corpus: UA and its interval, and calibration at the temperature of the other corpora."""
+    corpus = corpora[name]
+    result: dict[str, Any] = {"n": len(corpus.truth)}
+    others = [other for key, other in corpora.items() if key not in {name, BURSTS}]
+    for branch in BRANCHES:
+        logits = getattr(corpus, branch)
+        calibrated = softmax(logits / _temperature(others, branch), axis=1)
+        span = intervals(corpus.truth, logits.argmax(1)[None])["ua"]
+        result[branch] = {
+            "ua": _ua(corpus, branch),
+            "ua_interval": [round(edge, 4) for edge in span],
+            "ece": round(calibration_error(corpus.truth, calibrated), 4),
+            "confidence": round(float(calibrated.max(1).mean()), 4),
+        }
+    return result
+
+
+def _temperature(corpora: Sequence[Corpus], branch: str) -> float:
     """Return the temperature that fits corpora, each of which counts alike."""
-    weights = np.concatenate([np.full(len(truth), 1 / len(truth)) for truth, _ in parts])
-    truth, logits = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
+    weights = np.concatenate([np.full(len(c.truth), 1 / len(c.truth)) for c in corpora])
+    truth = np.concatenate([c.truth for c in corpora])
+    logits = np.concatenate([getattr(c, branch) for c in corpora])
     return calibration.temperature(truth, logits.astype(np.float64), weights)
 
 
-def _scores(truth: Int, logits: Float, others: Sequence[tuple[Int, Float]]) -> dict[str, Any]:
-    """Return UA and its interval, and confidence and calibration error at the temperature of other corpora."""
-    calibrated = softmax(logits / _temperature(others), axis=1)
-    span = intervals(truth, logits.argmax(1)[None])["ua"]
-    return {
-        "ua": _ua(truth, logits),
-        "ua_interval": [round(edge, 4) for edge in span],
-        "ece": round(calibration_error(truth, calibrated), 4),
-        "confidence": round(float(calibrated.max(1).mean()), 4),
-    }
+def _uas(corpus: Corpus) -> dict[str, Any]:
+    return {"n": len(corpus.truth), **{branch: _ua(corpus, branch) for branch in BRANCHES}}
 
 
-def _ua(truth: Int, logits: Float) -> float:
-    return round(scores(truth, logits.argmax(1))["ua"], 4)
+def _ua(corpus: Corpus, branch: str) -> float:
+    return round(scores(corpus.truth, getattr(corpus, branch).argmax(1))["ua"], 4)
 
 
-def _plain(probabilities: Float, neutral: int) -> dict[str, float]:
-    emotional = probabilities.argmax(1) != neutral
-    sure = emotional & (probabilities.max(1) >= SURE)
-    return {"called_emotional": round(float(emotional.mean()), 4), "and_sure": round(float(sure.mean()), 4)}
-
-
-def _mean(corpora: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _mean(corpora: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the means over corpora, and the least gain of one."""
-    result: dict[str, Any] = {
-        name: {
-            key: round(float(np.mean([corpora[c][name][key] for c in names])), 4) for key in ("ua", "ece", "confidence")
-        }
-        for name in ("voice", "fused")
+    compared = [corpus[BASELINE] for corpus in corpora if BASELINE in corpus]
+    paired = [corpus[PAIRED] for corpus in corpora]
+    result = {
+        **_mean_scores(corpora),
+        PAIRED: {**_mean_uas(paired), "least_gain": _least_gain([(p["voice"], p["fused"]) for p in paired])},
     }
-    paired = [corpora[c]["with_an_agreeing_sentence"] for c in names]
-    result["with_an_agreeing_sentence"] = {
-        name: round(float(np.mean([p[name] for p in paired])), 4) for name in ("voice", "fused")
-    }
-    result["least_gain"] = round(min(corpora[c]["fused"]["ua"] - corpora[c]["voice"]["ua"] for c in names), 4)
-    result["least_gain_with_an_agreeing_sentence"] = round(min(p["fused"] - p["voice"] for p in paired), 4)
+    if compared:
+        result[BASELINE] = {**_mean_scores(compared), "without": _mean_uas([c["without"] for c in compared])}
     return result
+
+
+def _mean_scores(corpora: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    means = {
+        branch: {
+            key: round(float(np.mean([corpus[branch][key] for corpus in corpora])), 4)
+            for key in ("ua", "ece", "confidence")
+        }
+        for branch in BRANCHES
+    }
+    gains = [(corpus["voice"]["ua"], corpus["fused"]["ua"]) for corpus in corpora]
+    return {"corpora": len(corpora), **means, "least_gain": _least_gain(gains)}
+
+
+def _mean_uas(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {branch: round(float(np.mean([each[branch] for each in found])), 4) for branch in BRANCHES}
+
+
+def _least_gain(pairs: Sequence[tuple[float, float]]) -> float:
+    return round(min(fused - voice for voice, fused in pairs), 4)
 
 
 def command(
@@ -138,21 +209,34 @@ def command(
         "runs/en-tiny"
     ),
     checkpoints: Checkpoints = Path("checkpoints"),
+    speakers: Annotated[
+        Path, typer.Option(help="Folder of the networks that know no speaker of a fold; what is finished is kept.")
+    ] = Path("runs/unknown-speakers"),
 ) -> None:
-    """Fusion against the voice alone on corpora that were never met, with the words that are really recognised."""
+    """Fusion against the voice alone on corpora and speakers never met, with the words that are really recognised."""
     experiment = config.read(config.BUNDLE)
-    assert experiment.fusion is not None
+    fusion, seed = experiment.fusion, experiment.seed
+    assert fusion is not None
     paths = replace(RunPaths(run, weights, cache, resume=True, quiet=True), checkpoint_dir=checkpoints)
+    voices = voices_.load(data, weights, cache)
     read = functools.partial(dataset.load, reading=LoadOptions(), skip_bad=True, quiet=True)
 
     def load(branch: str, corpora: Corpora) -> dataset.Dataset:
+        if branch == "speech":
+            return voices.dataset
         unlabelled = experiment.learns_unlabelled(branch)
         return branch_data.load(data, branch, corpora, unlabelled=unlabelled, load=read)
 
     datasets, outcomes = separate_corpora.branches_of(experiment, load, paths)
-    learned = separate_corpora.material(datasets, outcomes, experiment.fusion, paths)
-    names, seed = datasets["speech"].labels, experiment.seed
-    result = measure(stacking.answers(learned, names, experiment.fusion, seed), names)
+    known = unknown_speakers.run(voices, experiment.alone("speech"), speakers)
+    labels = voices.dataset.labels
+    unmet, unknown = (
+        stacking.answers(
+            separate_corpora.material(datasets, {**outcomes, "speech": speech}, fusion, paths), labels, fusion, seed
+        )
+        for speech in (outcomes["speech"], known)
+    )
+    result = measure(unmet, unknown, labels, voices.compared_s())
     answer = IEmoNet.load(BUNDLE, device="cpu", threads=1)(EXAMPLE)
     result["example"] = {
         "file": EXAMPLE.name,

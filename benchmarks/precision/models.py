@@ -91,7 +91,7 @@ def text(name: str, sources: Sources) -> MeasuredNetwork:
     rng = np.random.default_rng(sources.seed)
     if name in sources.text:
         network, tokenizer, config = components.load_text(sources.text[name])
-        found, weights = _sentences(sources, config["labels"])
+        found, weights = test_part(sources.data, config["labels"])
         picked = draw(found, sources.inputs, rng)
         longest = config["settings"]["max_tokens"]
         judged = [
@@ -187,12 +187,12 @@ NETWORKS: dict[str, Callable[[Sources], MeasuredNetwork]] = {
 }
 
 
-def _sentences(sources: Sources, labels: Sequence[str]) -> tuple[list[Utterance], str]:
-    """Return sentences with these labels that were not trained on, and what the weights are."""
+def test_part(data: Path, labels: Sequence[str]) -> tuple[list[Utterance], str]:
+    """Return the official part with these labels that no text branch is trained on, and what its weights are."""
     if set(labels) <= set(semeval.SENTIMENTS):
-        found, weights = semeval.load(sources.data / "semeval2017-4a", "test"), "fine-tuned on SemEval 2017, its test"
+        found, weights = semeval.load(data / "semeval2017-4a", "test"), "fine-tuned on SemEval 2017, its test"
     else:
-        found, weights = meld.load(sources.data / "meld", "dev"), "fine-tuned on MELD, its dev"
+        found, weights = meld.load(data / "meld", "dev"), "fine-tuned on MELD, its dev"
     return [u for u in found if u.label in labels], weights
 
 

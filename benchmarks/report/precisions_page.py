@@ -9,6 +9,8 @@ from benchmarks.report.markdown import machine, table
 
 INTRODUCTION = """# What each precision gains and costs
 
+## Network by network
+
 Written by `python -m benchmarks render` from `benchmarks/results/precision.json`, which `python -m benchmarks
 precision` measures: {machine}. Every variant is run once a round, in turn, so that noise meets all of them
 alike; "x torch" is the median over the rounds of torch's time through the variant's own, at the same threads, one
@@ -28,11 +30,62 @@ random weights has nearly the same answer to everything: its agreement tells of 
 | fp16 | for CUDA, which could not be run here: compared on the CPU, not timed |"""
 
 
+WHOLE_TESTS = """## Text on whole test parts
+
+Every text of the official part is asked, in torch and of the graphs that the export makes for each target; the same
+graphs answer on each processor. Torch answers in batches, and a graph text by text, as in the runtime. *Same label*
+counts the answers that are torch's. On a processor without VNNI the weights of 8 bits can saturate; those of 7 bits are
+the default of the export because they cannot."""
+PROCESSORS = """## One bundle on two processors
+
+`python -m benchmarks processors` has a bundle answer to recordings of every corpus, drawn by a seed; `--compare` takes
+the result file of another machine. The products of int8 are added up in other ways there, so scores differ a little.
+*Difference* is the largest one of a score."""
+
+
 def page(results: Mapping[str, Result], _manifest: Result) -> str:
-    """Return the page."""
+    """Return the page; a result that was not measured has no section."""
     found = results["precision"]
-    networks = (_network(name, row) for name, row in found["networks"].items())
-    return "\n\n".join([INTRODUCTION.format(machine=machine(found)), *networks])
+    parts = [INTRODUCTION.format(machine=machine(found)), *(_network(*row) for row in found["networks"].items())]
+    if whole := [result for name, result in results.items() if name.startswith("whole-tests")]:
+        parts += [WHOLE_TESTS, *map(_whole_tests, whole)]
+    if compared := [r for name, r in results.items() if name.startswith("processors") and "compared" in r]:
+        parts += [PROCESSORS, *map(_processors, compared)]
+    return "\n\n".join(parts)
+
+
+def _whole_tests(result: Result) -> str:
+    rows = []
+    for name, found in result["checkpoints"].items():
+        about = f"{name}: {found['weights']}, {found['n']:,} texts"
+        rows.append((about, "torch", "", *_accuracy(found["torch"]), ""))
+        for bits in ("8 bits", "7 bits"):
+            row = found[bits]
+            rows.append(("", bits, f"{row['mb']:.1f}", *_accuracy(row), f"{row['same_label']:.2%}"))
+    return f"{machine(result)}:\n\n" + table(("", "", "MB", "UA", "WA", "same label"), rows)
+
+
+def _accuracy(found: Result) -> tuple[str, str]:
+    return f"{found['ua']:.4f}", f"{found['wa']:.4f}"
+
+
+def _processors(result: Result) -> str:
+    found = result["compared"]
+    rows = [
+        (
+            what,
+            str(found[branch]["n"]),
+            f"{found[branch]['same_label']:.1%}",
+            f"{found[branch]['largest_difference']:.3f}",
+        )
+        for branch, what in (("voice", "speech"), ("words", "text"), ("fused", "fused"))
+    ]
+    outcome = "met" if found["met"] else "missed"
+    return (
+        f"Bundle {result['bundle']['version']}, {found['clips']} recordings, {machine(result)}, against "
+        f"{machine(found['with'])}. The same transcript: {found['same_transcript']:.1%}. The bar of {found['bar']:.0%} "
+        f"of each branch's labels is {outcome}.\n\n"
+    ) + table(("", "answered", "same label", "difference"), rows)
 
 
 def _network(name: str, row: Result) -> str:
@@ -44,7 +97,7 @@ def _network(name: str, row: Result) -> str:
     lines = [_line(label, row, columns, scored=scored) for label in dict.fromkeys([*timed, *row["graphs"]])]
     failed = [f"{label} could not be made: {why}." for label, why in row["failed"].items()]
     about = f"Weights: {row['weights']}. Compared on {row['judged_on']} inputs; timed over {row['rounds']} rounds."
-    return "\n\n".join([f"## {name}", " ".join([about, *failed]), table(head, lines)])
+    return "\n\n".join([f"### {name}", " ".join([about, *failed]), table(head, lines)])
 
 
 def _line(label: str, row: Result, columns: Sequence[tuple[str, str]], *, scored: bool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.common.plain_speech import of_all
 from benchmarks.common.results_file import Result
 from benchmarks.report import corpora
 from benchmarks.report.markdown import table
@@ -70,10 +71,10 @@ def readme(result: Result) -> str:
         _with_baselines(result),
     ]
     if result["plain"]:
-        emotional, sure = (_share(result, key) for key in ("called_emotional", "and_sure"))
+        total = of_all(list(result["plain"].values()))
         said.append(
-            f"Of plain speech, {emotional:.0%} is called an emotion, and {sure:.0%} with a confidence of "
-            f"{result['sure']:g} or more."
+            f"Of plain speech, {total['called_emotional']:.0%} is called an emotion, and {total['and_sure']:.0%} with "
+            f"a confidence of {result['sure']:g} or more."
         )
     said.append("[Your own recordings](docs/own-recordings.md) has each corpus.")
     return " ".join(part for part in said if part)
@@ -189,17 +190,11 @@ def _plain(result: Result) -> str:
         )
         for name, found in result["plain"].items()
     ]
-    shares = [f"{_share(result, key):.1%}" for key in ("called_emotional", "and_sure")]
-    total = str(sum(found["n"] for found in result["plain"].values()))
-    rows.append(("all recordings", total, *shares, f"{_share(result, 'confidence'):.2f}"))
+    total = of_all(list(result["plain"].values()))
+    shares = [f"{total[key]:.1%}" for key in ("called_emotional", "and_sure")]
+    rows.append(("all recordings", str(total["n"]), *shares, f"{total['confidence']:.2f}"))
     sure = f"with a confidence of {result['sure']:g} or more"
     return table(("", "recordings", "called an emotion", sure, "mean confidence"), rows)
-
-
-def _share(result: Result, key: str) -> float:
-    """Return the share, or the mean, over all recordings of plain speech."""
-    parts = list(result["plain"].values())
-    return float(sum(part["n"] * part[key] for part in parts) / sum(part["n"] for part in parts))
 
 
 def _bursts(result: Result) -> str:

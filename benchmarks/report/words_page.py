@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -28,13 +27,6 @@ NAMES = {
     "permissive-short": "MiniLM-L6, short training, permissive licences alone",
     "mpnet-base-short": "MPNet-base, short training",
 }
-SIZES = {
-    "bundle": "MiniLM",
-    "minilm-l6-short": "MiniLM",
-    "permissive-short": "MiniLM",
-    "mpnet-base-short": "MPNet-base",
-}
-"""Variants, and the networks of the measurement ``precision`` that have their size."""
 
 
 def page(result: Result) -> str:
@@ -53,7 +45,7 @@ def page(result: Result) -> str:
             "## After what was said before",
             _context(result),
             "## Licences and encoders",
-            _compared(result, results_file.read("precision")),
+            _compared(result, results_file.read("words-cost")),
             "## Plain sentences and fragments",
             _sentences(result),
         ]
@@ -128,7 +120,7 @@ def _context(result: Result) -> str:
     )
 
 
-def _compared(result: Result, precision: Result) -> str:
+def _compared(result: Result, cost: Result) -> str:
     rows = []
     for name, found in result["compared"].items():
         tested = [c["ua"] for c in found["tested"].values()]
@@ -138,24 +130,24 @@ def _compared(result: Result, precision: Result) -> str:
                 _both(found["meld"]["written"]),
                 f"{found['meld']['spoken']['ua']:.3f}",
                 f"{np.mean(tested):.3f}",
-                *_size(SIZES[name], precision),
+                *_size(cost.get("networks", {}).get(name)),
             )
         )
     head = ("", "MELD dev: UA, WA", "UA, spoken and recognised", "mean UA of the test parts", "int8", "12 tokens")
-    return (
+    said = (
         "The mean is that of the official test parts of all corpora that have one. A short training is of 16,000 texts "
-        "without context. Sizes and times are those of the "
-        "table in [precisions](precisions.md).\n\n"
-    ) + table(head, rows)
+        "without context."
+    )
+    if cost:
+        said += (
+            f" Sizes and times are of int8: bundle {cost['bundle_version']} and the variants, medians of processor "
+            f"time over {cost['rounds']} calls in turn, one thread of {machine(cost)}."
+        )
+    return f"{said}\n\n{table(head, rows)}"
 
 
-def _size(name: str, precision: Result) -> tuple[str, str]:
-    network: Any = precision.get("networks", {}).get(name)
-    if not network:
-        return "", ""
-    graph = network["graphs"]["int8, 8 bits"]
-    milliseconds = network["latency"]["12 tokens"]["1"]["int8, 8 bits"]["ms"]
-    return f"{graph['mb']:.0f} MB", f"{milliseconds:.1f} ms"
+def _size(network: Result | None) -> tuple[str, str]:
+    return (f"{network['mb']:.0f} MB", f"{network['ms']:.1f} ms") if network else ("", "")
 
 
 def _sentences(result: Result) -> str:

@@ -15,6 +15,7 @@ from scipy.special import softmax
 
 from benchmarks.common import results_file
 from benchmarks.common.paths import Cache, Data, Weights
+from benchmarks.common.plain_speech import SURE, shares
 from benchmarks.unseen import voices as voices_
 from benchmarks.unseen.voices import Reader, Voices
 from edge_runtime.baseline import MOST_RECORDINGS
@@ -33,8 +34,6 @@ ONE_MOOD_S = 60.0
 LEAST_SHARE = 0.5
 """A condition counts for a corpus where at least such a share of its recordings has at least such a share of the
 seconds."""
-SURE = 0.8
-"""Plain speech that is called an emotion with this confidence is counted apart."""
 Answers = dict[str, tuple[Rows, Float]]
 """By condition: the rows that were answered, and their logits (n, classes)."""
 
@@ -114,6 +113,7 @@ def _report(
     rows = {corpus: _corpus(voices, corpus, found, fitted) for corpus in corpora}
     both = list(zip(found, fitted, strict=True))
     names = list(dict.fromkeys(name for corpus in spoken for name in rows[corpus]["conditions"]))
+    neutral = voices.dataset.labels.index("neutral")
     return {
         "labels": list(voices.dataset.labels),
         "corpora": {corpus: rows[corpus] for corpus in spoken},
@@ -124,7 +124,10 @@ def _report(
             for corpus in corpora
             if f"known {corpus}" in found[0]
         },
-        "plain": {name: _plain(voices, [a[f"plain {name}"]["none"][1] / t["all"] for a, t in both]) for name in plain},
+        "plain": {
+            name: shares([softmax(a[f"plain {name}"]["none"][1] / t["all"], axis=1) for a, t in both], neutral)
+            for name in plain
+        },
         "sure": SURE,
     }
 
@@ -195,21 +198,6 @@ def _mean(rows: Mapping[str, Mapping[str, Any]], corpora: Sequence[str], conditi
         "corpora": len(found),
         **{key: round(float(np.mean([f[key] for f in found])), 4) for key in ("ua", "ua_without", "ece", "confidence")},
         "least_ua": min(f["ua"] for f in found),
-    }
-
-
-def _plain(voices: Voices, logits: Sequence[Float]) -> dict[str, Any]:
-    """Return how much plain speech is called an emotion, and how much with confidence."""
-    neutral = voices.dataset.labels.index("neutral")
-    probabilities = [softmax(each, axis=1) for each in logits]
-    emotional = [p.argmax(1) != neutral for p in probabilities]
-    return {
-        "n": len(logits[0]),
-        "called_emotional": round(float(np.mean(emotional)), 4),
-        "and_sure": round(
-            float(np.mean([e & (p.max(1) >= SURE) for e, p in zip(emotional, probabilities, strict=True)])), 4
-        ),
-        "confidence": round(float(np.mean([p.max(1).mean() for p in probabilities])), 4),
     }
 
 

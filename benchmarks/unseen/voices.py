@@ -20,7 +20,7 @@ from trainer.corpora.protocols import Fold, plan
 from trainer.corpora.registry import LoadOptions
 from trainer.experiment import branch_data
 from trainer.experiment.cross_validation import truth_of, with_unlabelled
-from trainer.modality import Float, Modality, Truth
+from trainer.modality import COMPARED, Float, Modality, Truth
 from trainer.speech.baselines import Rows, Speakers
 from trainer.speech.features import PooledStates, open_front_end, pooled_states
 from trainer.speech.modality import states_modality
@@ -61,6 +61,11 @@ class Voices:
             network, _ = modality_.train(self.modality, rows, self.truth, partial=Path(scratch), seed=seed, quiet=True)
         assert isinstance(network, SpeechEmotion)
         return network
+
+    def compared_s(self) -> Float:
+        """Return the seconds of speech in the baseline that a run tests each recording with (n,)."""
+        others = [variant["others"] for (variant,) in self.modality.variants[COMPARED]]
+        return np.array([self.pooled.speech_s[rows, 0].sum() for rows in others], np.float32)
 
     def left_out(self, corpora: Sequence[str]) -> Rows:
         """Return the rows of all other corpora."""

@@ -170,13 +170,13 @@ def _config(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold]) -> 
             "labels": summary(dataset.everything),
             "checksum": checksum(dataset.everything),
         },
-        "division": _division(folds, dataset),
+        "division": division(folds, dataset),
         "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": checkpoints.versions(),
     }
 
 
-def _division(folds: Sequence[Fold], dataset: Dataset) -> str:
+def division(folds: Sequence[Fold], dataset: Dataset) -> str:
     """Return a sha256 over who is trained on and who is tested on: finished parts are kept by row."""
     digest, everything = hashlib.sha256(), dataset.everything
     for fold in folds:

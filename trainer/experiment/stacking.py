@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from trainer.text.network import TextEmotion
 from trainer.text.transcripts import Recognised
 
 Mask = NDArray[np.bool_]
-SPEECH_CASE, TEXT_CASE = "fusion_speech_only", "fusion_text_only"
+SPEECH_CASE, TEXT_CASE, COMPARED_CASE = "fusion_speech_only", "fusion_text_only", "fusion_compared"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class BranchLogits:
         folds: the fold of each utterance (n,): fusion that answers to it did not learn from its fold.
         corpora: the corpus of each utterance (n,).
         rows_of: the row of each utterance in its dataset (n,).
+        compared: logits of each utterance beside a baseline of its speaker (n, classes), or alone where there is no
+            other recording of the speaker; None where no utterance was compared. They are among the copies too.
     """
 
     copies: Float
@@ -59,6 +61,7 @@ class BranchLogits:
     folds: Int
     corpora: Sequence[str]
     rows_of: Int
+    compared: Float | None = None
 
     @property
     def rows(self) -> LabelledRows:
@@ -74,6 +77,7 @@ class BranchLogits:
             self.folds[rows],
             [self.corpora[row] for row in rows],
             self.rows_of[rows],
+            None if self.compared is None else self.compared[rows],
         )
 
 
@@ -104,7 +108,9 @@ def of_speech(dataset: Dataset, outcome: Outcome, temperatures: tuple[float, flo
             logits = np.concatenate([logits, more])
             rows.append(fold.unlabelled)
             numbers.append(np.full(len(fold.unlabelled), number))
-    return _branch(dataset, np.concatenate(rows), logits, np.concatenate(numbers))
+    # The last copy is the one beside a baseline.
+    compared = logits[:, -1] if variant_name("speech", COMPARED) in answers[0] else None
+    return replace(_branch(dataset, np.concatenate(rows), logits, np.concatenate(numbers)), compared=compared)
 
 
 def of_text(dataset: Dataset, outcome: Outcome, folds: int) -> tuple[BranchLogits, BranchLogits]:
@@ -246,8 +252,9 @@ def answers(material: Material, names: tuple[str, ...], settings: Fusion, seed: 
     """Return the answers of fusion on speakers and dialogues that it did not learn from, by case and fold.
 
     The cases: "fusion" is a recording with a test sentence of its label, and "fusion_own_sentence" one with its own
-    words; "plain" is plain speech with its own words. A block that can do with one branch also has
-    "fusion_speech_only" and "fusion_text_only".
+    words; "fusion_compared" is the latter with the voice beside a baseline of its speaker, where voices were compared;
+    "plain" is plain speech with its own words. A block that can do with one branch also has "fusion_speech_only" and
+    "fusion_text_only".
 
     Args:
         material: see ``Material``.
@@ -274,11 +281,13 @@ def answers(material: Material, names: tuple[str, ...], settings: Fusion, seed: 
         mine, sentences = speech.where(~known & labelled), test.where(test.folds == number)
         alone = mine.copies[:, 0]
         cases = {"fusion": ask(mine, alone, _partners(mine, test, names, seed), clear[: len(alone)], BOTH)}
-        for name, saying in (("fusion_own_sentence", labelled), ("plain", plain)):
+        own_words = [("fusion_own_sentence", labelled, speech.copies[:, 0]), ("plain", plain, speech.copies[:, 0])]
+        if speech.compared is not None:
+            own_words.append((COMPARED_CASE, labelled, speech.compared))
+        for name, saying, voice in own_words:
             chosen = ~known & words.there & saying
             own = words.where(chosen)
-            rows = speech.where(chosen)
-            cases[name] = ask(rows, rows.copies[:, 0], own.logits, own.evidence, BOTH)
+            cases[name] = ask(speech.where(chosen), voice[chosen], own.logits, own.evidence, BOTH)
         if SPEECH_CASE in fusion_cases(settings):
             nothing, certain = np.zeros_like(alone), np.tile(CERTAIN, (len(sentences.labels), 1))
             silent = np.zeros_like(sentences.copies[:, 0])

@@ -241,6 +241,25 @@ def test_plain_speech_is_answered_and_not_measured():
     assert stacking.measure(made, ("neutral", "b"), GATED, 0)["fusion_own_sentence"]["n"] == 18
 
 
+def test_a_voice_beside_a_baseline_is_fused_with_its_own_words():
+    labels, folds = [0, 1, 0, 1, 0, 1, 3, 3] * 3, [i // 8 for i in range(24)]
+    alone = logits(labels, folds)
+    unsure = replace(alone, copies=alone.copies * np.float32(0.01))
+    beside = replace(unsure, compared=(9 * np.eye(2)[np.array(labels) % 2]).astype(np.float32))
+    test = logits([0, 1] * 9, [i // 6 for i in range(18)], 1)
+    words = said(alone)
+    found = stacking.answers(stacking.Material(beside, test, test, words), ("neutral", "b"), GATED, 0)
+    compared = found["fusion_compared"]
+    assert [len(part.logits) for part in compared] == [6, 6, 6]  # plain speech is no case of it
+    for part, own in zip(compared, found["fusion_own_sentence"], strict=True):
+        assert part.rows.rows_of.tolist() == own.rows.rows_of.tolist()
+        assert part.logits.argmax(1).tolist() == part.rows.labels.tolist()
+        assert not np.allclose(part.logits, own.logits)
+    assert "fusion_compared" not in stacking.answers(
+        stacking.Material(unsure, test, test, words), ("neutral", "b"), GATED, 0
+    )
+
+
 def test_a_gate_learns_to_shut_out_nonsense():
     labels, folds = [0, 1] * 40, [i % 4 for i in range(80)]
     branch = logits(labels, folds)

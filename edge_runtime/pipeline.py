@@ -37,6 +37,7 @@ from edge_runtime.prediction import (
     spoken_longest,
 )
 from edge_runtime.running import RunningClassifier
+from edge_runtime.system.parallel import Refusal
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
 from edge_runtime.together import BATCH_MEMORY_MB, Together
@@ -44,8 +45,6 @@ from edge_runtime.together import BATCH_MEMORY_MB, Together
 Item = TypeVar("Item")
 BATCHES = "batch_decoder"
 """The slot that is opened once several utterances are decoded."""
-Refusal = AudioError | AudioNotFoundError
-"""Why a recording cannot be used."""
 
 
 @dataclass

@@ -32,7 +32,7 @@ Voice activity had the worst share: a window at a time, Silero's convolutions ar
 by side they are one product for the whole recording (`export/graphs/silero_vad.py`).
 
 The decoder was the largest gap in milliseconds: for every token it read 20 of its 28 MB of weights to score the whole
-vocabulary. Now it reads half of their bits for that, and scores the 64 best again by all of them
+vocabulary. Now it reads half of their bits for that, and scores the best again by all of them
 (`export/quantization/lm_head.py`): the table compares the same decoder, exported with and without. The committed
 bundle has both changes; the tables above were taken with them.
 

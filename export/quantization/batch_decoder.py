@@ -21,10 +21,6 @@ from export.graphs.edit import replace_node
 LEVELS = 255
 LEAST_STEP = np.float32(1e-30)
 """In place of 0 where all that an utterance multiplies is 0, by which nothing can be divided."""
-CANDIDATES = 16
-"""So many tokens of each utterance are scored again by all bits, in place of the decoder's own number: that takes a
-third of the time of a step here, and the right one was among the first six."""
-
 
 def write_batch_decoder(decoder: Path, target: Path) -> None:
     """Write the graph ``target`` for the one in ``decoder``, of any precision, beside whose weights it stands."""
@@ -33,7 +29,6 @@ def write_batch_decoder(decoder: Path, target: Path) -> None:
     bias.CopyFrom(helper.make_tensor_value_info(BIAS, TensorProto.FLOAT, ["batch", 1, 1, "positions"]))
     whole = onnx.load(str(decoder))
     _scale_each(model.graph, {tensor.name: tensor for tensor in whole.graph.initializer})
-    _fewer_candidates(model.graph)
     onnx.save(model, str(target))
 
 
@@ -102,10 +97,3 @@ def _take_zero_points_away(graph: onnx.GraphProto, product: onnx.NodeProto, sums
         helper.make_node("Sub", [raw, extra], [out], name=f"{cast.name}/sub"),
     ])  # fmt: skip
 
-
-def _fewer_candidates(graph: onnx.GraphProto) -> None:
-    """Score ``CANDIDATES`` tokens again, where the vocabulary is in two stages (``lm_head``)."""
-    counts = {node.input[1] for node in graph.node if node.op_type == "TopK"}
-    for tensor in [t for t in graph.initializer if t.name in counts]:
-        fewer = np.minimum(numpy_helper.to_array(tensor), CANDIDATES)
-        tensor.CopyFrom(numpy_helper.from_array(fewer, tensor.name))

@@ -33,6 +33,7 @@ from edge_runtime import (
     pipeline,
 )
 from edge_runtime.bundle.bundle import SLOTS
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
 
@@ -255,7 +256,7 @@ def test_segments_of_a_long_recording_are_weighted_by_their_spoken_time(
 
     answers = iter([Segment(0, 2, angry, angry, sad, "a"), Segment(4, 6, sad, sad, None, None)])
     monkeypatch.setattr(pipeline, "utterances", cut)
-    monkeypatch.setattr(model, "_classify", lambda *_: next(answers))
+    monkeypatch.setattr(UtteranceClassifier, "judge", lambda *_: next(answers))
     found = model(np.zeros(RATE, np.float32), RATE)
     assert found.speech is not None
     assert found.text is not None

@@ -175,7 +175,7 @@ def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path, tiny_bundle
         Bundle.read(tmp_path / place)
 
 
-@pytest.mark.parametrize("schema", [0, 4, "1", None, [1], 1.5, True])
+@pytest.mark.parametrize("schema", [0, 5, "1", None, [1], 1.5, True])
 def test_another_schema_is_refused(change: Change, schema: object) -> None:
     refused(change(lambda m: m.update(schema=schema)), "schema")
 

@@ -37,10 +37,10 @@ from edge_runtime.prediction import (
     spoken_longest,
 )
 from edge_runtime.running import RunningClassifier
-from edge_runtime.system.parallel import Refusal
+from edge_runtime.system.parallel import BATCH_MEMORY_MB, Refusal
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
-from edge_runtime.together import BATCH_MEMORY_MB, Together
+from edge_runtime.together import Together
 
 Item = TypeVar("Item")
 BATCHES = "batch_decoder"
@@ -158,8 +158,10 @@ class IEmoNet:
 
     def close(self) -> None:
         """Release the graphs; calls that are under way end as usual, later ones raise ``ClosedError``."""
-        for session in (*self._sessions.values(), *([self._batches] if self._batches else [])):
+        for session in self._sessions.values():
             session.close()
+        if self._batches is not None:
+            self._batches.close()
 
     def __enter__(self) -> IEmoNet:
         """Return itself."""

@@ -8,10 +8,9 @@ from typing import TypeVar
 from edge_runtime.classifier import Heard, UtteranceClassifier
 from edge_runtime.errors import AudioError
 from edge_runtime.inference.asr import Transcript
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
 
 Key = TypeVar("Key")
-BATCH_MEMORY_MB = 256.0
-"""Half of it is keys and values: of two dozen utterances of 4 s, or of a dozen of 15 s."""
 MOST_UTTERANCES = 32
 """At a time. More gain nothing: each has its own keys and values to be read, which takes most of the time by then."""
 MOST_WAITING = 64

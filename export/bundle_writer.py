@@ -33,7 +33,6 @@ from trainer import checkpoints
 from trainer.errors import ExportError
 from trainer.folders import replacing
 
-
 DECODER, BATCHES = "transcript_decoder", "batch_decoder"
 
 

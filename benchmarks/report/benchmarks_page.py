@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.common.results_file import Result
-from benchmarks.report import baselines_page, footprint_section
+from benchmarks.report import baselines_page, footprint_section, throughput_section
 from benchmarks.report.markdown import formatted, machine, table
 
 HEAD = """# Benchmarks
@@ -103,7 +103,9 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
     if "baselines" in results:
         parts += baselines_page.section(results["baselines"], results.get("baselines-again"))
     if measured := [results[name] for name in ("footprint", "footprint-avx2") if name in results]:
-        parts += footprint_section.section(measured, results.get("packages"), results.get("batching"))
+        parts += footprint_section.section(measured, results.get("packages"))
+    if "throughput" in results:
+        parts += throughput_section.section(results["throughput"])
     for name, section in {"latency": _latency, "roofline": _roofline, "ablation": _ablation,
                           "robustness": _robustness, "wer": _wer}.items():  # fmt: skip
         if name in results:

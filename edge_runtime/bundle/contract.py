@@ -130,7 +130,7 @@ def _batch_decoder(slots: Mapping[str, Slot]) -> None:
     memory = {tensor.name: _open(_passed(tensor)) for tensor in _memory_of(encoder) if tensor.name != BIAS}
     for tensor in _memory_of(encoder):
         if tensor.name != BIAS:
-            _fits(encoder, tensor, (FLOAT, (1, OWN, ANY, OWN)))
+            _fits(encoder, tensor, (FLOAT, (1, OWN, OWN, OWN)))
     _decodes(several, {**memory, BIAS: (FLOAT, (ANY, 1, 1, ANY))}, batch=ANY)
     for own in decoder.inputs:
         if own.name.startswith("past_"):

@@ -23,10 +23,10 @@ from edge_runtime.cli.options import (
     SaveBaseline,
     Threads,
     Threshold,
-    memory_of,
 )
 from edge_runtime.cli.progress import with_progress
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
 
 if TYPE_CHECKING:
     from edge_runtime.cli.results_file import ResultsFile
@@ -90,7 +90,7 @@ def classify(
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
-    batch_memory: BatchMemory = None,
+    batch_memory: BatchMemory = BATCH_MEMORY_MB,
 ) -> None:
     """Say what emotion is in audio files: wav, flac, ogg, mp3, of any rate and number of channels."""
     if as_json + as_csv + (output is not None) > 1:
@@ -120,7 +120,9 @@ def classify(
                 "for other options, name another file"
             )
         workers, threads_each = split_threads(thread_budget(threads), len(waiting))
-        model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=threads_each, **memory_of(batch_memory)))
+        model = stack.enter_context(
+            IEmoNet.load(bundle, device=device, threads=threads_each, batch_memory_mb=batch_memory)
+        )
 
         baseline_of = wanted.make(model, found, workers=workers)
 

@@ -12,10 +12,10 @@ Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle t
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
 BatchMemory = Annotated[
-    float | None,
+    float,
     typer.Option(
         min=0,
-        help="Megabytes for utterances that are decoded together, on each thread; 256 by default. 0 decodes each alone.",
+        help="Megabytes for utterances that are decoded together, on each thread; 0 decodes each alone.",
         metavar="MB",
     ),
 ]
@@ -40,11 +40,6 @@ Context = Annotated[
 SaveBaseline = Annotated[
     Path | None, typer.Option(help="Write what is compared with to this file, for --baseline.", metavar="FILE")
 ]
-
-
-def memory_of(batch_memory: float | None) -> dict[str, float]:
-    """Return the arguments of ``IEmoNet.load`` for the option ``--batch-memory``."""
-    return {} if batch_memory is None else {"batch_memory_mb": batch_memory}
 
 
 def check_baseline_options(baseline: list[str] | None, *, no_baseline: bool) -> None:

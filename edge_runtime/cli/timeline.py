@@ -26,10 +26,10 @@ from edge_runtime.cli.options import (
     NoBaseline,
     Threads,
     check_baseline_options,
-    memory_of,
 )
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.formats.printable import visible
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
 from edge_runtime.system.writing import check_writable, write_text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def timeline(
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
-    batch_memory: BatchMemory = None,
+    batch_memory: BatchMemory = BATCH_MEMORY_MB,
 ) -> None:
     """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
     wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
@@ -88,7 +88,7 @@ def timeline(
     from edge_runtime.formats import textgrid as praat  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
-    model = IEmoNet.load(bundle, device=device, threads=threads, **memory_of(batch_memory))
+    model = IEmoNet.load(bundle, device=device, threads=threads, batch_memory_mb=batch_memory)
     before = read_baselines(model, baseline, [file]) if baseline else not no_baseline
     name = STANDARD_INPUT if file == STDOUT else Path(file).name
     split = channels == "split"

@@ -26,7 +26,7 @@ LONGEST_LOOP, REPEATS = 12, 4
 SURE = -0.65
 """Mean log-probability of a token below which words are doubtful; see ``benchmarks.asr.confidence``."""
 BIAS = "cross_bias"
-"""What the decoder adds to the scores of its attention: (positions,); of several utterances (batch, 1, 1, positions)."""
+"""What the decoder adds to its attention's scores: (positions,); of several utterances (batch, 1, 1, positions)."""
 NOT_THERE = -1e9
 """The bias of a position that an utterance does not have; its share of the attention is 0 exactly."""
 ADDED = 4
@@ -119,7 +119,7 @@ class SpeechEncoder:
         return hidden, self.remember(passed) if words else {}
 
     def hear(self, waveform: Float) -> tuple[Float, Arrays]:
-        """Return the hidden states, and what ``remember`` takes: a tenth of the memory, where that has its own graph."""
+        """Return the hidden states, and what ``remember`` takes: less than the memory, where that is another graph."""
         passed = self._session(waveform=waveform[None])
         return passed.pop("hidden_states"), passed
 
@@ -185,9 +185,7 @@ class Writing:
 class TranscriptDecoder:
     """Keys and values of the encoder → text."""
 
-    def __init__(
-        self, session: Session, tokenizer: Tokenizer, decoding: Decoding, several: Run | None = None
-    ) -> None:
+    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding, several: Run | None = None) -> None:
         """Use the graph in ``session``.
 
         Args:

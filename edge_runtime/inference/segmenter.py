@@ -133,7 +133,7 @@ class Segmenter:
 
     def _take_one(self, window: Float, probability: float) -> Iterator[Utterance]:
         number = self._first + len(self._windows)
-        self._windows.append(window)
+        self._windows.append(window.copy())  # not a view that keeps all that came with it
         self._probabilities.append(probability)
         if self._probabilities[-1] >= THRESHOLD:
             self._last_speech = number

@@ -9,6 +9,7 @@ its own. It reads the decoder's file of weights.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,6 +22,7 @@ from export.graphs.edit import replace_node
 LEVELS = 255
 LEAST_STEP = np.float32(1e-30)
 """In place of 0 where all that an utterance multiplies is 0, by which nothing can be divided."""
+
 
 def write_batch_decoder(decoder: Path, target: Path) -> None:
     """Write the graph ``target`` for the one in ``decoder``, of any precision, beside whose weights it stands."""
@@ -52,7 +54,7 @@ def _scale_each(graph: onnx.GraphProto, weights: dict[str, onnx.TensorProto]) ->
 def _quantized(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Return the steps from states (batch, new, width) to bytes, and each utterance's scale and zero point (floats)."""
     (states,), (quantized, scale, zero_point) = node.input, node.output
-    steps = [
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("ReduceMin", [states], "least", {"axes": [1, 2]}),
         ("Min", ["least", "batch_zero"], "low", {}),
         ("ReduceMax", [states], "most", {"axes": [1, 2]}),
@@ -96,4 +98,3 @@ def _take_zero_points_away(graph: onnx.GraphProto, product: onnx.NodeProto, sums
         helper.make_node("Mul", [zero_point, name], [extra], name=f"{cast.name}/extra"),
         helper.make_node("Sub", [raw, extra], [out], name=f"{cast.name}/sub"),
     ])  # fmt: skip
-

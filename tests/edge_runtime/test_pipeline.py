@@ -37,7 +37,7 @@ from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
 
-FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory", "batch_decoder"})
 RATE = 16_000
 
 

@@ -30,7 +30,7 @@ from tests.tiny_bundle import stated
 Change = Callable[[Callable[[dict[str, Any]], Any]], Path]
 Altered = Callable[[str, str, bytes], Path]
 WORDS, PARTS = ["name", "version", "labels"], ["slots", "tokenizers", "decoding", "calibration"]
-FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory", "batch_decoder"})
 REQUIRED = ["schema", "sample_rate", *WORDS, *PARTS]
 
 

@@ -12,7 +12,7 @@ COMMANDS = {
         "baselines": "benchmarks.baselines.compare",
         "latency": "benchmarks.latency.by_slot",
         "footprint": "benchmarks.latency.footprint",
-        "batching": "benchmarks.latency.batching",
+        "throughput": "benchmarks.latency.throughput",
         "packages": "benchmarks.baselines.packages",
         "long-audio": "benchmarks.latency.long_audio",
         "roofline": "benchmarks.latency.roofline",

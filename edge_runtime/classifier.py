@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from edge_runtime.baseline import LEAST_SPEECH_S, Baseline, checksum
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.contract import TYPES
 from edge_runtime.errors import BaselineError, BundleError
-from edge_runtime.inference.asr import SpeechEncoder, Transcript, TranscriptDecoder
+from edge_runtime.inference.asr import Run, SpeechEncoder, Transcript, TranscriptDecoder
 from edge_runtime.inference.evidence import NO_SOUND, Evidence
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.inference.session import Arrays, Session
@@ -31,19 +31,54 @@ MAX_TEXT_TOKENS = 256
 FROM_WORDS = ("text", "fusion_text_only")
 """The temperatures of answers from words alone."""
 NEUTRAL = "neutral"
+DECODER = "transcript_decoder"
+
+
+@dataclass
+class Heard:
+    """An utterance of which all is known but the words.
+
+    Attributes:
+        utterance: what is said.
+        speech: what the voice gave, None without a voice branch.
+        pooled: the utterance as a baseline for others, None where the bundle takes none.
+        baseline_s: seconds of speech that it was compared with.
+        encoded: what its words are recognised from; {} once they are, None where none are to be.
+        given: the words, where they were known before.
+        timings: milliseconds spent in each slot.
+    """
+
+    utterance: Utterance
+    speech: Arrays | None
+    pooled: Baseline | None
+    baseline_s: float
+    encoded: Arrays | None
+    given: str
+    timings: Timings
+
+    @property
+    def encoded_bytes(self) -> int:
+        """Size of what waits to be recognised."""
+        return _bytes(self.encoded or {})
 
 
 class UtteranceClassifier:
     """The branches that a bundle has, and their fusion; safe to call from several threads."""
 
     def __init__(
-        self, bundle: Bundle, slots: Mapping[str, Session], *, text_neutral_prior: float | None = None
+        self,
+        bundle: Bundle,
+        slots: Mapping[str, Session],
+        *,
+        several: Run | None = None,
+        text_neutral_prior: float | None = None,
     ) -> None:
         """Use the graphs of ``bundle``, open in ``slots``.
 
         Args:
             bundle: a checked one.
             slots: the graph of each slot.
+            several: runs the graph of the slot ``batch_decoder``, if the bundle has one.
             text_neutral_prior: see ``IEmoNet.load``.
 
         Raises:
@@ -60,7 +95,9 @@ class UtteranceClassifier:
         self._transcript_decoder = None
         if bundle.decoding is not None:
             tokenizer = _tokenizer(bundle, "transcript")
-            self._transcript_decoder = TranscriptDecoder(slots["transcript_decoder"], tokenizer, bundle.decoding)
+            self._transcript_decoder = TranscriptDecoder(
+                slots["transcript_decoder"], tokenizer, bundle.decoding, several
+            )
         self._speech, self._text, self._fusion = (slots.get(s) for s in ("speech_emotion", "text_emotion", "fusion"))
         self._takes_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
         self._features, self._graphs = 0, ""
@@ -107,27 +144,109 @@ class UtteranceClassifier:
         Returns:
             The answer; and the utterance as a baseline for others, None where the bundle takes none.
         """
+        heard = self.hear(utterance, given, timings, baseline)
+        segment = self.judge(heard, self.recognise(heard), context)
+        return segment, heard.pooled
+
+    def hear(
+        self,
+        utterance: Utterance,
+        given: str | None = None,
+        timings: Timings | None = None,
+        baseline: Baseline | None = None,
+    ) -> Heard:
+        """Run what needs no words: the encoder and the voice. The arguments are those of ``classify_and_pool``."""
         timings = {} if timings is None else timings
         if baseline is not None and baseline.speech_s < LEAST_SPEECH_S:
             baseline = None
         decoder = self._transcript_decoder if given is None else None
         hidden: Float | None = None
-        cross: Arrays = {}
+        encoded: Arrays = {}
         shared = decoder is not None and self._transcript_encoder is None
         if self._speech_encoder is not None and (shared or (self._speech is not None and not self._takes_waveform)):
             with stopwatch(timings, "speech_encoder"):
-                hidden, cross = self._speech_encoder(utterance.waveform, words=shared)
+                hidden, encoded = self._speech_encoder.hear(utterance.waveform)
         if self._transcript_encoder is not None and decoder is not None:
             with stopwatch(timings, "transcript_encoder"):
-                _, cross = self._transcript_encoder(utterance.waveform)
-        speech = text = None
+                _, encoded = self._transcript_encoder.hear(utterance.waveform)
+        speech = None
         if self._speech is not None:
             with stopwatch(timings, "speech_emotion"):
                 speech = self._run_speech(utterance, hidden, baseline)
-        words = Transcript((given or "").strip(), log_probability=0.0, ended=True)
-        if decoder is not None:
-            with stopwatch(timings, "transcript_decoder"):
-                words = decoder.transcribe(cross, duration_s=utterance.duration_s)
+        return Heard(
+            utterance=utterance,
+            speech=speech,
+            pooled=self._pooled(utterance, speech) if speech and self._features else None,
+            baseline_s=0.0 if baseline is None else baseline.speech_s,
+            encoded=encoded if decoder is not None else None,
+            given=(given or "").strip(),
+            timings=timings,
+        )
+
+    def recognise(self, heard: Heard) -> Transcript:
+        """Return the words of what was heard, unless they were given."""
+        if heard.encoded is None or self._transcript_decoder is None:
+            return Transcript(heard.given, log_probability=0.0, ended=True)
+        memory = self._remember(heard)
+        with stopwatch(heard.timings, DECODER):
+            return self._transcript_decoder.transcribe(memory, duration_s=heard.utterance.duration_s)
+
+    @property
+    def decodes_together(self) -> bool:
+        """Whether the bundle's decoder takes several utterances at a time."""
+        return self._transcript_decoder is not None and self._transcript_decoder.takes_batches
+
+    def recognise_together(self, several: Sequence[Heard], *, most: int, most_bytes: float) -> list[Transcript]:
+        """Return the words of each, in order; those of like length are decoded together.
+
+        The time that it takes counts for each by its length.
+
+        Args:
+            several: of one bundle that decodes together, with words to be recognised.
+            most: utterances at a time.
+            most_bytes: of keys and values at a time, unless one utterance has more.
+        """
+        found: dict[int, Transcript] = {}
+        group: list[int] = []
+        memories: list[Arrays] = []
+        for i in sorted(range(len(several)), key=lambda i: several[i].encoded_bytes):
+            memory = self._remember(several[i])
+            if len(group) == most or (len(group) + 1) * _bytes(memory) > most_bytes:
+                found |= self._decode(group, memories, several)
+                group, memories = [], []
+            group.append(i)
+            memories.append(memory)
+        found |= self._decode(group, memories, several)
+        return [found[i] for i in range(len(several))]
+
+    def _decode(self, group: list[int], memories: list[Arrays], several: Sequence[Heard]) -> dict[int, Transcript]:
+        """Return the words of those of ``several`` that are in ``group``, by their places; memories are used up."""
+        decoder = self._transcript_decoder
+        assert decoder is not None
+        durations, spent = [several[i].utterance.duration_s for i in group], Timings()
+        with stopwatch(spent, DECODER):
+            if len(group) == 1:
+                found = [decoder.transcribe(memories.pop(), duration_s=durations[0])]
+            else:
+                found = decoder.transcribe_together(memories, durations) if group else []
+        for i, duration in zip(group, durations, strict=True):
+            timings, share = several[i].timings, duration / sum(durations)
+            timings[DECODER] = timings.get(DECODER, 0.0) + share * spent[DECODER]
+        return dict(zip(group, found, strict=True))
+
+    def _remember(self, heard: Heard) -> Arrays:
+        """Return what the decoder reads, and let go of what it was made of."""
+        encoder = self._transcript_encoder or self._speech_encoder
+        assert encoder is not None
+        slot = "speech_encoder" if self._transcript_encoder is None else "transcript_encoder"
+        encoded, heard.encoded = heard.encoded, {}
+        with stopwatch(heard.timings, slot):
+            return encoder.remember(encoded or {})
+
+    def judge(self, heard: Heard, words: Transcript, context: Sequence[Turn] = ()) -> Segment:
+        """Judge the words of what was heard, said after ``context``, and fuse both answers."""
+        utterance, speech, timings = heard.utterance, heard.speech, heard.timings
+        text = None
         language, judged = words.language if words.text else None, self._bundle.text.languages
         foreign = language is not None and bool(judged) and language.code not in judged
         if self._text is not None and words.text and not foreign:
@@ -135,7 +254,7 @@ class UtteranceClassifier:
                 text = self._run_text(words.text, context)
         with stopwatch(timings, "fusion"):
             fused = self._fuse(speech, text, Evidence.of(words, utterance))
-        segment = Segment(
+        return Segment(
             start_s=utterance.start_s,
             end_s=utterance.end_s,
             fused=fused,
@@ -147,11 +266,10 @@ class UtteranceClassifier:
                 *((not_judged(language.name),) if language is not None and foreign else ()),
             ),
             uncertain=fused is not None and fused.uncertain,
-            baseline_s=0.0 if baseline is None else baseline.speech_s,
-            transcript_confidence=words.confidence if decoder is not None and words.text else None,
+            baseline_s=heard.baseline_s,
+            transcript_confidence=words.confidence if heard.encoded is not None and words.text else None,
             language=language.code if language is not None else None,
         )
-        return segment, self._pooled(utterance, speech) if speech and self._features else None
 
     def pool(self, utterance: Utterance) -> Baseline:
         """Return ``utterance``, in which somebody speaks, as a baseline for others; no words are recognised.
@@ -297,6 +415,10 @@ class UtteranceClassifier:
             scores=dict(zip(labels, probabilities.tolist(), strict=True)),
             uncertain=bool(probabilities.max() < least),
         )
+
+
+def _bytes(arrays: Arrays) -> int:
+    return sum(value.nbytes for value in arrays.values())
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -16,11 +18,11 @@ from edge_runtime.audio.validation import check_text, is_batch
 from edge_runtime.baseline import Baseline, join
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.locate import locate
-from edge_runtime.classifier import Timings, UtteranceClassifier, stopwatch
+from edge_runtime.classifier import Heard, Timings, UtteranceClassifier, stopwatch
 from edge_runtime.conversation import KEPT, Conversation
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import AudioError, AudioNotFoundError, BundleError
 from edge_runtime.inference.segmenter import MAX_SPEECH_DURATION_S, Utterance, utterances
-from edge_runtime.inference.session import Session
+from edge_runtime.inference.session import OpenedLater, Session
 from edge_runtime.inference.text_tokens import Turn
 from edge_runtime.inference.vad import ENCODER_HOP, speech_mask
 from edge_runtime.live import Stream
@@ -35,10 +37,40 @@ from edge_runtime.prediction import (
     spoken_longest,
 )
 from edge_runtime.running import RunningClassifier
+from edge_runtime.system.parallel import BATCH_MEMORY_MB, Refusal
 from edge_runtime.system.processors import thread_budget
 from edge_runtime.timeline import Channels, Timeline
+from edge_runtime.together import Together
 
 Item = TypeVar("Item")
+BATCHES = "batch_decoder"
+"""The slot that is opened once several utterances are decoded."""
+
+
+@dataclass
+class _Work:
+    """What is known of a recording that is being classified.
+
+    Attributes:
+        recording: None where there is no such file.
+        timings: milliseconds of each step.
+        segments: what is judged, and how many states of it are speech.
+        left: utterances that were heard and are not judged.
+        read: whether all of it was read.
+        error: why it cannot be used.
+    """
+
+    recording: Recording | None = None
+    timings: Timings = field(default_factory=dict)
+    segments: list[tuple[Segment, int]] = field(default_factory=list)
+    left: int = 0
+    read: bool = False
+    error: Refusal | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.read and not self.left
 
 
 class IEmoNet:
@@ -56,16 +88,20 @@ class IEmoNet:
         threads: int | None = None,
         provider_options: Mapping[str, Any] | None = None,
         text_neutral_prior: float | None = None,
+        batch_memory_mb: float = BATCH_MEMORY_MB,
     ) -> None:
         """Open the graphs of ``bundle``; ``load`` is the usual way to get here."""
         budget = thread_budget(threads)
         self.bundle = bundle
-        self._sessions = {
-            slot: bundle.open(slot, device=device, threads=budget, provider_options=provider_options)
-            for slot in bundle.slots
-        }
+        opening = partial(bundle.open, device=device, threads=budget, provider_options=provider_options)
+        self._sessions = {slot: opening(slot) for slot in bundle.slots if slot != BATCHES}
+        # Who classifies one clip at a time need not wait for it, nor give it memory.
+        self._batches = OpenedLater(lambda: opening(BATCHES)) if BATCHES in bundle.slots else None
         self._vad = self._sessions.get("vad")
-        self._classify = UtteranceClassifier(bundle, self._sessions, text_neutral_prior=text_neutral_prior)
+        self._classify = UtteranceClassifier(
+            bundle, self._sessions, several=self._batches, text_neutral_prior=text_neutral_prior
+        )
+        self._together = Together(self._classify, batch_memory_mb)
 
     @classmethod
     def load(
@@ -76,6 +112,7 @@ class IEmoNet:
         threads: int | None = None,
         provider_options: Mapping[str, Any] | None = None,
         text_neutral_prior: float | None = None,
+        batch_memory_mb: float = BATCH_MEMORY_MB,
     ) -> IEmoNet:
         """Load a bundle.
 
@@ -90,12 +127,15 @@ class IEmoNet:
                 it is known to be another than in training. It changes the answers from words alone: ``text``, those of
                 ``classify_text``, and those of a recording where no voice is heard. The answers from voice and words
                 together stay. None takes the share in training.
+            batch_memory_mb: megabytes (10^6 bytes) for the utterances of several recordings, or of a long one, that are
+                decoded together, in each thread that calls: half for those that wait, half for the keys and values of
+                those that are decoded. 0 decodes each alone. The answers are the same.
 
         Raises:
             BundleNotFoundError: there is no such bundle.
             BundleError: it is damaged, not for this version, or states no share of neutral in training.
             DeviceError: the device cannot be had.
-            ValueError: a share that is none.
+            ValueError: a share or a size that is none.
         """
         found = Bundle.read(locate(bundle))
         return cls(
@@ -104,6 +144,7 @@ class IEmoNet:
             threads=threads,
             provider_options=provider_options,
             text_neutral_prior=text_neutral_prior,
+            batch_memory_mb=batch_memory_mb,
         )
 
     def warm_up(self) -> None:
@@ -119,6 +160,8 @@ class IEmoNet:
         """Release the graphs; calls that are under way end as usual, later ones raise ``ClosedError``."""
         for session in self._sessions.values():
             session.close()
+        if self._batches is not None:
+            self._batches.close()
 
     def __enter__(self) -> IEmoNet:
         """Return itself."""
@@ -172,7 +215,8 @@ class IEmoNet:
 
         Args:
             audio: a path, bytes, an open binary file, an array or tensor (samples,) or (samples, channels); or a
-                list of them, for a list of answers.
+                list of them, for a list of answers; ``classify_many`` gives these as they come, and goes on after a
+                recording that cannot be used.
             sample_rate: of arrays, in Hz.
             transcript: the words, if they are known; speech recognition is then left out.
             asr: whether to recognise words that are not given; without, the voice alone answers.
@@ -203,24 +247,116 @@ class IEmoNet:
             if transcript is not None or turns:
                 what = "a transcript" if transcript is not None else "a context"
                 raise ValueError(f"{what} belongs to one recording, and a list was given")
-            return [self(one, sample_rate, asr=asr, threshold=threshold, baseline=baseline) for one in audio]
-        vad = self._require_vad()
+            many = self.classify_many(audio, sample_rate, asr=asr, threshold=threshold, baseline=baseline)
+            return [_usable(answer) for answer in many]
+        given = self._given(transcript, asr=asr)
+        begin = time.perf_counter()
+        pairs = ((one, baseline) for one in [audio])
+        (done,) = self._classify_each(pairs, sample_rate, given, turns)  # type: ignore[arg-type]
+        done.timings["total"] = 1000 * (time.perf_counter() - begin)
+        return _usable(self._answer(done, threshold))
+
+    def classify_many(
+        self,
+        recordings: Iterable[Audio],
+        sample_rate: float | None = None,
+        *,
+        asr: bool = True,
+        threshold: float | None = None,
+        baseline: Baseline | Iterable[Baseline | None] | None = None,
+    ) -> Iterator[Prediction | Refusal]:
+        """Say what emotion is in each of many recordings, such as those of an archive.
+
+        Each answer is what a call of the model gives. It takes less time, as the utterances of several recordings are
+        decoded together (``batch_memory_mb`` of ``load`` says how many); so the answers come some at a time.
+
+        Args:
+            recordings: any number; they are taken as they are needed.
+            sample_rate: of arrays, in Hz.
+            asr: whether to recognise words; without, the voice alone answers.
+            threshold: as of a call.
+            baseline: one that all are compared with, or one (or None) for each recording; these are taken as they are
+                needed too.
+
+        Returns:
+            An iterator over the answers, in the order of the recordings. In the place of a recording that cannot be
+            used is its error, which is not raised.
+
+        Raises:
+            BaselineError: another bundle made a baseline.
+            BundleError: what a call raises.
+            ClosedError: the model was closed.
+            TypeError: a baseline that is none.
+            ValueError: a threshold outside 0 to 1; fewer baselines than recordings.
+        """
+        check_threshold(threshold)
+        given = self._given(None, asr=asr)
+        if baseline is None or isinstance(baseline, Baseline):
+            baseline = repeat(baseline)
+        return self._classify_many(recordings, sample_rate, given, threshold, baseline)
+
+    def _classify_many(
+        self,
+        recordings: Iterable[Audio],
+        sample_rate: float | None,
+        given: str | None,
+        threshold: float | None,
+        baselines: Iterable[Baseline | None],
+    ) -> Iterator[Prediction | Refusal]:
+        for done in self._classify_each(_pairs(recordings, baselines), sample_rate, given, []):
+            done.timings["total"] = sum(done.timings.values())
+            yield self._answer(done, threshold)
+
+    def _given(self, transcript: str | None, *, asr: bool) -> str | None:
+        """Return the words that are known: "" where none are wanted, None where they are to be recognised."""
+        self._require_vad()
         if transcript is None and not asr:
             if "speech_emotion" not in self.bundle.slots:
                 raise BundleError(f"{self.bundle.folder}: has no slot speech_emotion; without words nothing is left")
-            transcript = ""
-        begin = time.perf_counter()
-        timings: Timings = {}
-        recording = opened(audio, sample_rate)  # type: ignore[arg-type]
-        segments: list[tuple[Segment, int]] = []
-        found = utterances(_timed(recording.blocks(), timings, "read"), vad)
-        for utterance in _timed(found, timings, "vad"):
-            if utterance.speech_mask.any():
-                segment = self._classify(utterance, transcript, timings, baseline, turns)
-                segments.append((segment, int(utterance.speech_mask.sum())))
-        timings["vad"] -= timings["read"]  # the reader runs inside the segmenter
-        timings["total"] = 1000 * (time.perf_counter() - begin)
-        return self._prediction(recording, segments, {k: round(v, 3) for k, v in timings.items()}, threshold)
+            return ""
+        return transcript
+
+    def _classify_each(
+        self,
+        recordings: Iterable[tuple[Audio, Baseline | None]],
+        sample_rate: float | None,
+        given: str | None,
+        turns: Sequence[Turn],
+    ) -> Iterator[_Work]:
+        """Yield each recording with its segments or its error, in order, once all of its utterances are judged."""
+        begun: deque[_Work] = deque()
+
+        def heard() -> Iterator[tuple[_Work, Heard]]:
+            for audio, baseline in recordings:
+                if baseline is not None:
+                    self._classify.check_baseline(baseline)
+                begun.append(work := _Work())
+                try:
+                    work.recording = opened(audio, sample_rate)
+                    blocks = _timed(work.recording.blocks(), work.timings, "read")
+                    for utterance in _timed(utterances(blocks, self._require_vad()), work.timings, "vad"):
+                        if utterance.speech_mask.any():
+                            work.left += 1
+                            yield work, self._classify.hear(utterance, given, work.timings, baseline)
+                    work.timings["vad"] -= work.timings["read"]  # the reader runs inside the segmenter
+                except (AudioError, AudioNotFoundError) as error:
+                    work.error = error
+                work.read = True
+
+        for work, one, words in self._together(heard()):
+            segment = self._classify.judge(one, words, turns)
+            work.segments.append((segment, int(one.utterance.speech_mask.sum())))
+            work.left -= 1
+            while begun and begun[0].over:
+                yield begun.popleft()
+        yield from begun
+
+    def _answer(self, work: _Work, threshold: float | None) -> Prediction | Refusal:
+        if work.error is not None or work.recording is None:
+            assert work.error is not None
+            return work.error
+        timings = {name: round(ms, 3) for name, ms in work.timings.items()}
+        return self._prediction(work.recording, work.segments, timings, threshold)
 
     def classify_text(self, text: str, *, context: Sequence[str | Turn] = (), threshold: float | None = None) -> Scores:
         """Say what emotion is in words alone.
@@ -311,7 +447,8 @@ class IEmoNet:
                 if the bundle can; doubtful words are left out. False reads each utterance alone.
 
         Returns:
-            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes.
+            An iterator over segments of 3 to 15 s (see ``Segmenter``), which reads and classifies as it goes: so many
+            at a time as are decoded together.
 
         Raises:
             AudioNotFoundError: there is no such file.
@@ -325,7 +462,7 @@ class IEmoNet:
         vad = self._require_vad()
         self._check_running(baseline)
         new_classifier = partial(RunningClassifier, self._classify, baseline, _conversation(context=context))
-        return Timeline(opened(audio, sample_rate), vad, new_classifier, split=channels == "split")
+        return Timeline(opened(audio, sample_rate), vad, new_classifier, self._together, split=channels == "split")
 
     def stream(
         self,
@@ -403,6 +540,24 @@ class IEmoNet:
             transcript_confidence=_mean_confidence(segments),
             language=spoken_longest(segments),
         )
+
+
+def _pairs(
+    recordings: Iterable[Audio], baselines: Iterable[Baseline | None]
+) -> Iterator[tuple[Audio, Baseline | None]]:
+    source = iter(baselines)
+    for recording in recordings:
+        try:
+            baseline = next(source)
+        except StopIteration:
+            raise ValueError("fewer baselines than recordings; give one, or None, for each") from None
+        yield recording, baseline
+
+
+def _usable(answer: Prediction | Refusal) -> Prediction:
+    if isinstance(answer, AudioError | AudioNotFoundError):
+        raise answer
+    return answer
 
 
 def _conversation(*, context: bool) -> Conversation:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edge_runtime.baseline import Baseline
-from edge_runtime.classifier import UtteranceClassifier
+from edge_runtime.classifier import Heard, UtteranceClassifier
 from edge_runtime.conversation import Conversation
+from edge_runtime.inference.asr import Transcript
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Segment
 
@@ -40,10 +41,20 @@ class RunningClassifier:
 
     def __call__(self, utterance: Utterance) -> Segment:
         """Classify ``utterance``, and let it count for the next ones if it is finished."""
-        context = self._conversation.before(utterance.start_s, self._channel)
-        segment, pooled = self._classify.classify_and_pool(utterance, baseline=self._baseline, context=context)
-        if utterance.finished:
+        heard = self.hear(utterance)
+        return self.judge(heard, self._classify.recognise(heard))
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """Hear ``utterance``, and let it count for the next ones if it is finished; its words are recognised later."""
+        heard = self._classify.hear(utterance, baseline=self._baseline)
+        if self._grows and utterance.finished and heard.pooled is not None:
+            self._baseline = heard.pooled if self._baseline is None else self._baseline + heard.pooled
+        return heard
+
+    def judge(self, heard: Heard, words: Transcript) -> Segment:
+        """Return the answer, and let the ``words`` count for the next ones; in the order in which all were heard."""
+        context = self._conversation.before(heard.utterance.start_s, self._channel)
+        segment = self._classify.judge(heard, words, context)
+        if heard.utterance.finished:
             self._conversation.add(segment, self._channel)
-        if self._grows and utterance.finished and pooled is not None:
-            self._baseline = pooled if self._baseline is None else self._baseline + pooled
         return segment

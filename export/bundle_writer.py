@@ -24,6 +24,7 @@ from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
 from export.graphs.weights import halve_weights, move_weights
 from export.quantization import excluded_layers
+from export.quantization.batch_decoder import write_batch_decoder
 from export.quantization.calibration import calibration_feeds, error_metric
 from export.quantization.config import QuantizationConfig
 from export.quantization.excluded_layers import FP32_SLOTS
@@ -31,6 +32,8 @@ from export.quantization.quantize import quantize
 from trainer import checkpoints
 from trainer.errors import ExportError
 from trainer.folders import replacing
+
+DECODER, BATCHES = "transcript_decoder", "batch_decoder"
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class _Writer:
     def keep(self, base: Bundle) -> None:
         """Take over what ``base`` has and the new graphs have not."""
         for slot, entry in base.slots.items():
-            # A new decoder reads what its own encoder gives.
-            replaced = slot == "transcript_memory" and "transcript_decoder" in self.graphs.slots
+            # A new decoder reads what its own encoder gives, and decodes batches by its own graph.
+            replaced = slot in {"transcript_memory", BATCHES} and DECODER in self.graphs.slots
             if slot not in self.graphs.slots and not replaced:
                 self.precisions[slot] = entry.precision
                 for folder in (self.folder, self.exact):
@@ -146,6 +149,8 @@ class _Writer:
             self.precisions[slot] = self._quantize(slot, labels)
             if move_weights(self.folder / f"{slot}.onnx", name := f"{slot}.weights"):
                 self.weights[slot] = name
+        if DECODER in self.graphs.slots:
+            self._add_batch_decoder()
         for name, tokenizer in self.graphs.tokenizers.items():
             backend = tokenizer.backend_tokenizer
             backend.no_padding()
@@ -154,6 +159,14 @@ class _Writer:
             text = decoder_alone(backend.to_str()) if name == "transcript" else backend.to_str()
             for folder in (self.folder, self.exact):
                 (folder / f"{name}_tokenizer.json").write_text(text, encoding="utf-8")
+
+    def _add_batch_decoder(self) -> None:
+        """Write the decoder of several utterances, which reads the weights of the decoder of one."""
+        for folder in (self.folder, self.exact):
+            write_batch_decoder(folder / f"{DECODER}.onnx", folder / f"{BATCHES}.onnx")
+        self.precisions[BATCHES] = self.precisions[DECODER]
+        if DECODER in self.weights:
+            self.weights[BATCHES] = self.weights[DECODER]
 
     def files(self, folder: Path) -> dict[str, Any]:
         """Return what the manifest says of the files in ``folder``."""

@@ -146,7 +146,9 @@ def _part(found: BundleReport, stated: Mapping[str, Any], *, is_graph: bool) -> 
     if size is None:
         return BundleFile(stated, None)
     if is_graph and isinstance(stated.get("weights"), dict):
-        size += _check_file(found, stated["weights"]) or 0
+        weights = _check_file(found, stated["weights"]) or 0
+        shared = any(part.stated.get("weights") == stated["weights"] for part in found.slots.values())
+        size += 0 if shared else weights  # two decoders have one file
     path = found.folder / stated["file"]
     try:
         if is_graph:

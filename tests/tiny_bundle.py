@@ -181,6 +181,39 @@ MEMORY = """(float[batch,positions,4] encoded)
     cross_key_0 = Slice(layer, none, two, last)
     cross_value_0 = Cos(cross_key_0)
 }"""
+BATCHES = """(int64[batch,new] tokens, float[batch,1,1,positions] cross_bias,
+        float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0,
+        float[batch,1,old,2] past_key_0, float[batch,1,old,2] past_value_0)
+    => (float[batch,10] logits, float[batch,1,total,2] present_key_0, float[batch,1,total,2] present_value_0) {
+    axes = Constant<value_ints=[1,3]>()
+    ids = Cast<to=1>(tokens)
+    narrow = Unsqueeze(ids, axes)
+    now = Concat<axis=3>(narrow, narrow)
+    present_key_0 = Concat<axis=2>(past_key_0, now)
+    present_value_0 = Concat<axis=2>(past_value_0, now)
+    inner = Constant<value_ints=[1,2,3]>()
+    a = ReduceSum<keepdims=0>(present_key_0, inner)
+    b = ReduceSum<keepdims=0>(present_value_0, inner)
+    low = Constant<value_float=-100000000.0>()
+    there = Greater(cross_bias, low)
+    mask = Cast<to=1>(there)
+    bias = Mul(cross_bias, mask)
+    positions_there = ReduceSum<keepdims=0>(mask, inner)
+    numbers_there = Add(positions_there, positions_there)
+    bias_sum = ReduceSum<keepdims=0>(bias, inner)
+    key_sum = ReduceSum<keepdims=0>(cross_key_0, inner)
+    value_sum = ReduceSum<keepdims=0>(cross_value_0, inner)
+    d = Div(bias_sum, positions_there)
+    e = Div(key_sum, numbers_there)
+    f = Div(value_sum, numbers_there)
+    sums = Sum(a, b, d, e, f)
+    last = Constant<value_ints=[1]>()
+    sum = Unsqueeze(sums, last)
+    phases = Constant<value=float[1,10] {0,1,2,3,4,5,6,7,8,9}>()
+    moved = Add(phases, sum)
+    logits = Cos(moved)
+}"""
+"""A ``batch_decoder``, which writes what ``transcript_decoder`` does."""
 APART = {"speech_encoder": ENCODED, "transcript_memory": MEMORY}
 VOICES = {"waveform": GRAPHS["speech_emotion"], "states": READS_STATES, "baseline": TAKES_BASELINE}
 """The graphs of ``speech_emotion``, by what they read last."""
@@ -192,14 +225,17 @@ def graphs(
     takes_baseline: bool = False,
     reads_context: bool = False,
     memory_apart: bool = False,
+    batches: bool = False,
 ) -> dict[str, str]:
     """Return the graphs of a bundle whose voice reads the waveform, or the encoder's states, or a baseline too.
 
-    With ``memory_apart`` what the decoder reads has a graph of its own behind the encoder.
+    With ``memory_apart`` what the decoder reads has a graph of its own behind the encoder; with ``batches`` several
+    utterances are decoded together.
     """
     voice = VOICES["baseline" if takes_baseline else "states" if reads_states else "waveform"]
     words = {"text_emotion": READS_CONTEXT} if reads_context else {}
-    return {**GRAPHS, "speech_emotion": voice, **words, **(APART if memory_apart else {})}
+    together = {"batch_decoder": BATCHES} if batches else {}
+    return {**GRAPHS, "speech_emotion": voice, **words, **(APART if memory_apart else {}), **together}
 
 
 def build(folder: Path, *, reads_context: bool = False, **how: bool) -> Path:

@@ -53,8 +53,8 @@ def measure(data: Path, bundle: Path, *, minutes: float, seed: int) -> dict[str,
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         conversation, monologue, clip = (folder / f"{name}.wav" for name in ("conversation", "monologue", "clip"))
-        _write(conversation, _conversation(files, random), minutes * 60)
-        _write(monologue, cycle([load_audio(EXAMPLE)]), minutes * 60)
+        write_recording(conversation, _conversation(files, random), minutes * 60)
+        write_recording(monologue, cycle([load_audio(EXAMPLE)]), minutes * 60)
         samples, _ = soundfile.read(conversation, frames=int(CLIP_S * SAMPLE_RATE), dtype="float32")
         soundfile.write(clip, samples, SAMPLE_RATE)
         short = [_probe(bundle, clip) for _ in range(CLIP_RUNS)]
@@ -76,7 +76,7 @@ def _conversation(files: Sequence[Path], random: np.random.Generator) -> Iterato
             yield np.zeros(int(random.uniform(*PAUSES_S) * SAMPLE_RATE), np.float32)
 
 
-def _write(path: Path, parts: Iterator[Float], seconds: float) -> None:
+def write_recording(path: Path, parts: Iterator[Float], seconds: float) -> None:
     """Write ``parts`` one after the other, with a little noise over all, until they are ``seconds`` long."""
     random, left = np.random.default_rng(0), int(seconds * SAMPLE_RATE)
     with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, subtype="PCM_16") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.common.results_file import Result
-from benchmarks.report import baselines_page, footprint_section
+from benchmarks.report import baselines_page, footprint_section, throughput_section
 from benchmarks.report.markdown import formatted, machine, table
 
 HEAD = """# Benchmarks
@@ -32,7 +32,7 @@ Voice activity had the worst share: a window at a time, Silero's convolutions ar
 by side they are one product for the whole recording (`export/graphs/silero_vad.py`).
 
 The decoder was the largest gap in milliseconds: for every token it read 20 of its 28 MB of weights to score the whole
-vocabulary. Now it reads half of their bits for that, and scores the 64 best again by all of them
+vocabulary. Now it reads half of their bits for that, and scores the best again by all of them
 (`export/quantization/lm_head.py`): the table compares the same decoder, exported with and without. The committed
 bundle has both changes; the tables above were taken with them.
 
@@ -103,7 +103,9 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
     if "baselines" in results:
         parts += baselines_page.section(results["baselines"], results.get("baselines-again"))
     if measured := [results[name] for name in ("footprint", "footprint-avx2") if name in results]:
-        parts += footprint_section.section(measured, results.get("packages"), results.get("batching"))
+        parts += footprint_section.section(measured, results.get("packages"))
+    if "throughput" in results:
+        parts += throughput_section.section(results["throughput"])
     for name, section in {"latency": _latency, "roofline": _roofline, "ablation": _ablation,
                           "robustness": _robustness, "wer": _wer}.items():  # fmt: skip
         if name in results:

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md on start, memory, the voice alone, batches, and the size of packages."""
+"""The section of docs/benchmarks.md on start, memory, the voice alone, and the size of packages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ processor time from the start of the process to the first answer, on a clip of 4
 calls, of 10 s. *With words* and *voice alone* are processor time of a call with and without the transcript. The machine
 was busy with other work, so times hold as ratios within a table. The processor that has "avx2" alone is the same
 machine; the wider instructions were hidden from every library."""
-BATCHING = """Utterances are not put into one call. The int8 graphs take one scale for all the activations of a call,
-so an utterance among {utterances} gets other numbers than alone: its states differ by up to
-{states_differ_by:.0%} of the largest, and the logits of its first token by up to {first_logits_differ_by:.1f}.
-Processor time of an utterance of {seconds:g} s, alone and in a call of {utterances}: encoder {encoder_alone:.0f} and
-{encoder_together:.0f} ms, decoder ({tokens} tokens) {decoder_alone:.0f} and {decoder_together:.0f} ms.
-`edge-iemonet classify` runs one recording on each thread instead, and the answers stay the very same."""
 TIMES = {
     "start, s": "{start_processor_s[median]:.2f}",
     "peak memory": "{peak_memory_mb[median]:.0f} MB",
@@ -38,13 +32,12 @@ class _ByLength(dict[str, Result]):
         return self[str(key)]
 
 
-def section(measured: Sequence[Result], packages: Result | None, batching: Result | None) -> list[str]:
+def section(measured: Sequence[Result], packages: Result | None) -> list[str]:
     """Return the parts of the section.
 
     Args:
         measured: the results of ``footprint``, of each processor.
         packages: the result of ``packages``.
-        batching: the result of ``batching``.
     """
     found = [HEAD]
     for result in measured:
@@ -54,9 +47,6 @@ def section(measured: Sequence[Result], packages: Result | None, batching: Resul
             f"{machine(result)}, {result['processes']} processes each; the same answer to {same} of {calls} calls:\n\n"
             + formatted(versions, TIMES)
         )
-    if batching:
-        times = {name.replace(" ", "_"): ms for name, ms in batching["processor_ms_an_utterance"].items()}
-        found.append(f"{machine(batching)}. " + BATCHING.format(**batching, **times))
     if packages:
         idle = [p for p in packages["packages"] if not p["loaded"]]
         rows = {p["package"]: {**p, "loaded": "yes" if p["loaded"] else "no"} for p in packages["packages"]}

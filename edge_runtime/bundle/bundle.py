@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,17 @@ from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
 
 MANIFEST = "bundle.json"
-SCHEMA = 3
-READABLE = (1, 2, 3)
-"""Schema 1 is schema 2 with every slot filled; schema 2 is schema 3 without ``transcript_memory`` and ``weights``."""
+SCHEMA = 4
+READABLE = (1, 2, 3, 4)
+"""Schema 1 is schema 2 with every slot filled; schema 2 is schema 3 without ``transcript_memory`` and ``weights``;
+schema 3 is schema 4 without ``batch_decoder``."""
 SLOTS = (
     "vad",
     "speech_encoder",
     "transcript_encoder",
     "transcript_memory",
     "transcript_decoder",
+    "batch_decoder",
     "speech_emotion",
     "text_emotion",
     "fusion",
@@ -96,12 +98,13 @@ class Bundle:
             manifest = json.loads(manifest_text(path))
             _check_version(path, manifest["schema"], manifest["sample_rate"])
             slots = _check_slots(path, manifest["slots"])
+            weights = _weights(folder, [manifest["slots"][slot] for slot in slots])
             bundle = cls(
                 folder=folder,
                 name=_text(manifest["name"]),
                 version=_text(manifest["version"]),
                 labels=tuple(_text(label) for label in _list(manifest["labels"])),
-                slots={slot: _slot(slot, folder, manifest["slots"][slot]) for slot in slots},
+                slots={slot: _slot(slot, folder, manifest["slots"][slot], weights) for slot in slots},
                 tokenizers={
                     name: checked(folder, manifest["tokenizers"][name], LARGEST_TOKENIZER)
                     for name, slot in TOKENIZERS.items()
@@ -233,7 +236,7 @@ def _check_slots(path: Path, stated: Mapping[str, Any]) -> list[str]:
         "speech_encoder": reads_states
         or "transcript_memory" in there
         or ("transcript_decoder" in there and "transcript_encoder" not in there),
-        "transcript_decoder": "transcript_memory" in there,
+        "transcript_decoder": "transcript_memory" in there or "batch_decoder" in there,
     }
     missing = [slot for slot, needed in needs.items() if needed and slot not in there]
     if missing:
@@ -291,11 +294,17 @@ def _evidence(path: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return names
 
 
-def _slot(name: str, folder: Path, entry: Mapping[str, Any]) -> Slot:
+def _weights(folder: Path, entries: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, Any], Path]:
+    """Return the files of weights by name and checksum; two graphs that share one have it read and checked once."""
+    stated = {(e["weights"]["file"], e["weights"]["sha256"]): e["weights"] for e in entries if "weights" in e}
+    return {key: checked(folder, entry, LARGEST_GRAPH) for key, entry in stated.items()}
+
+
+def _slot(name: str, folder: Path, entry: Mapping[str, Any], weights: Mapping[tuple[Any, Any], Path]) -> Slot:
     return Slot(
         name=name,
         path=checked(folder, entry, LARGEST_GRAPH),
-        weights=checked(folder, entry["weights"], LARGEST_GRAPH) if "weights" in entry else None,
+        weights=weights[entry["weights"]["file"], entry["weights"]["sha256"]] if "weights" in entry else None,
         precision=_text(entry["precision"]),
         inputs=tuple(_tensor(t) for t in _list(entry["inputs"])),
         outputs=tuple(_tensor(t) for t in _list(entry["outputs"])),

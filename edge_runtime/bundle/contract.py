@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edge_runtime.bundle.slot import Slot, Tensor
+from edge_runtime.inference.asr import BIAS
 
 FLOAT, INTEGER = "tensor(float)", "tensor(int64)"
 ANY = None
@@ -31,6 +32,7 @@ OUTPUTS: Mapping[str, Mapping[str, Form]] = {
     "transcript_encoder": {"hidden_states": (FLOAT, (1, OWN, ANY, OWN))},
     "transcript_memory": {},
     "transcript_decoder": {"logits": LOGITS},
+    "batch_decoder": {"logits": (FLOAT, (ANY, OWN))},
     "speech_emotion": {"logits": LOGITS},
     "text_emotion": {"logits": LOGITS},
     "fusion": {"logits": LOGITS},
@@ -69,6 +71,8 @@ def check(slots: Mapping[str, Slot], evidence: int = 0) -> None:
         _memory(slots["speech_encoder"], slots["transcript_memory"])
     if "transcript_decoder" in slots:
         _decoder(slots)
+    if "batch_decoder" in slots:
+        _batch_decoder(slots)
     if "fusion" in slots:
         _fusion(slots, evidence)
 
@@ -112,21 +116,58 @@ def _memory(encoder: Slot, memory: Slot) -> None:
 
 def _decoder(slots: Mapping[str, Slot]) -> None:
     """It takes tokens, what its encoder gives besides the states, and its own past."""
-    decoder = slots["transcript_decoder"]
-    encoder = slots.get("transcript_encoder") or slots.get("transcript_memory") or slots["speech_encoder"]
+    decoder, encoder = slots["transcript_decoder"], _decoded(slots)
+    for tensor in _memory_of(encoder):
+        if len(tensor.shape) > 1:
+            _fits(encoder, tensor, (tensor.dtype, [1, *[OWN] * len(tensor.shape[1:])]))
+    _decodes(decoder, {tensor.name: _passed(tensor) for tensor in _memory_of(encoder)})
+
+
+def _batch_decoder(slots: Mapping[str, Slot]) -> None:
+    """It is the decoder of any number of utterances: their axis is open, and each has a bias of its own."""
+    decoder, several, encoder = slots["transcript_decoder"], slots["batch_decoder"], _decoded(slots)
+    _fits(encoder, encoder.output(BIAS), (FLOAT, (OWN,)))
+    memory = {tensor.name: _open(_passed(tensor)) for tensor in _memory_of(encoder) if tensor.name != BIAS}
+    for tensor in _memory_of(encoder):
+        if tensor.name != BIAS:
+            _fits(encoder, tensor, (FLOAT, (1, OWN, OWN, OWN)))
+    _decodes(several, {**memory, BIAS: (FLOAT, (ANY, 1, 1, ANY))}, batch=ANY)
+    for own in decoder.inputs:
+        if own.name.startswith("past_"):
+            _fits(several, several.input(own.name), _open(_passed(own)))
+    for tensor in several.inputs:
+        if not decoder.takes(tensor.name):
+            raise several.error(f"takes {tensor.name!r}, which transcript_decoder does not take")
+    (*_, vocabulary) = decoder.output("logits").shape or (OWN,)
+    _fits(several, several.output("logits"), (FLOAT, (ANY, vocabulary if isinstance(vocabulary, int) else OWN)))
+
+
+def _decoded(slots: Mapping[str, Slot]) -> Slot:
+    """Return the slot whose memory is decoded."""
+    return slots.get("transcript_encoder") or slots.get("transcript_memory") or slots["speech_encoder"]
+
+
+def _memory_of(encoder: Slot) -> list[Tensor]:
+    return [tensor for tensor in encoder.outputs if tensor.name != "hidden_states"]
+
+
+def _decodes(decoder: Slot, given: Mapping[str, Form], batch: int | None = 1) -> None:
+    """Check that ``decoder`` takes tokens, what is ``given`` and its own past, and gives logits and its past.
+
+    Args:
+        decoder: either of the two.
+        given: the memory.
+        batch: utterances in a call.
+    """
     past = [tensor for tensor in decoder.inputs if tensor.name.startswith("past_")]
     if not past:
         raise decoder.error("takes no 'past_…', so that it cannot know what it wrote before")
-    memory = [tensor for tensor in encoder.outputs if tensor.name != "hidden_states"]
-    for tensor in memory:
-        if len(tensor.shape) > 1:
-            _fits(encoder, tensor, (tensor.dtype, [1, *[OWN] * len(tensor.shape[1:])]))
-    given = {tensor.name: _passed(tensor) for tensor in memory}
-    own = dict.fromkeys((tensor.name for tensor in past), (FLOAT, (1, OWN, ANY, OWN)))
-    _inputs(decoder, {"tokens": TOKENS, **given, **own})
+    own = dict.fromkeys((tensor.name for tensor in past), (FLOAT, (batch, OWN, ANY, OWN)))
+    _inputs(decoder, {"tokens": (INTEGER, (batch, ANY)), **given, **own})
     for tensor in past:
         _sized(decoder, tensor, 1, 3)
-        _fits(decoder, decoder.output(_present(tensor)), _passed(tensor))
+        dtype, (_, *sizes) = _passed(tensor)
+        _fits(decoder, decoder.output(_present(tensor)), (dtype, (batch, *sizes)))
     for tensor in decoder.outputs:
         if tensor.name not in {"logits", *map(_present, past)}:
             raise decoder.error(f"gives {tensor.name!r}, which it does not take as its past")
@@ -188,6 +229,11 @@ def _passed(tensor: Tensor) -> Form:
     """Return the form of what another graph gives as ``tensor``."""
     sizes = [axis if isinstance(axis, int) else ANY for axis in tensor.shape]
     return tensor.dtype, [1, *sizes[1:]] if len(sizes) > 1 else sizes
+
+
+def _open(form: Form) -> Form:
+    """Return the form of a tensor of any number of utterances."""
+    return form[0], [ANY, *form[1][1:]]
 
 
 def _present(past: Tensor) -> str:

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_runtime.cli import COMMAND
 from edge_runtime.cli.command import FAILED, print_status, report_error, standard_input
 from edge_runtime.cli.json_output import print_json
-from edge_runtime.cli.options import Baselines, Bundle, Device, Json, SaveBaseline, Threads, Threshold
+from edge_runtime.cli.options import (
+    Baselines,
+    BatchMemory,
+    Bundle,
+    Device,
+    Json,
+    SaveBaseline,
+    Threads,
+    Threshold,
+)
 from edge_runtime.cli.progress import with_progress
 from edge_runtime.errors import IEmoNetError
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
 
 if TYPE_CHECKING:
     from edge_runtime.cli.results_file import ResultsFile
     from edge_runtime.prediction import Prediction
+    from edge_runtime.system.parallel import Refusal
 
 EXIT_CODES = "Exit codes: 0 all classified, 1 some failed, 2 wrong usage, or no bundle, device or baseline."
 
@@ -40,6 +52,8 @@ Examples:
 
 A baseline is other recordings of the same speaker, their emotion unknown: how a voice differs from its usual says more
 than the voice alone. With --same-speaker all recordings are of one person, and each is compared with the others.
+
+Utterances of several recordings are decoded together, so answers come some at a time.
 
 With --output, results are appended as they come. Killed or interrupted, the same command goes on where it was: what
 has a line is not classified again. A file that cannot be used has a line with its error.
@@ -76,6 +90,7 @@ def classify(
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
+    batch_memory: BatchMemory = BATCH_MEMORY_MB,
 ) -> None:
     """Say what emotion is in audio files: wav, flac, ogg, mp3, of any rate and number of channels."""
     if as_json + as_csv + (output is not None) > 1:
@@ -85,7 +100,7 @@ def classify(
     from edge_runtime.cli import baselines  # noqa: PLC0415
     from edge_runtime.cli.results_file import ResultsFile  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
-    from edge_runtime.system.parallel import map_ordered, split_threads  # noqa: PLC0415
+    from edge_runtime.system.parallel import map_groups, map_ordered, split_threads  # noqa: PLC0415
     from edge_runtime.system.processors import thread_budget  # noqa: PLC0415
 
     wanted = baselines.Wanted(baseline or [], same_speaker=same_speaker, save_to=save_baseline)
@@ -105,16 +120,29 @@ def classify(
                 "for other options, name another file"
             )
         workers, threads_each = split_threads(thread_budget(threads), len(waiting))
-        model = stack.enter_context(IEmoNet.load(bundle, device=device, threads=threads_each))
+        model = stack.enter_context(
+            IEmoNet.load(bundle, device=device, threads=threads_each, batch_memory_mb=batch_memory)
+        )
 
         baseline_of = wanted.make(model, found, workers=workers)
 
-        def classify_file(name: str) -> Prediction:
-            audio = standard_input().buffer if name == STDIN else Path(name)
-            return model(audio, transcript=transcript, asr=not no_asr, threshold=threshold, baseline=baseline_of(name))
+        def audio_of(name: str) -> Any:
+            return standard_input().buffer if name == STDIN else Path(name)
+
+        def classify_files(names: Sequence[str]) -> Iterator[tuple[str, Prediction | Refusal]]:
+            audio, baselines = map(audio_of, names), map(baseline_of, names)
+            found = model.classify_many(audio, asr=not no_asr, threshold=threshold, baseline=baselines)
+            return zip(names, found, strict=True)
+
+        def classify_known(name: str) -> Prediction:
+            return model(audio_of(name), transcript=transcript, threshold=threshold, baseline=baseline_of(name))
 
         printer = _ResultPrinter(as_json=as_json, as_csv=as_csv, labels=model.labels, results=results)
-        answers = map_ordered(classify_file, waiting, workers=workers)
+        answers: Iterator[tuple[str, Prediction | Refusal]]
+        if transcript is not None:
+            answers = map_ordered(classify_known, waiting, workers=1)
+        else:
+            answers = map_groups(classify_files, waiting, workers=workers)
         for name, answer in with_progress(answers, len(waiting), printed=output is None):
             if isinstance(answer, IEmoNetError):
                 failed += 1

@@ -11,6 +11,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line
 Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
+BatchMemory = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Megabytes for utterances that are decoded together, on each thread; 0 decodes each alone.",
+        metavar="MB",
+    ),
+]
 Threshold = Annotated[
     float | None, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
 ]

@@ -18,6 +18,7 @@ from edge_runtime.cli.interrupts import after_cleaning_up
 from edge_runtime.cli.json_output import print_json
 from edge_runtime.cli.options import (
     Baselines,
+    BatchMemory,
     Bundle,
     Context,
     Device,
@@ -28,6 +29,7 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.formats.printable import visible
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
 from edge_runtime.system.writing import check_writable, write_text
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def timeline(
     bundle: Bundle = None,
     device: Device = "auto",
     threads: Threads = None,
+    batch_memory: BatchMemory = BATCH_MEMORY_MB,
 ) -> None:
     """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
     wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
@@ -85,7 +88,7 @@ def timeline(
     from edge_runtime.formats import textgrid as praat  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
-    model = IEmoNet.load(bundle, device=device, threads=threads)
+    model = IEmoNet.load(bundle, device=device, threads=threads, batch_memory_mb=batch_memory)
     before = read_baselines(model, baseline, [file]) if baseline else not no_baseline
     name = STANDARD_INPUT if file == STDOUT else Path(file).name
     split = channels == "split"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edge_runtime.errors import BundleError
 from edge_runtime.inference.session import Arrays, Session
 
 Float = NDArray[np.float32]
+Run = Callable[..., Arrays]
+"""Runs a graph on named arrays, and returns its named outputs."""
 
 TOKENS_PER_SECOND = 12.0
 """Nobody speaks faster; a decoder that writes more is in a loop."""
@@ -22,6 +25,10 @@ LONGEST_LOOP, REPEATS = 12, 4
 
 SURE = -0.65
 """Mean log-probability of a token below which words are doubtful; see ``benchmarks.asr.confidence``."""
+BIAS = "cross_bias"
+"""What the decoder adds to its attention's scores: (positions,); of several utterances (batch, 1, 1, positions)."""
+NOT_THERE = -1e9
+"""The bias of a position that an utterance does not have; its share of the attention is 0 exactly."""
 ADDED = 4
 """So many sure tokens are added before the mean is taken, as little follows from two or three that are unsure."""
 
@@ -108,24 +115,92 @@ class SpeechEncoder:
         Returns:
             The hidden states (1, layers, states, width), 20 ms a state, and the decoder's cross inputs.
         """
-        values = self._session(waveform=waveform[None])
-        hidden = values.pop("hidden_states")
-        if self._memory is not None:
-            values = self._memory(encoded=values["encoded"]) if words else {}
-        return hidden, values
+        hidden, passed = self.hear(waveform)
+        return hidden, self.remember(passed) if words else {}
+
+    def hear(self, waveform: Float) -> tuple[Float, Arrays]:
+        """Return the hidden states, and what ``remember`` takes: less than the memory, where that is another graph."""
+        passed = self._session(waveform=waveform[None])
+        return passed.pop("hidden_states"), passed
+
+    def remember(self, passed: Arrays) -> Arrays:
+        """Return the decoder's cross inputs."""
+        return passed if self._memory is None else self._memory(encoded=passed["encoded"])
+
+
+class Writing:
+    """What is written so far of one utterance, token by token: the rules of greedy decoding."""
+
+    def __init__(self, decoding: Decoding, *, duration_s: float) -> None:
+        """Begin with nothing.
+
+        Args:
+            decoding: the special tokens.
+            duration_s: length of what was encoded, which bounds the length of the transcript.
+        """
+        self._decoding = decoding
+        self._limit = min(decoding.max_tokens, int(8 + TOKENS_PER_SECOND * duration_s))
+        self._written: list[int] = []
+        self._log_probabilities: list[float] = []
+        self._ended = False
+        self.language: Language | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether no token is to be written any more."""
+        return self._ended or len(self._written) >= self._limit
+
+    def begin(self, logits: Float) -> list[int]:
+        """Take the language that ``logits`` (vocabulary,) of the prompt tell; return the tokens that follow."""
+        languages = self._decoding.languages
+        spoken = max(languages, key=lambda token: float(logits[token]))
+        self.language = languages[spoken]
+        return [spoken, *self._decoding.after_language]
+
+    def write(self, logits: Float) -> int | None:
+        """Write the likeliest token; return it, or None where nothing is to follow. ``logits`` are used up."""
+        logits[self._decoding.suppress] = -np.inf
+        if not self._written:
+            logits[self._decoding.begin_suppress] = -np.inf
+        token = int(logits.argmax())
+        self._log_probabilities.append(_log_probability(logits, token))
+        self._ended = token == self._decoding.end
+        if self._ended:
+            return None
+        self._written.append(token)
+        repeated = _loop(self._written)
+        if repeated:
+            self._written = self._written[:-repeated]
+            return None
+        return None if self.over else token
+
+    def transcript(self, tokenizer: Tokenizer) -> Transcript:
+        """Return what was written."""
+        text: str = tokenizer.decode(self._written, skip_special_tokens=True)
+        mean = sum(self._log_probabilities) / (len(self._log_probabilities) + ADDED)
+        lowest = min(self._log_probabilities, default=0.0)
+        return Transcript(text.strip(), mean, self._ended, lowest, self.language)
 
 
 class TranscriptDecoder:
     """Keys and values of the encoder → text."""
 
-    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding) -> None:
-        """Use the graph in ``session``; ``decoding`` names its special tokens."""
-        self._session, self._tokenizer, self._decoding = session, tokenizer, decoding
-        self._empty_past = {
-            name: np.zeros([1, shape[1], 0, shape[3]], np.float32)
-            for name, (_, shape) in session.inputs.items()
-            if name.startswith("past_")
-        }
+    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding, several: Run | None = None) -> None:
+        """Use the graph in ``session``.
+
+        Args:
+            session: decodes one utterance.
+            tokenizer: of the transcripts.
+            decoding: names the special tokens.
+            several: runs the graph that decodes several utterances in a call, if there is one.
+        """
+        self._session, self._several, self._tokenizer, self._decoding = session, several, tokenizer, decoding
+        self._past = {name: shape for name, (_, shape) in session.inputs.items() if name.startswith("past_")}
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether several utterances can be decoded together."""
+        return self._several is not None
 
     def __call__(self, cross: Arrays, *, duration_s: float) -> str:
         """Return the text of ``transcribe``."""
@@ -138,43 +213,82 @@ class TranscriptDecoder:
             cross: as ``SpeechEncoder`` returns it.
             duration_s: length of what was encoded, which bounds the length of the transcript.
         """
-        settings, past = self._decoding, self._empty_past
-        tokens = np.array([settings.prompt], np.int64)
-        language = None
-        if settings.languages:
-            logits, past = self._step(tokens, cross, past)
-            spoken = max(settings.languages, key=lambda token: float(logits[token]))
-            language = settings.languages[spoken]
-            tokens = np.array([[spoken, *settings.after_language]], np.int64)
-        written: list[int] = []
-        log_probabilities: list[float] = []
-        ended = False
-        limit = min(settings.max_tokens, int(8 + TOKENS_PER_SECOND * duration_s))
-        while len(written) < limit:
-            logits, past = self._step(tokens, cross, past)
-            logits[settings.suppress] = -np.inf
-            if not written:
-                logits[settings.begin_suppress] = -np.inf
-            token = int(logits.argmax())
-            log_probabilities.append(_log_probability(logits, token))
-            ended = token == settings.end
-            if ended:
-                break
-            written.append(token)
-            repeated = _loop(written)
-            if repeated:
-                written = written[:-repeated]
-                break
-            tokens = np.array([[token]], np.int64)
-        text: str = self._tokenizer.decode(written, skip_special_tokens=True)
-        mean = sum(log_probabilities) / (len(log_probabilities) + ADDED)
-        return Transcript(text.strip(), mean, ended, min(log_probabilities, default=0.0), language)
+        (found,) = self._transcribe(self._session, cross, [duration_s])
+        return found
 
-    def _step(self, tokens: NDArray[np.int64], cross: Arrays, past: Arrays) -> tuple[Float, Arrays]:
-        """Return the logits of the token that follows (vocabulary,), and the past of the next step."""
-        values = self._session(tokens=tokens, **cross, **past)
-        logits: Float = values.pop("logits")[0]
-        return logits, {"past" + name.removeprefix("present"): value for name, value in values.items()}
+    def transcribe_together(self, memories: list[Arrays], durations_s: Sequence[float]) -> list[Transcript]:
+        """Return the transcript of each utterance, all of them written at the same time.
+
+        A transcript is that of ``transcribe``: no utterance has a part in another's numbers.
+
+        Args:
+            memories: as ``SpeechEncoder`` returns them, one or more; the list is emptied as they are put together.
+            durations_s: length of each.
+
+        Raises:
+            BundleError: the graph fails, or the bundle decodes one utterance at a time.
+        """
+        if self._several is None:
+            raise BundleError("the bundle decodes one utterance at a time; export it again")
+        return self._transcribe(self._several, joined(memories), durations_s)
+
+    def _transcribe(self, run: Run, cross: Arrays, durations_s: Sequence[float]) -> list[Transcript]:
+        settings = self._decoding
+        writings = [Writing(settings, duration_s=seconds) for seconds in durations_s]
+        past = {name: np.zeros([len(writings), s[1], 0, s[3]], np.float32) for name, s in self._past.items()}
+        tokens = np.array([settings.prompt] * len(writings), np.int64)
+        if settings.languages:
+            logits, past = _step(run, tokens, cross, past)
+            tokens = np.array([w.begin(line) for w, line in zip(writings, logits, strict=True)], np.int64)
+        rows = [writing for writing in writings if not writing.over]  # all of them, or a bundle writes no token
+        while rows:
+            logits, past = _step(run, tokens, cross, past)
+            written = [writing.write(line) for writing, line in zip(rows, logits, strict=True)]
+            # The last row takes the place of one that is over, so that little is copied.
+            for row in [i for i, token in enumerate(written) if token is None][::-1]:
+                last = len(rows) - 1
+                for values in (*cross.values(), *past.values()):
+                    if row != last:
+                        values[row] = values[last]
+                rows[row], written[row] = rows[last], written[last]
+                rows.pop(), written.pop()
+                cross, past = _first(cross, last), _first(past, last)
+            tokens = np.array(written, np.int64)[:, None]
+        return [writing.transcript(self._tokenizer) for writing in writings]
+
+
+def _step(run: Run, tokens: NDArray[np.int64], cross: Arrays, past: Arrays) -> tuple[Float, Arrays]:
+    """Return the logits of the tokens that follow (utterances, vocabulary), and the past of the next step."""
+    values = run(tokens=tokens, **cross, **past)
+    logits: Float = values.pop("logits")
+    return logits, {"past" + name.removeprefix("present"): value for name, value in values.items()}
+
+
+def joined(memories: list[Arrays]) -> Arrays:
+    """Return the memories of several utterances as one of a batch; shorter ones end in positions of which no trace is
+    left, as their bias is far below 0.
+
+    Args:
+        memories: one or more; the list is emptied as they are copied, so that no two copies of all of them are held.
+    """
+    sizes = [len(memory[BIAS]) for memory in memories]
+    together: Arrays = {
+        name: np.zeros((len(sizes), *value.shape[1:2], max(sizes), *value.shape[3:]), value.dtype)
+        for name, value in memories[0].items()
+        if name != BIAS
+    }
+    bias = np.full((len(sizes), 1, 1, max(sizes)), NOT_THERE, np.float32)
+    memories.reverse()
+    for row, size in enumerate(sizes):
+        memory = memories.pop()
+        bias[row, ..., :size] = memory.pop(BIAS)
+        for name, value in memory.items():
+            together[name][row, :, :size] = value[0]
+    return {**together, BIAS: bias}
+
+
+def _first(arrays: Arrays, count: int) -> Arrays:
+    return {name: value[:count] for name, value in arrays.items()}
 
 
 def _log_probability(logits: Float, likeliest: int) -> float:

@@ -80,7 +80,8 @@ class Segmenter:
     is split where speech is least likely, with at least 3 s on either side. So only what stands before a pause of 1 s,
     or ends the stream, is shorter than 3 s. Silence between utterances belongs to none, but for 0.25 s around each.
 
-    What is given depends on the sound alone, never on the portions that it came in. Memory is that of one utterance.
+    What is given depends on the sound alone, not on the portions that it came in, but for the last digit of a
+    probability of speech. Memory is that of one utterance.
     """
 
     def __init__(self, session: Session, *, provisional_s: float | None = None) -> None:
@@ -92,7 +93,7 @@ class Segmenter:
         """
         self._session, self._vad = session, StreamingVad(session)
         self._provisional = None if provisional_s is None else max(1, round(provisional_s * _SECOND))
-        self._rest, self._filled = np.zeros(WINDOW, np.float32), 0
+        self._rest = np.zeros(0, np.float32)
         # Windows that were given to no utterance yet, their probabilities of speech, and the number of the first.
         self._windows: list[Float] = []
         self._probabilities: list[float] = []
@@ -106,24 +107,19 @@ class Segmenter:
 
     def feed(self, samples: Float) -> Iterator[Utterance]:
         """Take ``samples`` (n,) at 16 kHz, any number, and yield the utterances that are over with them."""
-        begin = 0
-        while begin < len(samples):
-            end = min(len(samples), begin + WINDOW - self._filled)
-            self._rest[self._filled : self._filled + end - begin] = samples[begin:end]
-            self._filled += end - begin
-            begin = end
-            if self._filled == WINDOW:
-                self._filled = 0
-                yield from self._take(self._rest.copy())
+        sound = np.concatenate([self._rest, samples])
+        whole = len(sound) // WINDOW * WINDOW
+        self._rest = sound[whole:].copy()
+        yield from self._take(sound[:whole].reshape(-1, WINDOW))
 
     def flush(self) -> Iterator[Utterance]:
         """Yield what was being said when the stream ended."""
-        total = (self._first + len(self._windows)) * WINDOW + self._filled
+        total = (self._first + len(self._windows)) * WINDOW + len(self._rest)
         self._provisional = None
-        if self._filled:
-            self._rest[self._filled :] = 0
-            self._filled = 0
-            yield from self._take(self._rest.copy())
+        if len(self._rest):
+            last = np.pad(self._rest, (0, WINDOW - len(self._rest)))
+            self._rest = self._rest[:0]
+            yield from self._take(last[None])
         if self._last_speech >= self._first:
             yield from self._finish(min(self._length, len(self._windows)), total=total)
 
@@ -131,10 +127,14 @@ class Segmenter:
     def _length(self) -> int:
         return self._last_speech + 1 + SPEECH_PAD - self._first
 
-    def _take(self, window: Float) -> Iterator[Utterance]:
+    def _take(self, windows: Float) -> Iterator[Utterance]:
+        for window, probability in zip(windows, self._vad(windows), strict=True):
+            yield from self._take_one(window, probability)
+
+    def _take_one(self, window: Float, probability: float) -> Iterator[Utterance]:
         number = self._first + len(self._windows)
-        self._windows.append(window)
-        self._probabilities.append(self._vad(window))
+        self._windows.append(window.copy())  # not a view that keeps all that came with it
+        self._probabilities.append(probability)
         if self._probabilities[-1] >= THRESHOLD:
             self._last_speech = number
         if self._last_speech < self._first:

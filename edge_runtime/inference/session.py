@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -165,3 +166,30 @@ class Session:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+class OpenedLater:
+    """A graph that is opened when it is first run; safe to call from several threads."""
+
+    def __init__(self, opening: Callable[[], Session]) -> None:
+        """Remember how to open it; what that raises, the first call raises."""
+        self._opening, self._closed = opening, False
+        self._session: Session | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, **inputs: np.ndarray[Any, Any]) -> Arrays:
+        """Run the graph, as a ``Session`` does."""
+        with self._lock:
+            if self._session is None:
+                self._session = self._opening()
+                if self._closed:
+                    self._session.close()
+            session = self._session
+        return session(**inputs)
+
+    def close(self) -> None:
+        """Release the graph's memory, as a ``Session`` does."""
+        with self._lock:
+            self._closed = True
+            if self._session is not None:
+                self._session.close()

@@ -63,18 +63,31 @@ class StreamingVad:
     def __init__(self, session: Session) -> None:
         """Use the graph in ``session``."""
         self._passes = [(Detector(session), peak, THRESHOLD / threshold) for peak, threshold in _GAIN_PASSES]
-        self._frame = np.zeros(CONTEXT_SAMPLES + WINDOW, np.float32)
+        self._before = np.zeros(CONTEXT_SAMPLES, np.float32)
         self._peak = QUIETEST_PEAK
 
-    def __call__(self, window: Float) -> float:
-        """Return the probability of speech in ``window`` (512,) at 16 kHz, which follows the one before."""
-        self._frame = np.concatenate([self._frame[-CONTEXT_SAMPLES:], window])
-        self._peak = max(float(np.abs(window).max()), self._peak * _PEAK_DECAY, QUIETEST_PEAK)
-        found = 0.0
-        for detector, peak, weight in self._passes:
-            levelled = self._frame * np.float32(peak / self._peak)
-            found = max(found, weight * float(detector(levelled[None])[0]))
-        return min(found, 1.0)
+    def __call__(self, windows: Float) -> list[float]:
+        """Return the probability of speech in each of ``windows`` (n, 512) at 16 kHz, which follow those before.
+
+        Many at once take a tenth of the time; see ``Detector`` for the last digit.
+        """
+        if not len(windows):
+            return []
+        sound = np.concatenate([self._before, windows.reshape(-1)])
+        self._before = sound[-CONTEXT_SAMPLES:]
+        frames = sliding_window_view(sound, CONTEXT_SAMPLES + WINDOW)[::WINDOW]
+        peaks = np.array([self._loudest(float(peak)) for peak in np.abs(windows).max(1)])
+        found = [
+            weight * detector(frames * (peak / peaks).astype(np.float32)[:, None]).astype(np.float64)
+            for detector, peak, weight in self._passes
+        ]
+        likely: list[float] = np.minimum(np.maximum(*found), 1.0).tolist()
+        return likely
+
+    def _loudest(self, peak: float) -> float:
+        """Return the loudest so far, slowly forgotten, with a window of this ``peak``."""
+        self._peak = max(peak, self._peak * _PEAK_DECAY, QUIETEST_PEAK)
+        return self._peak
 
 
 def speech_mask(session: Session, waveform: Float) -> Bool:

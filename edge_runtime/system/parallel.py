@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,8 +12,13 @@ from edge_runtime.errors import AudioError, AudioNotFoundError
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Refusal = AudioError | AudioNotFoundError
+"""Why a recording cannot be used."""
 WAITING = 4
-"""Recordings for each worker that may be ahead of the one whose answer is next."""
+"""Recordings, or groups, for each worker that may be ahead of the one whose answer is next."""
+BATCH_MEMORY_MB = 256.0
+"""For utterances that are decoded together. Half of it is keys and values, of two dozen of 4 s or a dozen of 15 s."""
+GROUP = 32
+"""Recordings that a worker decodes together, at most; with more, answers would come late."""
 
 
 def split_threads(budget: int, recordings: int) -> tuple[int, int]:
@@ -52,6 +57,29 @@ def map_ordered(
                 yield first, found
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def map_groups(
+    function: Callable[[Sequence[Item]], Iterator[tuple[Item, Answer]]], items: Sequence[Item], *, workers: int
+) -> Iterator[tuple[Item, Answer]]:
+    """Yield what ``function`` gives of ``items``, in order: of all of them, or of a group on each of several workers.
+
+    Args:
+        function: takes items, and yields each with its answer as it comes.
+        items: any number.
+        workers: groups at a time.
+
+    Raises:
+        IEmoNetError: what is wrong with the bundle.
+    """
+    if workers == 1:
+        yield from function(items)
+        return
+    size = max(1, min(GROUP, -(-len(items) // workers)))
+    groups = [items[i : i + size] for i in range(0, len(items), size)]
+    for _, found in map_ordered(lambda group: list(function(group)), groups, workers=workers):
+        assert isinstance(found, list)  # what a recording raises is among the answers
+        yield from found
 
 
 def _answered(future: Future[Answer]) -> Answer | Refusal:

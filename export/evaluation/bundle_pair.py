@@ -6,12 +6,13 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_runtime import IEmoNet
-from edge_runtime.bundle.bundle import SLOTS
+from edge_runtime.bundle.bundle import SLOTS, Bundle
 from edge_runtime.errors import AudioError, AudioNotFoundError
 from edge_runtime.prediction import Scores
 from export.evaluation.agreement import accuracy, label_agreement
@@ -103,12 +104,20 @@ def side_by_side(
     return found
 
 
+def _bytes(bundle: Bundle) -> dict[str, int]:
+    """Return the size of each slot; weights that two share count for the first."""
+    found: dict[str, int] = {}
+    counted: set[Path] = set()
+    for slot, entry in bundle.slots.items():
+        files = {file for file in (entry.path, entry.weights) if file} - counted
+        counted |= files
+        found[slot] = sum(file.stat().st_size for file in files)
+    return found
+
+
 def _sizes(models: tuple[IEmoNet, IEmoNet]) -> Comparison:
     a, b = (model.bundle for model in models)
-    sizes = [
-        {slot: sum(f.stat().st_size for f in (entry.path, entry.weights) if f) for slot, entry in bundle.slots.items()}
-        for bundle in (a, b)
-    ]
+    sizes = [_bytes(bundle) for bundle in (a, b)]
     for bundle, size in zip((a, b), sizes, strict=True):
         size["all files"] = sum(f.stat().st_size for f in bundle.folder.iterdir() if f.is_file())
     found = Comparison(

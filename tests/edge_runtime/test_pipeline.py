@@ -33,10 +33,11 @@ from edge_runtime import (
     pipeline,
 )
 from edge_runtime.bundle.bundle import SLOTS
+from edge_runtime.classifier import UtteranceClassifier
 from edge_runtime.inference.segmenter import Utterance
 from edge_runtime.prediction import Scores
 
-FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory"})
+FILLED = tuple(slot for slot in SLOTS if slot not in {"transcript_encoder", "transcript_memory", "batch_decoder"})
 RATE = 16_000
 
 
@@ -255,7 +256,7 @@ def test_segments_of_a_long_recording_are_weighted_by_their_spoken_time(
 
     answers = iter([Segment(0, 2, angry, angry, sad, "a"), Segment(4, 6, sad, sad, None, None)])
     monkeypatch.setattr(pipeline, "utterances", cut)
-    monkeypatch.setattr(model, "_classify", lambda *_: next(answers))
+    monkeypatch.setattr(UtteranceClassifier, "judge", lambda *_: next(answers))
     found = model(np.zeros(RATE, np.float32), RATE)
     assert found.speech is not None
     assert found.text is not None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edge_runtime import Baseline, IEmoNet, Segment, Turn
 from edge_runtime.audio.recording import Recording
 from edge_runtime.baseline import LEAST_SPEECH_S, MOST_RECORDINGS
+from edge_runtime.classifier import Heard
 from edge_runtime.conversation import KEPT, Conversation
 from edge_runtime.inference.asr import Transcript
 from edge_runtime.inference.segmenter import Utterance
@@ -35,13 +36,17 @@ class Classifier:
         self.baselines: list[Baseline | None] = []
         self.contexts: list[list[Turn]] = []
 
-    def classify_and_pool(
-        self, utterance: Utterance, *, baseline: Baseline | None, context: list[Turn]
-    ) -> tuple[Segment, Baseline | None]:
+    def hear(self, utterance: Utterance, *, baseline: Baseline | None) -> Heard:
         self.baselines.append(baseline)
+        pooled = row(utterance.duration_s, utterance.start_s)
+        return Heard(utterance, None, pooled, 0.0, None, f"at {utterance.start_s}", {})
+
+    def recognise(self, heard: Heard) -> Transcript:
+        return Transcript(heard.given, 0.0, ended=True)
+
+    def judge(self, heard: Heard, words: Transcript, context: list[Turn]) -> Segment:
         self.contexts.append(context)
-        segment = Segment(utterance.start_s, utterance.end_s, None, None, None, f"at {utterance.start_s}")
-        return segment, row(utterance.duration_s, utterance.start_s)
+        return Segment(heard.utterance.start_s, heard.utterance.end_s, None, None, None, words.text)
 
     @property
     def starts(self) -> list[list[float]]:

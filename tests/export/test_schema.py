@@ -60,7 +60,7 @@ def test_unknown_keys_are_passed_over_by_both(tiny_bundle: Path, manifest: dict[
 
 Edit = Callable[[dict[str, Any]], Any]
 DAMAGES: dict[str, tuple[Edit, str]] = {
-    "another schema": (lambda m: m.update(schema=4), "schema: 4 is not one of [1, 2, 3]"),
+    "another schema": (lambda m: m.update(schema=5), "schema: 5 is not one of [1, 2, 3, 4]"),
     "no labels": (lambda m: m.pop("labels"), "'labels' is a required property"),
     "labels in one word": (lambda m: m.update(labels="abcd"), "labels: 'abcd' is not of type 'array'"),
     "one label": (lambda m: m.update(labels=["a"]), "labels: ['a'] is too short"),
@@ -215,9 +215,14 @@ def test_what_the_runtime_takes_has_no_faults(
 
 def apart(folder: Path) -> dict[str, Any]:
     """Put the encoder in two graphs into ``folder``, under other names; return what a manifest states of them."""
-    files = {slot: folder / f"{slot}_apart.onnx" for slot in tiny.APART}
+    return graphs_of(folder, tiny.APART)
+
+
+def graphs_of(folder: Path, graphs: dict[str, str]) -> dict[str, Any]:
+    """Put ``graphs`` into ``folder``, under other names; return what a manifest states of them."""
+    files = {slot: folder / f"{slot}_apart.onnx" for slot in graphs}
     for slot, path in files.items():
-        onnx.save(tiny.graph(tiny.APART[slot]), path)
+        onnx.save(tiny.graph(graphs[slot]), path)
     return {s: {**tiny.stated(f), "precision": "fp32", **tiny.ends(folder, f.stem)} for s, f in files.items()}
 
 
@@ -231,6 +236,8 @@ def test_of_every_choice_of_parts_both_say_the_same(
     there["transcript_encoder"] = there["speech_encoder"]
     if "transcript_memory" in slots:
         there |= apart(tiny_bundle)
+    if "batch_decoder" in slots:
+        there |= graphs_of(tiny_bundle, {"batch_decoder": tiny.BATCHES})
     changed["slots"] = {slot: there[slot] for slot in slots}
     kept = temperatures | {name for name in TEMPERATURES if name not in ALONE}
     changed["calibration"] = dict.fromkeys(kept, 1.0)

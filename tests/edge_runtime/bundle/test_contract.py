@@ -24,8 +24,10 @@ READS: dict[str, dict[str, bool]] = {
     "states": {"reads_states": True},
     "baseline": {"takes_baseline": True},
     "apart": {"reads_states": True, "memory_apart": True},
+    "batches": {"batches": True},
 }
-"""What the voice of each of four tiny bundles reads (the last has the transcript's layers apart); how each is made."""
+"""What the voice of each of five tiny bundles reads (the fourth has the transcript's layers apart, the last decodes
+several utterances together); how each is made."""
 
 
 class Place(NamedTuple):
@@ -54,6 +56,7 @@ TENSORS = tensors("waveform") | {
     if place.slot == "speech_emotion"
 }
 TENSORS |= {place: t for place, t in tensors("apart").items() if place.slot in tiny.APART}
+TENSORS |= {place: t for place, t in tensors("batches").items() if place.slot == "batch_decoder"}
 SPARED = [
     Place("waveform", "fusion", "input", "speech_embedding"),
     Place("waveform", "fusion", "input", "text_logits"),
@@ -76,6 +79,7 @@ def use_everything(model: IEmoNet, jfk: Path) -> None:
     model.warm_up()
     assert model(jfk).used == ("voice", "words")
     assert model(noise, 16_000).segments
+    assert [answer.label for answer in model([noise, noise[:16_000]], 16_000)]
     assert model(jfk, asr=False).used == ("voice",)
     assert model(jfk, transcript="ask what you can do").used == ("voice", "words")
     assert model.classify_text("ask not").label
@@ -220,7 +224,8 @@ def test_the_json_schema_refuses_the_same_but_for_what_two_graphs_pass_each_othe
 ) -> None:
     def between_two(place: Place) -> bool:
         past = place.name.startswith("past_") and edit == "another name"
-        return past or place.name.startswith("cross_") or place.name == "embedding"
+        bias = (place.slot, place.name) == ("batch_decoder", "cross_bias")
+        return past or (place.name.startswith("cross_") and not bias) or place.name == "embedding"
 
     for place in CASES[edit]:
         assert bool(schema_errors(edited(whole[place.reads], place, edit))) == (not between_two(place)), place
@@ -335,6 +340,47 @@ def test_a_voice_whose_baseline_is_not_whole_is_refused(copies: dict[str, Path],
     edit(manifest["slots"]["speech_emotion"])
     with pytest.raises(BundleError, match=f"slot speech_emotion {said}"):
         read(copies["baseline"], manifest)
+
+
+BATCH_MISFITS: dict[str, tuple[Edit, str]] = {
+    "tokens of one utterance": (
+        lambda slots: slots["batch_decoder"]["inputs"][0].update(shape=[1, "new"]),
+        "slot batch_decoder 'tokens'",
+    ),
+    "a memory of one utterance": (
+        lambda slots: slots["batch_decoder"]["inputs"][2].update(shape=[1, 1, "positions", 2]),
+        "slot batch_decoder 'cross_key_0'",
+    ),
+    "a bias for all": (
+        lambda slots: slots["batch_decoder"]["inputs"][1].update(shape=["positions"]),
+        "slot batch_decoder 'cross_bias'",
+    ),
+    "a past of another width": (
+        lambda slots: [
+            slots["batch_decoder"][end][at].update(shape=["batch", 1, "old", 3])
+            for end, at in (("inputs", 4), ("outputs", 1))
+        ],
+        "slot batch_decoder 'past_key_0'",
+    ),
+    "another vocabulary": (
+        lambda slots: slots["batch_decoder"]["outputs"][0].update(shape=["batch", 11]),
+        "slot batch_decoder 'logits'",
+    ),
+    "logits of one utterance": (
+        lambda slots: slots["batch_decoder"]["outputs"][0].update(shape=[1, 10]),
+        "slot batch_decoder 'logits'",
+    ),
+    "no decoder of one utterance": (lambda slots: slots.pop("transcript_decoder"), "'transcript_decoder' is missing"),
+}
+
+
+@pytest.mark.parametrize("name", BATCH_MISFITS)
+def test_a_decoder_of_several_that_does_not_fit_is_refused(copies: dict[str, Path], name: str) -> None:
+    edit, said = BATCH_MISFITS[name]
+    manifest: dict[str, Any] = json.loads((copies["batches"] / MANIFEST).read_text())
+    edit(manifest["slots"])
+    with pytest.raises(BundleError, match=said):
+        read(copies["batches"], manifest)
 
 
 @pytest.mark.parametrize("name", MISFITS)

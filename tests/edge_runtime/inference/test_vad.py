@@ -87,7 +87,7 @@ def test_scream_is_found_at_a_low_level_and_a_lower_threshold(likely: float, fou
 @pytest.mark.parametrize(("likely", "found"), [(0.31, True), (0.29, False)])
 def test_stream_finds_a_scream_where_a_recording_does(likely: float, found: bool) -> None:
     scream, window = Scream(likely), np.tile(np.array([0.9, -0.9], np.float32), WINDOW // 2)
-    assert (StreamingVad(scream)(window) >= THRESHOLD) == found  # type: ignore[arg-type]
+    assert (StreamingVad(scream)(window[None])[0] >= THRESHOLD) == found  # type: ignore[arg-type]
     assert scream.peaks == {0.5, 0.05}
 
 
@@ -99,10 +99,10 @@ def test_peak_of_a_stream_halves_in_two_seconds() -> None:
         return {"speech_probs": np.zeros(len(input), np.float32), "hn": h, "cn": c}
 
     stream = StreamingVad(graph)  # type: ignore[arg-type]
-    stream(np.full(WINDOW, 0.8, np.float32))
+    stream(np.full((1, WINDOW), 0.8, np.float32))
     for _ in range(62):
-        stream(np.zeros(WINDOW, np.float32))
-    stream(np.full(WINDOW, 0.1, np.float32))
+        stream(np.zeros((1, WINDOW), np.float32))
+    stream(np.full((1, WINDOW), 0.1, np.float32))
     assert peaks[:2] == pytest.approx([0.5, 0.05])
     assert peaks[-2:] == pytest.approx([0.5 * 0.1 / 0.4, 0.05 * 0.1 / 0.4], rel=0.02)  # 63 windows are 2.02 s
 
@@ -115,8 +115,8 @@ def test_stream_takes_the_likelier_of_two_passes_each_with_a_memory_of_its_own()
         likely = 0.4 if usual else 0.12
         return {"speech_probs": np.full(1, likely + 0.01 * h.max(), np.float32), "hn": h + 1, "cn": c - 1}
 
-    stream, window = StreamingVad(graph), np.full(WINDOW, 0.5, np.float32)  # type: ignore[arg-type]
-    assert [stream(window) for _ in range(3)] == pytest.approx([0.4, 0.41, 0.42])
+    stream, window = StreamingVad(graph), np.full((1, WINDOW), 0.5, np.float32)  # type: ignore[arg-type]
+    assert [*stream(window), *stream(window), *stream(window)] == pytest.approx([0.4, 0.41, 0.42])
 
 
 def test_stream_gives_each_window_behind_the_end_of_the_one_before() -> None:
@@ -127,8 +127,8 @@ def test_stream_gives_each_window_behind_the_end_of_the_one_before() -> None:
         return {"speech_probs": np.zeros(1, np.float32), "hn": h, "cn": c}
 
     stream, waveform = StreamingVad(graph), np.linspace(0.5, 0.1, 2 * WINDOW, dtype=np.float32)  # type: ignore[arg-type]
-    stream(waveform[:WINDOW])
-    stream(waveform[WINDOW:])
+    stream(waveform[None, :WINDOW])
+    stream(waveform[None, WINDOW:])
     first, _, second, _ = frames  # two passes each
     np.testing.assert_allclose(first, np.concatenate([np.zeros(CONTEXT_SAMPLES), waveform[:WINDOW]]))
     np.testing.assert_allclose(second / second[-1], waveform[WINDOW - CONTEXT_SAMPLES :] / waveform[-1], rtol=1e-5)
@@ -138,7 +138,7 @@ def test_probability_of_a_stream_is_at_most_one() -> None:
     def graph(*, input: np.ndarray, h: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
         return {"speech_probs": np.ones(1, np.float32), "hn": h, "cn": c}
 
-    assert StreamingVad(graph)(np.full(WINDOW, 0.5, np.float32)) == 1  # type: ignore[arg-type]
+    assert StreamingVad(graph)(np.full((1, WINDOW), 0.5, np.float32)) == [1]  # type: ignore[arg-type]
 
 
 def test_speech_that_the_first_pass_finds_needs_no_second_pass() -> None:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 class Reader:
     def __init__(self, folder: Path) -> None:
         self.bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        assert self.bundle["schema"] in {1, 2, 3}
+        assert self.bundle["schema"] in {1, 2, 3, 4}
         self.operating_point = self.bundle.get("operating_point", {"confidence": 0})["confidence"]
         self.about_text = self.bundle.get("text_emotion", {})
         self.context = ""

@@ -1,0 +1,57 @@
+"""A process that classifies an archive and prints what it took as JSON; run with the package of any version.
+
+    python throughput_probe.py TREE BUNDLE files FILE…
+    python throughput_probe.py TREE BUNDLE recording FILE
+
+``edge_runtime`` is the one in the folder TREE. Nothing but the runtime is imported, so the memory is the runtime's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+
+def main(tree: str, bundle: str, kind: str, *files: str) -> None:
+    """Print one JSON object."""
+    sys.path.insert(0, tree)
+    from edge_runtime import IEmoNet  # noqa: PLC0415 - of the tree
+
+    model = IEmoNet.load(bundle, device="cpu", threads=1)
+    model.warm_up()
+    wall, processor = time.perf_counter(), time.process_time()
+    answers: list[Any]
+    if kind == "recording":
+        answers = list(model.timeline(files[0]))
+        seconds = [a.end_s - a.start_s for a in answers]
+    else:
+        many = getattr(model, "classify_many", None)  # the version before has none
+        answers = list(many(files)) if many else [model(file) for file in files]
+        seconds = [a.duration_s for a in answers]
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    found = {
+        "processor_s": round(processor, 2),
+        "wall_s": round(wall, 2),
+        "peak_memory_mb": _footprint().peak_memory_mb(),
+        "answers": [[getattr(a, "start_s", i), a.label, a.transcript] for i, a in enumerate(answers)],
+        "utterances": len(answers) if kind == "recording" else sum(len(a.segments) for a in answers),
+        "seconds": round(sum(seconds), 1),
+    }
+    print(json.dumps(found))
+
+
+def _footprint() -> Any:
+    """Return the module beside this one's folder, without the package around it, which is of another tree."""
+    spec = spec_from_file_location("footprint", Path(__file__).parents[1] / "common" / "footprint.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

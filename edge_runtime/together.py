@@ -1,0 +1,82 @@
+"""Utterances that come one after the other → their words, decoded together, as many at a time as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from edge_runtime.classifier import Heard, UtteranceClassifier
+from edge_runtime.errors import AudioError
+from edge_runtime.inference.asr import Transcript
+from edge_runtime.system.parallel import BATCH_MEMORY_MB
+
+Key = TypeVar("Key")
+MOST_UTTERANCES = 32
+"""At a time. More gain nothing: each has its own keys and values to be read, which takes most of the time by then."""
+MOST_WAITING = 64
+"""Of so many, those of like length are decoded together, which then end at about the same time."""
+
+
+class Together:
+    """Decodes utterances together. Each transcript is that of its utterance alone; it only comes later.
+
+    For bundles that decode one utterance at a time, each is decoded as it comes. Safe to call from several threads, of
+    which each has the memory to itself.
+    """
+
+    def __init__(self, classify: UtteranceClassifier, memory_mb: float = BATCH_MEMORY_MB) -> None:
+        """Decode by ``classify``.
+
+        Args:
+            classify: the classifier of one utterance.
+            memory_mb: megabytes (10^6 bytes) that the utterances which wait, and the keys and values of those that are
+                decoded, have at most; one alone may have more. 0 decodes each alone.
+
+        Raises:
+            ValueError: it is no size.
+        """
+        if isinstance(memory_mb, bool) or not 0 <= memory_mb < float("inf"):
+            raise ValueError(f"batch_memory_mb={memory_mb}: give a number of megabytes, or 0 to decode each alone")
+        self._classify, self._half = classify, 1e6 * memory_mb / 2
+
+    def __call__(self, heard: Iterable[tuple[Key, Heard]]) -> Iterator[tuple[Key, Heard, Transcript]]:
+        """Yield each utterance with its words, in the order in which they come.
+
+        Args:
+            heard: utterances as ``UtteranceClassifier.hear`` gives them, each with what the caller knows it by. They
+                are taken as they are needed, up to ``MOST_WAITING`` at a time.
+
+        Raises:
+            AudioError: the next one cannot be had; those before it are yielded first.
+            BundleError: a graph fails.
+        """
+        waiting: list[tuple[Key, Heard]] = []
+        size, error, source = 0, None, iter(heard)
+        while True:
+            try:
+                key, one = next(source)
+            except StopIteration:
+                break
+            except AudioError as reason:
+                error = reason
+                break
+            if one.encoded is None or not self._half or not self._classify.decodes_together:
+                yield from self._decoded(waiting)
+                waiting, size = [], 0
+                yield key, one, self._classify.recognise(one)
+                continue
+            waiting.append((key, one))
+            size += one.encoded_bytes
+            if len(waiting) == MOST_WAITING or size > self._half:
+                yield from self._decoded(waiting)
+                waiting, size = [], 0
+        yield from self._decoded(waiting)
+        if error is not None:
+            raise error
+
+    def _decoded(self, waiting: list[tuple[Key, Heard]]) -> Iterator[tuple[Key, Heard, Transcript]]:
+        words = self._classify.recognise_together(
+            [one for _, one in waiting], most=MOST_UTTERANCES, most_bytes=self._half
+        )
+        for (key, one), transcript in zip(waiting, words, strict=True):
+            yield key, one, transcript

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from edge_runtime.inference.session import Arrays, Session
+from edge_runtime.inference.tokenizer_file import Detokenizer
 
 Float = NDArray[np.float32]
 
@@ -118,7 +118,7 @@ class SpeechEncoder:
 class TranscriptDecoder:
     """Keys and values of the encoder → text."""
 
-    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding) -> None:
+    def __init__(self, session: Session, tokenizer: Detokenizer, decoding: Decoding) -> None:
         """Use the graph in ``session``; ``decoding`` names its special tokens."""
         self._session, self._tokenizer, self._decoding = session, tokenizer, decoding
         self._empty_past = {
@@ -166,7 +166,7 @@ class TranscriptDecoder:
                 written = written[:-repeated]
                 break
             tokens = np.array([[token]], np.int64)
-        text: str = self._tokenizer.decode(written, skip_special_tokens=True)
+        text = self._tokenizer.decode(written)
         mean = sum(log_probabilities) / (len(log_probabilities) + ADDED)
         return Transcript(text.strip(), mean, ended, min(log_probabilities, default=0.0), language)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.baseline import LEAST_SPEECH_S, Baseline, checksum
@@ -82,7 +81,8 @@ class UtteranceClassifier:
             text_neutral_prior: see ``IEmoNet.load``.
 
         Raises:
-            BundleError: the bundle states no priors, or its tokenizer of text cannot be used.
+            BundleError: the bundle states no priors, or a tokenizer of it cannot be used.
+            MissingExtraError: a tokenizer of it needs the extra ``tokenizers``.
             ValueError: a prior that is no share.
         """
         self._bundle = bundle
@@ -94,9 +94,8 @@ class UtteranceClassifier:
             self._transcript_encoder = SpeechEncoder(slots["transcript_encoder"])
         self._transcript_decoder = None
         if bundle.decoding is not None:
-            tokenizer = _tokenizer(bundle, "transcript")
             self._transcript_decoder = TranscriptDecoder(
-                slots["transcript_decoder"], tokenizer, bundle.decoding, several
+                slots["transcript_decoder"], bundle.open_detokenizer(), bundle.decoding, several
             )
         self._speech, self._text, self._fusion = (slots.get(s) for s in ("speech_emotion", "text_emotion", "fusion"))
         self._takes_waveform = "speech_emotion" in slots and bundle.slots["speech_emotion"].takes("waveform")
@@ -107,7 +106,7 @@ class UtteranceClassifier:
         if self._text is not None:
             try:
                 self._text_tokens = TextTokens(
-                    _tokenizer(bundle, "text"), max_tokens=MAX_TEXT_TOKENS, context_tokens=bundle.text.context_tokens
+                    bundle.open_tokenizer(), max_tokens=MAX_TEXT_TOKENS, context_tokens=bundle.text.context_tokens
                 )
             except ValueError as error:
                 raise BundleError(f"{bundle.tokenizers['text']}: reads no context: {error}") from error
@@ -364,7 +363,7 @@ class UtteranceClassifier:
         assert self._text is not None
         try:
             ids, types = self._text_tokens(_encodable(text), [replace(t, text=_encodable(t.text)) for t in context])
-        except Exception as error:  # the library raises bare Exception
+        except Exception as error:  # the package tokenizers raises it bare
             raise BundleError(f"{self._bundle.tokenizers['text']}: fails on a text: {error}") from error
         inputs = {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
         if self._bundle.text.context_tokens:
@@ -452,11 +451,3 @@ def _neutral_shift(bundle: Bundle, prior: float | None) -> NDArray[np.float64]:
 def _encodable(text: str) -> str:
     """Return ``text`` without what a terminal may have given that is no text; a tokenizer knows nothing of it."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _tokenizer(bundle: Bundle, name: str) -> Tokenizer:
-    path = bundle.tokenizers[name]
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exception
-        raise BundleError(f"{path}: not a tokenizer file: {error}") from error

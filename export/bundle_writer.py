@@ -20,6 +20,7 @@ from export.evaluation.compare import classify, differences
 from export.evaluation.data import EvaluationSet
 from export.evaluation.limits import Limits
 from export.graphs.bundle_graphs import BundleGraphs
+from export.graphs.fuse import fuse
 from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
 from export.graphs.weights import halve_weights, move_weights
@@ -147,6 +148,8 @@ class _Writer:
                 write(graph, exact)
                 self.differences[slot] = check(graph, self.graphs.feeds[slot], exact)
             self.precisions[slot] = self._quantize(slot, labels)
+            if self.precisions[slot] == "int8":
+                fuse(self.folder / f"{slot}.onnx")
             if move_weights(self.folder / f"{slot}.onnx", name := f"{slot}.weights"):
                 self.weights[slot] = name
         if DECODER in self.graphs.slots:

@@ -19,6 +19,7 @@ from benchmarks.common.clips import audio_files, draw, synthetic
 from benchmarks.common.paths import EXAMPLE, Clips, Data, Seed, Weights
 from edge_runtime.inference.asr import Decoding, SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.session import Session
+from edge_runtime.inference.tokenizer_file import detokenizer
 from export.graphs import whisper
 from export.graphs.torch_export import write
 from export.quantization.config import QuantizationConfig
@@ -80,7 +81,7 @@ def _torch(asr: whisper.WhisperAsr) -> Transcribe:
 
 
 def _ours(asr: whisper.WhisperAsr, scratch: Path) -> dict[str, Transcribe]:
-    tokenizer, decoding = asr.tokenizer.backend_tokenizer, _decoding(asr)
+    tokenizer, decoding = detokenizer(asr.tokenizer.backend_tokenizer.to_str()), _decoding(asr)
     write(whisper.decoder_graph(asr.model), scratch / "decoder.onnx")
     quantize(scratch / "decoder.onnx", scratch / "decoder8.onnx", QuantizationConfig("int8"))
     ways: dict[str, Transcribe] = {}

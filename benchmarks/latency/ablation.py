@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from tokenizers import Tokenizer
 from transformers import WhisperForConditionalGeneration
 
 from benchmarks.common import clips, results_file
@@ -118,8 +117,8 @@ def _decoder(
     bundle = Bundle.read(BUNDLE)
     assert bundle.decoding is not None
     encode, _ = bundle.open_recogniser()
-    tokenizer = Tokenizer.from_file(str(bundle.tokenizers["transcript"]))
-    decoders = [TranscriptDecoder(session, tokenizer, bundle.decoding) for session in (exact, before, after)]
+    text = bundle.open_detokenizer()
+    decoders = [TranscriptDecoder(session, text, bundle.decoding) for session in (exact, before, after)]
     as_exact = {"before": 0, "after": 0}
     for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
         _, cross = encode(x)

@@ -17,6 +17,9 @@ from edge_runtime.inference.session import CPU
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Shape = tuple[int, ...]
+INT8 = {"MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
+FP32 = {"MatMul", "FusedMatMul", "Gemm", "FusedGemm"}
+"""Operators that multiply two matrices; those with more in their names do something to the product besides."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,9 @@ def _computed(model: onnx.ModelProto, feed: Arrays) -> dict[str, Shape]:
 
 def _product(node: onnx.NodeProto, shapes: Mapping[str, Shape], constants: Arrays) -> Product | None:
     weights = sum(constants[name].nbytes for name in node.input if name in constants)
-    if node.op_type in {"MatMul", "MatMulInteger", "Gemm"}:
+    if node.op_type in INT8 | FP32:
         (*batch, rows, inner), (*_, columns) = _turned(node, shapes)
-        kind = "int8" if node.op_type == "MatMulInteger" else "fp32"
+        kind = "int8" if node.op_type in INT8 else "fp32"
         # A constant second side is shared by the batch: one tall product.
         tall = len(shapes[node.input[1]]) == 2
         return Product(node.op_type, kind, rows * prod(batch) if tall else rows, inner, columns,
@@ -86,10 +89,10 @@ def _product(node: onnx.NodeProto, shapes: Mapping[str, Shape], constants: Array
         inner = next(a.i for a in node.attribute if a.name == "K")
         # Its kernels turn the other side into eight bits, and so are the weights multiplied.
         return Product(node.op_type, "int8", prod(places), inner, columns, 1, weights)
-    if node.op_type == "Conv":
+    if node.op_type in {"Conv", "FusedConv"}:
         (batch_size, channels, *places) = shapes[node.output[0]]
         inner = prod(shapes[node.input[1]][1:])
-        return Product("Conv", "fp32", batch_size * prod(places), inner, channels, 1, weights)
+        return Product(node.op_type, "fp32", batch_size * prod(places), inner, channels, 1, weights)
     if node.op_type == "LSTM":
         steps, batch_size, width = shapes[node.input[0]]
         directions, _, hidden = shapes[node.input[2]]
@@ -99,7 +102,7 @@ def _product(node: onnx.NodeProto, shapes: Mapping[str, Shape], constants: Array
 
 
 def _turned(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the shapes of both sides, as they are multiplied: a Gemm may turn them."""
+    """Return the shapes of both sides, as they are multiplied: some operators turn them."""
     flags = {a.name: a.i for a in node.attribute}
     left, right = (shapes[name] for name in node.input[:2])
     if flags.get("transA"):

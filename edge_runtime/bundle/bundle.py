@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tokenizers import Tokenizer
+from typing import Any, TypeVar
 
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle import contract
 from edge_runtime.bundle.files import LARGEST_GRAPH, LARGEST_TOKENIZER, checked, is_file, manifest_text
 from edge_runtime.bundle.slot import Slot, Tensor
 from edge_runtime.bundle.text_settings import TextSettings, operating_point
-from edge_runtime.errors import BundleError, BundleNotFoundError
+from edge_runtime.errors import BundleError, BundleNotFoundError, MissingExtraError
 from edge_runtime.inference.asr import Decoding, Language, SpeechEncoder, TranscriptDecoder
 from edge_runtime.inference.evidence import NAMES
 from edge_runtime.inference.session import Session
+from edge_runtime.inference.tokenizer_file import Detokenizer, TextTokenizer, detokenizer, text_tokenizer
+
+Read = TypeVar("Read")
 
 MANIFEST = "bundle.json"
 SCHEMA = 4
@@ -166,8 +167,34 @@ class Bundle:
         if self.decoding is None:
             raise BundleError(f"{self.folder}: recognises no words; use another bundle")
         encoder, *memory, decoder = (self.open(s, device=device, threads=threads) for s in self.recogniser())
-        tokenizer = Tokenizer.from_file(str(self.tokenizers["transcript"]))
-        return SpeechEncoder(encoder, *memory), TranscriptDecoder(decoder, tokenizer, self.decoding)
+        return SpeechEncoder(encoder, *memory), TranscriptDecoder(decoder, self.open_detokenizer(), self.decoding)
+
+    def open_tokenizer(self) -> TextTokenizer:
+        """Open the tokenizer of text emotion.
+
+        Raises:
+            BundleError: its file is damaged.
+            MissingExtraError: it is of a kind that needs the extra ``tokenizers``.
+        """
+        return self._read("text", text_tokenizer)
+
+    def open_detokenizer(self) -> Detokenizer:
+        """Open what turns the ids of the transcript decoder into text.
+
+        Raises:
+            BundleError: its file is damaged.
+            MissingExtraError: it is of a kind that needs the extra ``tokenizers``.
+        """
+        return self._read("transcript", detokenizer)
+
+    def _read(self, name: str, read: Callable[[str], Read]) -> Read:
+        path = self.tokenizers[name]
+        try:
+            return read(path.read_text(encoding="utf-8"))
+        except MissingExtraError as error:
+            raise MissingExtraError(f"{path}: {error}") from error
+        except Exception as error:  # the package tokenizers raises it bare
+            raise BundleError(f"{path}: not a tokenizer file: {error}") from error
 
     def recogniser(self) -> list[str]:
         """Return the slots that a transcript comes from, in the order in which they run."""

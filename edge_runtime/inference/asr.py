@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.session import Arrays, Session
+from edge_runtime.inference.tokenizer_file import Detokenizer
 
 Float = NDArray[np.float32]
 Run = Callable[..., Arrays]
@@ -174,9 +174,9 @@ class Writing:
             return None
         return None if self.over else token
 
-    def transcript(self, tokenizer: Tokenizer) -> Transcript:
+    def transcript(self, tokenizer: Detokenizer) -> Transcript:
         """Return what was written."""
-        text: str = tokenizer.decode(self._written, skip_special_tokens=True)
+        text = tokenizer.decode(self._written)
         mean = sum(self._log_probabilities) / (len(self._log_probabilities) + ADDED)
         lowest = min(self._log_probabilities, default=0.0)
         return Transcript(text.strip(), mean, self._ended, lowest, self.language)
@@ -185,7 +185,7 @@ class Writing:
 class TranscriptDecoder:
     """Keys and values of the encoder → text."""
 
-    def __init__(self, session: Session, tokenizer: Tokenizer, decoding: Decoding, several: Run | None = None) -> None:
+    def __init__(self, session: Session, tokenizer: Detokenizer, decoding: Decoding, several: Run | None = None) -> None:
         """Use the graph in ``session``.
 
         Args:

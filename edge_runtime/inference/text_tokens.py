@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tokenizers import Tokenizer
-
 from edge_runtime.audio.validation import check_text
+from edge_runtime.inference.tokenizer_file import TextTokenizer
 
 Speaker = Literal["same", "other"]
 SPEAKERS = ("same", "other", None)
@@ -57,8 +56,8 @@ def to_turns(context: Sequence[str | Turn]) -> list[Turn]:
 class TextTokens:
     """The way from words to token ids, which training and the runtime share; safe to call from several threads."""
 
-    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, context_tokens: int = 0) -> None:
-        """Encode by ``tokenizer``, whose own padding and truncation are turned off.
+    def __init__(self, tokenizer: TextTokenizer, *, max_tokens: int, context_tokens: int = 0) -> None:
+        """Encode by ``tokenizer``.
 
         Args:
             tokenizer: of the text network.
@@ -68,14 +67,11 @@ class TextTokens:
         Raises:
             ValueError: a context is to be read, and this tokenizer does not put it behind the text.
         """
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        self._tokenizer, self._context_tokens = tokenizer, context_tokens
-        self._room = max(0, max_tokens - tokenizer.num_special_tokens_to_add(False))
-        if context_tokens:
-            alone, _ = self("a")
-            if self("a", [Turn("a")])[0][: len(alone)] != alone:
-                raise ValueError("the tokenizer puts a token behind two texts that it puts behind the first alone")
+        self._tokenizer, self._template = tokenizer, tokenizer.template
+        self._context_tokens = context_tokens
+        self._room = max(0, max_tokens - len(self._template.around([])))
+        if context_tokens and not self._template.keeps_first:
+            raise ValueError("the tokenizer puts a token behind two texts that it puts behind the first alone")
 
     def __call__(self, text: str, context: Sequence[Turn] = ()) -> tuple[list[int], list[int]]:
         """Return the token ids, and the type of each: 0 of the text and its special tokens, 1 of the context.
@@ -86,14 +82,12 @@ class TextTokens:
             text: what is said.
             context: the turns before it, the oldest first; of all their tokens the last count.
         """
-        own = self._tokenizer.encode(text, add_special_tokens=False)
-        own.truncate(self._room)
-        alone = self._tokenizer.post_process(own).ids
+        own = self._tokenizer.encode(text)[: self._room]
+        alone = self._template.around(own)
         words = " ".join(turn.marked for turn in context).split() if self._context_tokens else []
         # No token is longer than a word: more than these words would cost time alone.
-        earlier = self._tokenizer.encode(" ".join(words[-self._context_tokens :]), add_special_tokens=False)
-        if not len(earlier):
+        earlier = self._tokenizer.encode(" ".join(words[-self._context_tokens :])) if words else []
+        if not earlier:
             return alone, [0] * len(alone)
-        earlier.truncate(self._context_tokens, direction="left")
-        ids = self._tokenizer.post_process(own, earlier).ids
+        ids = self._template.around_both(own, earlier[-self._context_tokens :])
         return ids, [0] * len(alone) + [1] * (len(ids) - len(alone))

@@ -34,16 +34,23 @@ def halve_weights(graph: Path) -> None:
 
 
 def move_weights(graph: Path, name: str) -> bool:
-    """Move the weights in the ONNX file ``graph`` to the file ``name`` beside it; return whether they are worth it."""
+    """Move the weights in the ONNX file ``graph`` to the file ``name`` beside it; return whether they are worth it.
+
+    Weights that are alike, such as one matrix in two shapes, are stored once.
+    """
     model = onnx.load(str(graph))
     large = [tensor for tensor in model.graph.initializer if len(tensor.raw_data) >= SMALLEST_TENSOR]
     if sum(len(tensor.raw_data) for tensor in large) < SMALLEST_FILE:
         return False
+    places: dict[bytes, int] = {}
     with (graph.parent / name).open("wb") as file:
         for tensor in large:
-            file.write(bytes(-file.tell() % ALIGNMENT))
-            set_external_data(tensor, location=name, offset=file.tell(), length=len(tensor.raw_data))
-            file.write(tensor.raw_data)
+            data = tensor.raw_data
+            if data not in places:
+                file.write(bytes(-file.tell() % ALIGNMENT))
+                places[data] = file.tell()
+                file.write(data)
+            set_external_data(tensor, location=name, offset=places[data], length=len(data))
             tensor.ClearField("raw_data")
     onnx.save(model, str(graph))
     return True

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from edge_runtime.inference.text_tokens import TextTokens, Turn
+from edge_runtime.inference.tokenizer_file import text_tokenizer
 from trainer.errors import ConfigError
 from trainer.training_loop import Example
 
@@ -26,9 +27,10 @@ class Texts:
             ConfigError: this tokenizer cannot put a context behind a sentence.
         """
         self.tokenizer, self.context_tokens = tokenizer, context_tokens
-        backend = tokenizer.backend_tokenizer
+        # As the runtime will read it; its export has the very same content.
+        own = text_tokenizer(tokenizer.backend_tokenizer.to_str())
         try:
-            self._encode = TextTokens(backend, max_tokens=max_tokens, context_tokens=context_tokens)
+            self._encode = TextTokens(own, max_tokens=max_tokens, context_tokens=context_tokens)
         except ValueError as error:
             raise ConfigError(f"text.context_tokens = {context_tokens}: {error}; use 0, or another encoder") from error
 

@@ -30,6 +30,7 @@ from edge_runtime.inference.asr import (
     _loop,
 )
 from edge_runtime.inference.session import Session
+from edge_runtime.inference.tokenizer_file import detokenizer
 
 WORDS = ["<start>", "<end>", "a", "b", "c", "d"]
 START, END, A, B, C, D = range(len(WORDS))
@@ -94,7 +95,8 @@ def decoder(path: Path, after: dict[int, list[int]], **changes: object) -> Trans
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token=WORDS[0]))
     settings = {"prompt": [START], "end": END, "suppress": [], "begin_suppress": [], "max_tokens": 30}
-    return TranscriptDecoder(Session(path), tokenizer, Decoding(**{**settings, **changes}))  # type: ignore[arg-type]
+    text = detokenizer(tokenizer.to_str())
+    return TranscriptDecoder(Session(path), text, Decoding(**{**settings, **changes}))  # type: ignore[arg-type]
 
 
 def test_the_likeliest_are_written_up_to_the_end(tmp_path: Path) -> None:

@@ -185,7 +185,9 @@ class Writing:
 class TranscriptDecoder:
     """Keys and values of the encoder → text."""
 
-    def __init__(self, session: Session, tokenizer: Detokenizer, decoding: Decoding, several: Run | None = None) -> None:
+    def __init__(
+        self, session: Session, tokenizer: Detokenizer, decoding: Decoding, several: Run | None = None
+    ) -> None:
         """Use the graph in ``session``.
 
         Args:

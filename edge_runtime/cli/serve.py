@@ -85,7 +85,8 @@ def serve(
         report_error(COMMAND, f"{host}, port {port}: cannot listen there ({error.strerror}); choose another --port")
         raise typer.Exit(FAILED) from error
     with listening:
-        model = IEmoNet.load(bundle, device=device, threads=1)
+        # Utterance by utterance: a deadline is looked at between them, and requests share the memory.
+        model = IEmoNet.load(bundle, device=device, threads=1, batch_memory_mb=0)
         model.warm_up()
         server.log_to_standard_error(requests=log)
         print_status(f"{COMMAND}: serving {model.bundle.name} at {server.address(listening)} (Ctrl-C ends it)")

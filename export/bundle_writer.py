@@ -148,8 +148,6 @@ class _Writer:
                 write(graph, exact)
                 self.differences[slot] = check(graph, self.graphs.feeds[slot], exact)
             self.precisions[slot] = self._quantize(slot, labels)
-            if self.precisions[slot] == "int8":
-                fuse(self.folder / f"{slot}.onnx")
             if move_weights(self.folder / f"{slot}.onnx", name := f"{slot}.weights"):
                 self.weights[slot] = name
         if DECODER in self.graphs.slots:
@@ -231,15 +229,16 @@ class _Writer:
         )
         if measured is None:
             quantize(exact, final, config, feeds)
-            return config.precision
-        metric, limit = measured
-        found = excluded_layers.search(exact, final, config, metric, limit, feeds=feeds)
-        if found.excluded:
-            self.excluded[slot] = {
-                "layers": list(found.excluded),
-                "points_lost_before": round(found.before.points, 2),
-                "points_lost": round(found.after.points, 2),
-            }
+        else:
+            found = excluded_layers.search(exact, final, config, *measured, feeds=feeds)
+            if found.excluded:
+                self.excluded[slot] = {
+                    "layers": list(found.excluded),
+                    "points_lost_before": round(found.before.points, 2),
+                    "points_lost": round(found.after.points, 2),
+                }
+        if config.precision == "int8" and not config.static:
+            fuse(final)
         return config.precision
 
 

@@ -15,8 +15,8 @@ def fuse(graph: Path) -> None:
     """Let onnxruntime fuse the nodes in the ONNX file ``graph``; its outputs stay the same bit by bit.
 
     To open it takes half the time then. What onnxruntime fuses at this level is the same on every processor; the level
-    above arranges weights for the processor at hand, and is left to the start. The fused operators of eight bits have
-    kernels for processors alone, so a graph that is meant for a GPU is not fused.
+    above arranges weights for the processor at hand, and is left to the start. The fused operators of eight bits run on
+    processors alone, so only graphs in dynamic int8 are fused, which are no use on a GPU anyway.
 
     Args:
         graph: a file with its weights inside.

@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.latency.flops import products
 from benchmarks.latency.roofline import least_ms
 
+OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+
 
 def save(path, node, constants, **inputs):
     values = [
@@ -19,7 +21,7 @@ def save(path, node, constants, **inputs):
     outputs = [helper.make_tensor_value_info(node.output[0], kind, None)]
     held = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph([node], "one", values, outputs, held)
-    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), str(path))
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=OPSETS), str(path))
     return products(path, inputs)
 
 
@@ -46,6 +48,16 @@ def test_an_int8_product_reads_a_byte_a_weight(tmp_path):
     node = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
     (found,) = save(tmp_path / "g.onnx", node, {"w": zeros(5, 7, dtype=np.int8)}, x=zeros(3, 5, dtype=np.uint8))
     assert (found.kind, found.operations, found.weight_bytes) == ("int8", 2 * 3 * 5 * 7, 35)
+
+
+def test_fused_products_count_as_those_that_they_were_made_of(tmp_path):
+    weight = {"w": zeros(5, 7, dtype=np.int8), "s": zeros(7)}
+    node = helper.make_node("DynamicQuantizeMatMul", ["x", "w", "s"], ["y"], domain="com.microsoft")
+    (found,) = save(tmp_path / "g.onnx", node, weight, x=zeros(3, 5))
+    assert (found.kind, found.operations, found.weight_bytes) == ("int8", 2 * 3 * 5 * 7, 35 + 4 * 7)
+    node = helper.make_node("FusedMatMul", ["x", "z"], ["y"], domain="com.microsoft", transB=1)
+    (found,) = save(tmp_path / "h.onnx", node, {}, x=zeros(2, 3, 5), z=zeros(2, 4, 5))
+    assert (found.kind, found.operations) == ("fp32", 2 * 2 * 3 * 5 * 4)
 
 
 @pytest.mark.parametrize("turned", [0, 1])

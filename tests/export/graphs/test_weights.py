@@ -48,6 +48,18 @@ def test_moved_weights_leave_the_answers_as_they_were(large: Path, run: Callable
     assert [i.raw_data for i in again.graph.initializer] == [i.raw_data for i in whole.graph.initializer]
 
 
+def test_weights_that_are_alike_are_stored_once(large: Path, run: Callable[..., list[np.ndarray]]) -> None:
+    x = torch.arange(5.0)
+    model = onnx.load(large)
+    a, b, _ = model.graph.initializer
+    b.raw_data = a.raw_data
+    onnx.save(model, large)
+    before = run(large, x)[0]
+    assert weights.move_weights(large, "graph.weights")
+    np.testing.assert_array_equal(run(large, x)[0], before)
+    assert (large.parent / "graph.weights").stat().st_size == len(a.raw_data)
+
+
 def test_a_small_graph_stays_whole(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "SMALLEST_FILE", 10_000)
     before = large.read_bytes()

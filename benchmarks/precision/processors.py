@@ -92,7 +92,8 @@ def compare(one: Result, other: Result) -> dict[str, Any]:
 
     Returns:
         The share of equal transcripts, and of each branch: clips that either answers, the share of equal labels, and
-        the largest difference of a score. A clip that one alone answers counts as another label.
+        the largest difference of a score. A clip that one alone answers counts as another label. The same by corpus,
+        and of the words alone where the transcripts are equal.
 
     Raises:
         ConfigError: they are of other clips, or of another bundle.
@@ -100,19 +101,35 @@ def compare(one: Result, other: Result) -> dict[str, Any]:
     for key, what in (("bundle", "another bundle"), ("labels", "other labels"), ("clips", "other recordings")):
         if one[key] != other[key]:
             raise ConfigError(f"--compare names a result of {what}; measure both with the same bundle, data and seed")
-    same_words = [a == b for a, b in zip(one["transcripts"], other["transcripts"], strict=True)]
-    agreed = {branch: _agreement(one[branch], other[branch]) for branch in BRANCHES}
+    corpora = np.array([clip.partition(" ")[0] for clip in one["clips"]])
+    whole = _agreed(one, other, list(range(len(corpora))))
     return {
-        "clips": len(same_words),
-        "same_transcript": round(float(np.mean(same_words)), 4),
-        **agreed,
+        **whole,
+        "by_corpus": {
+            name: _agreed(one, other, np.flatnonzero(corpora == name).tolist())
+            for name in dict.fromkeys(corpora.tolist())
+        },
         "bar": BAR,
-        "met": all(found["same_label"] >= BAR for found in agreed.values()),
+        "met": all(whole[branch]["same_label"] >= BAR for branch in BRANCHES),
     }
 
 
-def _agreement(one: Sequence[Any], other: Sequence[Any]) -> dict[str, Any]:
-    answered = [(a, b) for a, b in zip(one, other, strict=True) if a or b]
+def _agreed(one: Result, other: Result, rows: Sequence[int]) -> dict[str, Any]:
+    """Return how far two results agree on some clips."""
+    words = [one["transcripts"][row] == other["transcripts"][row] for row in rows]
+    same = [row for row, equal in zip(rows, words, strict=True) if equal]
+    return {
+        "clips": len(rows),
+        "same_transcript": round(float(np.mean(words)), 4),
+        **{branch: _agreement(one, other, branch, rows) for branch in BRANCHES},
+        # Other words are another question: this is what the branch itself adds.
+        "words_of_the_same_transcript": _agreement(one, other, "words", same),
+    }
+
+
+def _agreement(one: Result, other: Result, branch: str, rows: Sequence[int]) -> dict[str, Any]:
+    pairs = [(one[branch][row], other[branch][row]) for row in rows]
+    answered = [(a, b) for a, b in pairs if a or b]
     both = [(np.array(a), np.array(b)) for a, b in answered if a and b]
     return {
         "n": len(answered),

@@ -30,7 +30,7 @@ def result(scores: list[Any], transcripts: list[str | None] | None = None, **mor
         **MACHINE,
         "bundle": {"name": "tiny", "version": "1", "sha256": "0"},
         "labels": ["calm", "angry"],
-        "clips": [f"corpus {n}" for n in range(len(scores))],
+        "clips": [f"savee {n}" for n in range(len(scores))],
         "transcripts": transcripts or ["0"] * len(scores),
         **dict.fromkeys(BRANCHES, scores),
         **more,
@@ -45,7 +45,18 @@ def test_labels_transcripts_and_differences_are_counted() -> None:
     assert found["voice"] == {"n": 4, "same_label": 0.75, "largest_difference": 0.7}
     # Nobody answers the first, one alone the second.
     assert found["words"] == {"n": 3, "same_label": round(2 / 3, 4), "largest_difference": 0.0}
+    assert found["words_of_the_same_transcript"] == {"n": 2, "same_label": 0.5, "largest_difference": 0.0}
     assert not found["met"]
+
+
+def test_each_corpus_is_counted_apart() -> None:
+    clips = {"clips": ["ravdess 1", "savee 1", "ravdess 2"]}
+    found = compare(result([CALM] * 3, **clips), result([CALM, ANGRY, CALM], ["0", "0", "1"], **clips))
+    apart = found["by_corpus"]
+    assert {name: (of["clips"], of["same_transcript"], of["fused"]["same_label"]) for name, of in apart.items()} == {
+        "ravdess": (2, 0.5, 1.0),
+        "savee": (1, 1.0, 0.0),
+    }
 
 
 SCORES = st.lists(st.one_of(st.none(), st.tuples(st.floats(0, 1), st.floats(0, 1)).map(list)), min_size=1, max_size=20)
@@ -64,7 +75,7 @@ def test_a_result_agrees_with_itself_and_order_does_not_matter(one: list[Any], d
     ("key", "value", "said"),
     [
         ("bundle", {"name": "tiny", "version": "2", "sha256": "1"}, "another bundle"),
-        ("clips", ["corpus 7"], "other recordings"),
+        ("clips", ["savee 7"], "other recordings"),
         ("labels", ["angry", "calm"], "other labels"),
     ],
 )
@@ -152,5 +163,6 @@ def test_the_page_says_whether_the_bar_is_met() -> None:
     for wrong, said in ((1, "is met"), (3, "is missed")):
         other = result([ANGRY] * wrong + [CALM] * (200 - wrong))
         text = precisions_page._processors({**one, "compared": {**compare(one, other), "with": MACHINE}})
-        assert f"The bar of 99% of each branch's labels {said}" in text
-        assert f"| fused | 200 | {1 - wrong / 200:.1%} | 0.700 |" in text
+        assert f"The bar of 99% of the labels of every branch {said}" in text
+        assert f"| SAVEE | 200 | 100.0% | {1 - wrong / 200:.1%} |" in text
+        assert "0.700 of speech, 0.700 of text, 0.700 of fused" in text

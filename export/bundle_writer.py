@@ -23,7 +23,7 @@ from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.fuse import fuse
 from export.graphs.silero_vad import optimize
 from export.graphs.torch_export import check, write
-from export.graphs.weights import halve_weights, move_weights
+from export.graphs.weights import halve_weights, move_weights, share_weights
 from export.quantization import excluded_layers
 from export.quantization.batch_decoder import write_batch_decoder
 from export.quantization.calibration import calibration_feeds, error_metric
@@ -148,10 +148,18 @@ class _Writer:
                 write(graph, exact)
                 self.differences[slot] = check(graph, self.graphs.feeds[slot], exact)
             self.precisions[slot] = self._quantize(slot, labels)
+            if slot == DECODER:  # before nodes are fused that it replaces
+                for folder in (self.folder, self.exact):
+                    write_batch_decoder(folder / f"{DECODER}.onnx", folder / f"{BATCHES}.onnx")
+            if self._is_dynamic(slot):
+                fuse(self.folder / f"{slot}.onnx")
             if move_weights(self.folder / f"{slot}.onnx", name := f"{slot}.weights"):
                 self.weights[slot] = name
         if DECODER in self.graphs.slots:
-            self._add_batch_decoder()
+            self.precisions[BATCHES] = self.precisions[DECODER]
+            if DECODER in self.weights:
+                share_weights(self.folder / f"{BATCHES}.onnx", self.folder / f"{DECODER}.onnx")
+                self.weights[BATCHES] = self.weights[DECODER]
         for name, tokenizer in self.graphs.tokenizers.items():
             backend = tokenizer.backend_tokenizer
             backend.no_padding()
@@ -161,13 +169,10 @@ class _Writer:
             for folder in (self.folder, self.exact):
                 (folder / f"{name}_tokenizer.json").write_text(text, encoding="utf-8")
 
-    def _add_batch_decoder(self) -> None:
-        """Write the decoder of several utterances, which reads the weights of the decoder of one."""
-        for folder in (self.folder, self.exact):
-            write_batch_decoder(folder / f"{DECODER}.onnx", folder / f"{BATCHES}.onnx")
-        self.precisions[BATCHES] = self.precisions[DECODER]
-        if DECODER in self.weights:
-            self.weights[BATCHES] = self.weights[DECODER]
+    def _is_dynamic(self, slot: str) -> bool:
+        """Whether a graph that was written is in dynamic int8."""
+        static = self.options.quantization.static and self.calibration.get(slot)
+        return self.precisions[slot] == "int8" and not static
 
     def files(self, folder: Path) -> dict[str, Any]:
         """Return what the manifest says of the files in ``folder``."""
@@ -237,8 +242,6 @@ class _Writer:
                     "points_lost_before": round(found.before.points, 2),
                     "points_lost": round(found.after.points, 2),
                 }
-        if config.precision == "int8" and not config.static:
-            fuse(final)
         return config.precision
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from rich.console import Console
 from rich.progress import track
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from benchmarks.common.clips import Float
@@ -20,8 +19,10 @@ from benchmarks.unseen.voices import Voices
 from edge_runtime.audio.recording import SAMPLE_RATE
 from edge_runtime.bundle.bundle import Bundle
 from edge_runtime.bundle.contract import TYPES
+from edge_runtime.classifier import MAX_TEXT_TOKENS
 from edge_runtime.inference.evidence import NO_SOUND, Evidence
 from edge_runtime.inference.segmenter import Utterance as Piece
+from edge_runtime.inference.text_tokens import TextTokens
 from edge_runtime.inference.vad import speech_mask
 from trainer import calibration, config
 from trainer import modality as modality_
@@ -87,7 +88,7 @@ class TextBranch:
     def __init__(self, bundle: Bundle) -> None:
         """Open the graph, and take its classifier out of the fusion's."""
         self._session = bundle.open("text_emotion", device="cpu", threads=1)
-        self._tokenizer = Tokenizer.from_file(str(bundle.tokenizers["text"]))
+        self._tokens = TextTokens(bundle.open_tokenizer(), max_tokens=MAX_TEXT_TOKENS)
         graph = onnx.load(str(bundle.slots["fusion"].path)).graph
         held = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
         weight, bias = (torch.from_numpy(held[f"network.text.{part}"].copy()) for part in ("weight", "bias"))
@@ -98,8 +99,8 @@ class TextBranch:
         """Return logits (n, labels) and embeddings (n, width)."""
         answers = []
         for sentence in sentences:
-            ids = np.array([self._tokenizer.encode(sentence).ids], np.int64)
-            inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), TYPES: np.zeros_like(ids)}
+            ids, types = (np.array([part], np.int64) for part in self._tokens(sentence))
+            inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), TYPES: types}
             answers.append(self._session(**{name: inputs[name] for name in self._session.inputs}))
         return np.concatenate([a["logits"] for a in answers]), np.concatenate([a["embedding"] for a in answers])
 

@@ -54,3 +54,21 @@ def move_weights(graph: Path, name: str) -> bool:
             tensor.ClearField("raw_data")
     onnx.save(model, str(graph))
     return True
+
+
+def share_weights(graph: Path, other: Path) -> None:
+    """Let the ONNX file ``graph`` read the weights that it has in common with ``other`` from the latter's file."""
+    places = {tensor.name: tensor for tensor in onnx.load(str(other), load_external_data=False).graph.initializer}
+    held = {_content(tensor): places[tensor.name] for tensor in onnx.load(str(other)).graph.initializer}
+    model = onnx.load(str(graph))
+    for tensor in model.graph.initializer:
+        place = held.get(_content(tensor))
+        if place is not None and place.external_data:
+            tensor.ClearField("raw_data")
+            tensor.data_location = place.data_location
+            tensor.external_data.extend(place.external_data)
+    onnx.save(model, str(graph))
+
+
+def _content(tensor: onnx.TensorProto) -> tuple[int, tuple[int, ...], bytes]:
+    return tensor.data_type, tuple(tensor.dims), tensor.raw_data

@@ -87,3 +87,21 @@ def test_what_fp16_cannot_hold_stays_exact(large: Path, run: Callable[..., list[
     before = run(large, torch.arange(5.0))[0]
     weights.halve_weights(large)
     np.testing.assert_array_equal(run(large, torch.arange(5.0))[0], before)
+
+
+def test_weights_in_common_are_read_from_one_file(large: Path, run: Callable[..., list[np.ndarray]]) -> None:
+    model = onnx.load(large)
+    for initializer in model.graph.initializer:  # names may differ, as those of another tool do
+        if initializer.name == "a":
+            initializer.name = "other"
+    next(n for n in model.graph.node if "a" in n.input).input[1] = "other"
+    b = next(i for i in model.graph.initializer if i.name == "b")
+    b.CopyFrom(numpy_helper.from_array(np.ones(1001, np.float32), "b"))
+    second = large.with_name("second.onnx")
+    onnx.save(model, second)
+    before = run(second, torch.arange(5.0))[0]
+    assert weights.move_weights(large, "graph.weights")
+    weights.share_weights(second, large)
+    np.testing.assert_array_equal(run(second, torch.arange(5.0))[0], before)
+    held = {i.name: i for i in onnx.load(second, load_external_data=False).graph.initializer}
+    assert held["other"].external_data and not held["b"].external_data and not held["c"].external_data

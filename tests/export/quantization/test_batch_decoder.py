@@ -13,7 +13,7 @@ from edge_runtime.inference.asr import BIAS, NOT_THERE
 from edge_runtime.inference.session import Arrays, Session
 from export.graphs import whisper
 from export.graphs.torch_export import write
-from export.graphs.weights import move_weights
+from export.graphs.weights import move_weights, share_weights
 from export.quantization.batch_decoder import write_batch_decoder
 from export.quantization.config import QuantizationConfig
 from export.quantization.quantize import quantize
@@ -30,9 +30,7 @@ def graphs(request: pytest.FixtureRequest, tiny_whisper, tmp_path_factory: pytes
     return folder / "one.onnx", folder / "several.onnx"
 
 
-def call(
-    one: Session, rows: int, *, new: int, old: int, positions: list[int], seed: int
-) -> tuple[Arrays, list[Arrays]]:
+def call(one: Session, *, new: int, old: int, positions: list[int], seed: int) -> tuple[Arrays, list[Arrays]]:
     """Random inputs of several utterances in a call, and of each alone; memories are of several lengths."""
     random, rows, most = np.random.default_rng(seed), len(positions), max(positions)
     together: Arrays = {"tokens": random.integers(0, 40, (rows, new))}
@@ -75,7 +73,7 @@ def test_both_graphs_read_one_file_of_weights(graphs: tuple[Path, Path], monkeyp
     one, several = graphs
     monkeypatch.setattr("export.graphs.weights.SMALLEST_FILE", 0)
     assert move_weights(one, "one.weights")
-    write_batch_decoder(one, several)
+    share_weights(several, one)
     tensors = {t.name: t for t in onnx.load(several, load_external_data=False).graph.initializer}
     outside = [t for t in tensors.values() if t.external_data]
     assert outside

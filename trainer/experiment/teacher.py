@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from scipy.special import softmax
 
 from trainer.errors import ConfigError
@@ -40,5 +41,6 @@ def taught(modality: Modality, sentences: Sequence[str], labels: Sequence[str], 
         )
     if config["settings"].get("normalize_tweets"):
         sentences = [normalize_tweet(sentence) for sentence in sentences]
-    logits, _ = predict(network, texts.encode(sentences), texts.collate, LENGTH)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=modality.schedule.precision == "bf16"):
+        logits, _ = predict(network, texts.encode(sentences), texts.collate, LENGTH)
     return replace(modality, taught=softmax(logits, axis=1), taught_share=share)

@@ -12,6 +12,7 @@ from typing import Any
 import dacite
 
 from edge_runtime.system.writing import write_text
+from trainer.config import Fusion, Speech, Text
 from trainer.corpora.registry import LoadOptions
 from trainer.errors import ConfigError
 
@@ -94,11 +95,22 @@ def open_run(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
         raise ConfigError(f"{path}: damaged ({error}); use another --out") from error
     if "held_percent" in stored.get("experiment", {}):
         raise ConfigError(f"{folder}: holds a run of version 0.1, which cannot go on; use another --out")
-    earlier, asked = ({key: run.get(key) for key in COMPARED} for run in (stored, json.loads(json.dumps(config))))
+    runs = ({key: run.get(key) for key in COMPARED} for run in (stored, json.loads(json.dumps(config))))
+    earlier, asked = ({**run, "experiment": _with_defaults(run["experiment"])} for run in runs)
     for name, there, now in differences(earlier, asked):
         raise ConfigError(
             f"{folder}: holds another run, which differs in {name} ({there!r} there, {now!r} now); use another --out"
         )
+
+
+def _with_defaults(experiment: Any) -> Any:
+    """Return the settings of a run, with the defaults of those that there were not yet when it began."""
+    if not isinstance(experiment, dict):
+        return experiment
+    known: dict[str, Any] = {"speech": Speech(), "text": Text(), "fusion": Fusion()}
+    defaults = {name: json.loads(json.dumps(asdict(settings))) for name, settings in known.items()}
+    parts = {name: defaults[name] | experiment[name] for name in known if isinstance(experiment.get(name), dict)}
+    return experiment | parts
 
 
 def differences(one: Any, other: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
 
+from trainer.config import Text
 from trainer.errors import ConfigError
 from trainer.experiment.run_dir import CONFIG, check_room, open_run, write_json
 
@@ -36,6 +38,16 @@ def test_the_same_run_goes_on_and_keeps_its_beginning(tmp_path):
     open_run(tmp_path, RUN, resume=True)
     open_run(tmp_path, changed(begun="later"), resume=True)
     assert json.loads((tmp_path / CONFIG).read_text())["begun"] == "now"
+
+
+def test_a_run_goes_on_though_a_later_version_has_more_settings(tmp_path):
+    text = json.loads(json.dumps(asdict(Text(l2=0.1))))
+    earlier = {name: value for name, value in text.items() if name != "teacher_share"}
+    open_run(tmp_path, changed(experiment={"seed": 0, "text": earlier}), resume=True)
+    open_run(tmp_path, changed(experiment={"seed": 0, "text": text}), resume=True)
+    other = changed(experiment={"seed": 0, "text": {**text, "teacher_share": 0.3}})
+    with pytest.raises(ConfigError, match="teacher_share"):
+        open_run(tmp_path, other, resume=True)
 
 
 @pytest.mark.parametrize(

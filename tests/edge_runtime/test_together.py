@@ -204,7 +204,7 @@ def test_keys_and_values_keep_within_their_budget(folder: Path, monkeypatch: pyt
     model = IEmoNet.load(folder, threads=1, batch_memory_mb=0.02)
     assert len(model([sound(s) for s in (0.5, 5, 1, 0.7, 6, 2, 1, 0.5)], RATE)) == 8
     assert len(sizes) > 1
-    assert all(count <= MOST_UTTERANCES and size <= 0.5 * 0.02e6 for count, size in sizes)
+    assert all(count <= MOST_UTTERANCES and size <= 0.02e6 for count, size in sizes)
 
 
 def test_each_recording_may_have_a_baseline_of_its_own(folder: Path, alone: IEmoNet) -> None:

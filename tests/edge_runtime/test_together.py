@@ -21,7 +21,6 @@ from edge_runtime.inference.session import Session
 from edge_runtime.prediction import Scores, Segment
 from edge_runtime.together import MOST_UTTERANCES, MOST_WAITING, Together
 from tests import tiny_bundle as tiny
-from tests.batching_bundle import batching
 
 RATE = 16_000
 CLOSE = 1e-3
@@ -80,9 +79,8 @@ def test_any_recordings_in_any_order_have_the_answers_that_they_have_alone(
 
 
 @pytest.fixture(scope="module")
-def model(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IEmoNet:
-    folder = batching(bundle_folder, tmp_path_factory.mktemp("bundle") / "batching")
-    return IEmoNet.load(folder, device="cpu", threads=1)
+def model(bundle_folder: Path) -> IEmoNet:
+    return IEmoNet.load(bundle_folder, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

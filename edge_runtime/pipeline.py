@@ -128,8 +128,8 @@ class IEmoNet:
                 ``classify_text``, and those of a recording where no voice is heard. The answers from voice and words
                 together stay. None takes the share in training.
             batch_memory_mb: megabytes (10^6 bytes) for the utterances of several recordings, or of a long one, that are
-                decoded together, in each thread that calls: half for those that wait, half for the keys and values of
-                those that are decoded. 0 decodes each alone. The answers are the same.
+                decoded together, in each thread that calls: at most half for those that wait, the rest for the keys and
+                values of those that are decoded. 0 decodes each alone. The answers are the same.
 
         Raises:
             BundleNotFoundError: there is no such bundle.

@@ -13,7 +13,7 @@ from edge_runtime.system.parallel import BATCH_MEMORY_MB
 Key = TypeVar("Key")
 MOST_UTTERANCES = 32
 """At a time. More gain nothing: each has its own keys and values to be read, which takes most of the time by then."""
-MOST_WAITING = 64
+MOST_WAITING = 128
 """Of so many, those of like length are decoded together, which then end at about the same time."""
 
 
@@ -29,15 +29,15 @@ class Together:
 
         Args:
             classify: the classifier of one utterance.
-            memory_mb: megabytes (10^6 bytes) that the utterances which wait, and the keys and values of those that are
-                decoded, have at most; one alone may have more. 0 decodes each alone.
+            memory_mb: megabytes (10^6 bytes) that the utterances which wait (half of it at most) and the keys and
+                values of those that are decoded have together; one alone may have more. 0 decodes each alone.
 
         Raises:
             ValueError: it is no size.
         """
         if isinstance(memory_mb, bool) or not 0 <= memory_mb < float("inf"):
             raise ValueError(f"batch_memory_mb={memory_mb}: give a number of megabytes, or 0 to decode each alone")
-        self._classify, self._half = classify, 1e6 * memory_mb / 2
+        self._classify, self._most_bytes = classify, 1e6 * memory_mb
 
     def __call__(self, heard: Iterable[tuple[Key, Heard]]) -> Iterator[tuple[Key, Heard, Transcript]]:
         """Yield each utterance with its words, in the order in which they come.
@@ -60,14 +60,14 @@ class Together:
             except AudioError as reason:
                 error = reason
                 break
-            if one.encoded is None or not self._half or not self._classify.decodes_together:
+            if one.encoded is None or not self._most_bytes or not self._classify.decodes_together:
                 yield from self._decoded(waiting)
                 waiting, size = [], 0
                 yield key, one, self._classify.recognise(one)
                 continue
             waiting.append((key, one))
             size += one.encoded_bytes
-            if len(waiting) == MOST_WAITING or size > self._half:
+            if len(waiting) == MOST_WAITING or 2 * size > self._most_bytes:
                 yield from self._decoded(waiting)
                 waiting, size = [], 0
         yield from self._decoded(waiting)
@@ -75,8 +75,8 @@ class Together:
             raise error
 
     def _decoded(self, waiting: list[tuple[Key, Heard]]) -> Iterator[tuple[Key, Heard, Transcript]]:
-        words = self._classify.recognise_together(
-            [one for _, one in waiting], most=MOST_UTTERANCES, most_bytes=self._half
-        )
+        several = [one for _, one in waiting]
+        left = self._most_bytes - sum(one.encoded_bytes for one in several)
+        words = self._classify.recognise_together(several, most=MOST_UTTERANCES, most_bytes=left)
         for (key, one), transcript in zip(waiting, words, strict=True):
             yield key, one, transcript

@@ -1,9 +1,10 @@
 """A process that classifies an archive and prints what it took as JSON; run with the package of any version.
 
-    python throughput_probe.py TREE BUNDLE files FILE…
-    python throughput_probe.py TREE BUNDLE recording FILE
+    python throughput_probe.py TREE BUNDLE OPTIONS files FILE…
+    python throughput_probe.py TREE BUNDLE OPTIONS recording FILE
 
-``edge_runtime`` is the one in the folder TREE. Nothing but the runtime is imported, so the memory is the runtime's.
+``edge_runtime`` is the one in the folder TREE; OPTIONS are those of ``IEmoNet.load`` besides, as
+JSON. Nothing but the runtime is imported, so the memory is the runtime's.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 
-def main(tree: str, bundle: str, kind: str, *files: str) -> None:
+def main(tree: str, bundle: str, options: str, kind: str, *files: str) -> None:
     """Print one JSON object."""
     sys.path.insert(0, tree)
     from edge_runtime import IEmoNet  # noqa: PLC0415 - of the tree
 
-    model = IEmoNet.load(bundle, device="cpu", threads=1)
+    model = IEmoNet.load(bundle, device="cpu", threads=1, **json.loads(options))
     model.warm_up()
     wall, processor = time.perf_counter(), time.process_time()
     answers: list[Any]

@@ -16,8 +16,8 @@ Refusal = AudioError | AudioNotFoundError
 WAITING = 4
 """Recordings, or groups, for each worker that may be ahead of the one whose answer is next."""
 BATCH_MEMORY_MB = 256.0
-"""For utterances that are decoded together. Half of it is keys and values, of two dozen of 4 s or a dozen of 15 s."""
-GROUP = 32
+"""For utterances that are decoded together: room for the keys and values of 32 of 4 s, or of a dozen of 15 s."""
+GROUP = 64
 """Recordings that a worker decodes together, at most; with more, answers would come late."""
 
 

@@ -11,11 +11,14 @@ from benchmarks.latency import throughput
 
 
 @pytest.mark.slow
-def test_two_versions_are_compared(repository: Path, bundle_folder: Path, jfk: Path, positive) -> None:
-    version = (repository, bundle_folder)
-    found = throughput.measure({"a": version, "b": version}, [jfk, jfk], jfk, repeats=1, long_repeats=1)
-    assert positive({kind: found[kind]["versions"] for kind in ("files", "recording")})
-    assert found["files"]["versions"]["b"]["same_transcript"] == 1
+def test_two_ways_are_compared(repository: Path, bundle_folder: Path, jfk: Path, positive) -> None:
+    ways = {
+        "one by one": throughput.Way(repository, bundle_folder, {"batch_memory_mb": 0}),
+        "together": throughput.Way(repository, bundle_folder),
+    }
+    found = throughput.measure(ways, [jfk, jfk], jfk, repeats=1, long_repeats=1)
+    assert positive({kind: found[kind]["ways"] for kind in ("files", "recording")})
+    assert found["files"]["ways"]["one by one"]["same_transcript"] == 1
     assert (found["files"]["utterances"], found["recording"]["utterances"]) == (2, 2)
 
 
@@ -37,4 +40,4 @@ def test_without_corpora_the_example_is_taken(tmp_path: Path) -> None:
 def test_the_committed_run_gave_the_same_words() -> None:
     committed = results_file.read("throughput")
     for kind in ("files", "recording"):
-        assert committed[kind]["versions"]["after"]["same_transcript"] > 0.95
+        assert committed[kind]["ways"]["one by one"]["same_transcript"] > 0.95

@@ -99,6 +99,11 @@ def test_gymnasium_is_needed_by_one_module_alone() -> None:
     assert users == {"edge_runtime.rewards.dialogue_env"}
 
 
+def test_the_runtime_needs_tokenizers_in_one_module_alone() -> None:
+    users = {module for module, found in IMPORTS.items() if any(name.split(".")[0] == "tokenizers" for name in found)}
+    assert {m for m in users if m.startswith("edge_runtime")} == {"edge_runtime.inference.tokenizer_library"}
+
+
 def test_the_extra_of_the_service_is_needed_by_its_folder_alone() -> None:
     extra = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn", "websockets"}
     users = {module for module, found in IMPORTS.items() if extra & {name.split(".")[0] for name in found}}

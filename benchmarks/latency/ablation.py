@@ -117,8 +117,8 @@ def _decoder(
     bundle = Bundle.read(BUNDLE)
     assert bundle.decoding is not None
     encode, _ = bundle.open_recogniser()
-    detokenizer = bundle.open_detokenizer()
-    decoders = [TranscriptDecoder(session, detokenizer, bundle.decoding) for session in (exact, before, after)]
+    spell = bundle.open_detokenizer()
+    decoders = [TranscriptDecoder(session, spell, bundle.decoding) for session in (exact, before, after)]
     as_exact = {"before": 0, "after": 0}
     for x in clips.cut(recordings, 4.0, compared, seed=seed + 1):
         _, cross = encode(x)

@@ -13,7 +13,7 @@ from onnx import numpy_helper, parser
 
 from benchmarks.common import clips, results_file
 from benchmarks.common.paths import BUNDLE, EXAMPLE, Data, Repeats, Seed
-from benchmarks.common.timing import milliseconds
+from benchmarks.common.timing import processor_ms
 from benchmarks.latency.flops import Product, products
 from edge_runtime import IEmoNet
 from edge_runtime.audio.recording import SAMPLE_RATE
@@ -61,7 +61,7 @@ class RecordingBundle(Bundle):
 
 def measure(recordings: Sequence[Path], *, seconds: Sequence[float] = SECONDS, repeats: int = REPEATS, threads: int = 1,
             seed: int) -> dict[str, Any]:  # fmt: skip
-    """Return each slot's operations, bytes, time and least possible time for an utterance of each length.
+    """Return each slot's operations, bytes, processor time and least possible time for an utterance of each length.
 
     A product's least time is the greater of its operations over the best rate of its kind and of its weights' bytes
     over the rate at which a matrix that no cache holds is read. Everything else (softmax, norms, copies, the
@@ -114,7 +114,7 @@ def _share(
             session(**feed)
 
     whole()
-    ms = statistics.median(milliseconds(whole) for _ in range(repeats))
+    ms = statistics.median(processor_ms(whole) for _ in range(repeats))
     total = [p for one in costs for p in one]
     least = least_ms(total, rates)
     return {
@@ -181,7 +181,7 @@ def _matmul_ms(kind: str, rows: int, inner: int, columns: int, repeats: int, thr
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(model.SerializeToString(), options, providers=[CPU])
     session.run(None, {"a": left})
-    return min(milliseconds(lambda: session.run(None, {"a": left})) for _ in range(repeats))
+    return min(processor_ms(lambda: session.run(None, {"a": left})) for _ in range(repeats))
 
 
 def _mega(values: Iterable[int]) -> float:

@@ -90,8 +90,9 @@ def section(result: Result, again: Result | None) -> list[str]:
         f"medians; a clip is a file, and reading the file counts. Ratios are medians over pairs of calls on the same "
         f"clip.{second}",
         table(head, rows),
-        table(("", f"same words as torch, of {result['recordings']}", "MB on disk, packages + weights"), same),
-        _aims(result, again),
+        f"{machine(result)}. Words and sizes of the same run:\n\n"
+        + table(("", f"same words as torch, of {result['recordings']}", "MB on disk, packages + weights"), same),
+        f"{machine(result)}. The aims, and what this run and the second one reached:\n\n" + _aims(result, again),
     ]
 
 

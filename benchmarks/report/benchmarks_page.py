@@ -36,10 +36,16 @@ vocabulary. Now it reads half of their bits for that, and scores the best again 
 (`export/quantization/lm_head.py`): the table compares the same decoder, exported with and without. The committed
 bundle has both changes; the tables above were taken with them.
 
+The next largest gaps are those of the encoder's attention and of its convolutions, which are fp32 products.
+onnxruntime's kernels do not reach their best rate at these shapes, and nothing that was tried does: attention as one
+fused operator, which keeps its scores in the cache; convolutions in two dimensions, whose weights are arranged for the
+processor; the spectrogram as a product of overlapping frames, which is slower. Attention in int8 was not tried: it
+would change answers.
+
 On two threads, waiting by spinning within a call is what onnxruntime could do instead of sleeping; the runtime lets
 threads sleep, which costs this much where nothing else runs, and spares whoever shares the processors. Tried without a
 gain that could be told from noise: binding inputs and outputs, no memory pattern or arena, lower optimisation levels,
-the decoder's product without a zero point, constant shapes, and fused attention in the encoder."""
+the decoder's product without a zero point, and constant shapes."""
 ROBUSTNESS = """## Noise, other voices in the room, lines and codecs
 
 Mean recall (UA) with 95 % intervals; dotted, the same unaltered. The committed networks were trained on all recordings
@@ -114,19 +120,20 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
 
 
 def _latency(latency: Result) -> list[str]:
-    found = [LATENCY, f"{machine(latency)}, {latency['calls']} calls of each length, the settings in turn."]
+    found = [LATENCY, f"{latency['calls']} calls of each length, the settings in turn."]
     for name, lengths in latency["ways"].items():
         slots = list(dict.fromkeys(slot for part in lengths.values() for slot in part))
         rows = [
             (slot.replace("_", " "), *(_three(part[slot]) if slot in part else "" for part in lengths.values()))
             for slot in slots
         ]
-        found.append(f"{name}:\n\n" + table(("", *(f"{s} s" for s in lengths)), rows))
+        found.append(f"{machine(latency)}; {name}:\n\n" + table(("", *(f"{s} s" for s in lengths)), rows))
     costs = {
         name: {**c, "slopes": ", ".join(f"{span}: {ms:.1f}" for span, ms in c["slopes"].items())}
         for name, c in latency["cost"].items()
     }
     found.append(
+        f"{machine(latency)}. "
         "The cost of a clip against its length: the cost of every clip, the cost of each second, the length at which "
         "both are alike (the knee: shorter clips hardly get cheaper), and the cost of a second from one length to the "
         "next (alike where cost is linear):\n\n" + formatted(costs, COST)
@@ -134,6 +141,7 @@ def _latency(latency: Result) -> list[str]:
     through = latency["throughput"]
     rates = {name: {**rate, "rtf": 1 / rate["audio_s_per_s"]} for name, rate in through["ways"].items()}
     found.append(
+        f"{machine(latency)}. "
         f"Many files ({through['files']}, {through['audio_s']:.0f} s in all; medians of {through['rounds']} rounds, "
         "the settings in turn):\n\n" + formatted(rates, THROUGHPUT)
     )
@@ -148,11 +156,12 @@ def _roofline(roofline: Result) -> list[str]:
     rates = roofline["rates"]
     found = [
         ROOFLINE,
-        f"{machine(roofline)}, {roofline['threads']} thread. Best rates, of onnxruntime: int8 {rates['int8_gops']:.0f} "
+        f"{machine(roofline)}, {roofline['threads']} thread, processor time. "
+        f"Best rates, of onnxruntime: int8 {rates['int8_gops']:.0f} "
         f"and fp32 {rates['fp32_gops']:.0f} 10^9 operations a second; {rates['read_gb_s']:.0f} GB read a second.",
     ]
     for seconds, slots in roofline["utterances"].items():
-        found.append(f"An utterance of {seconds} s:\n\n" + formatted(slots, LEAST_TIME))
+        found.append(f"{machine(roofline)}; an utterance of {seconds} s:\n\n" + formatted(slots, LEAST_TIME))
     return found
 
 
@@ -186,7 +195,10 @@ def _robustness(result: Result) -> list[str]:
     head = ("corruption", "degree", "speech", "text", "fused, agreeing", "fused, own sentence", "no speech found",
             "WER, people", "WER, synthesiser")  # fmt: skip
     units = "; ".join(f"{kind}: {unit}" for kind, unit in result["axes"].items())
-    return [ROBUSTNESS, f"{result['voices']}; {result['words']}. Degrees: {units}.\n\n" + table(head, rows)]
+    return [
+        ROBUSTNESS,
+        f"{machine(result)}. {result['voices']}; {result['words']}. Degrees: {units}.\n\n" + table(head, rows),
+    ]
 
 
 def _wer(wer: Result) -> list[str]:

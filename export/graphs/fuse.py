@@ -14,7 +14,7 @@ from edge_runtime.system.writing import writing
 def fuse(graph: Path) -> None:
     """Let onnxruntime fuse the nodes in the ONNX file ``graph``; its outputs stay the same bit by bit.
 
-    To open it takes half the time then. What onnxruntime fuses at this level is the same on every processor; the level
+    It opens faster then. What onnxruntime fuses at this level is the same on every processor; the level
     above arranges weights for the processor at hand, and is left to the start. The fused operators of eight bits run on
     processors alone, so only graphs in dynamic int8 are fused, which are no use on a GPU anyway.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,14 @@ def run(torch_speed: float) -> dict[str, object]:
     }
     pipelines = {name: pipeline(name, *row) for name, row in rows.items()}
     return {"baselines": pipelines, "recordings": 9, "threads": 1, "calls": 3, **MACHINE}
+
+
+def test_each_table_of_the_benchmarks_names_its_processor_in_the_lines_before_it(repository: Path) -> None:
+    text = (repository / "docs/benchmarks.md").read_text(encoding="utf-8")
+    blocks = [block for block in text.split("\n\n") if block]
+    before = [lines for lines, block in pairwise(blocks) if block.startswith("|")]
+    assert len(before) > 15
+    assert [lines for lines in before if "avx2" not in lines] == []
 
 
 def test_aim_is_met_only_where_both_runs_meet_it() -> None:

@@ -117,7 +117,7 @@ def test_warming_up_runs_every_graph(bundle_folder: Path, monkeypatch: pytest.Mo
 
             monkeypatch.setattr(session, "_session", Watched(slot, whole))
         model.warm_up()
-        assert ran == set(model.bundle.slots)
+        assert ran == set(model.bundle.slots) - {"batch_decoder"}  # which is opened when there are several utterances
 
 
 def test_without_asr_speech_alone_answers_and_below_the_threshold_the_label_is_uncertain(

@@ -30,7 +30,7 @@ def test_the_default_bundle_is_whole(bundle_folder: Path) -> None:
     assert found.bytes == sum(f.stat().st_size for f in bundle_folder.iterdir())
     assert set(found.slots) == set(found.manifest["slots"])
     assert all(part.graph is not None and part.graph.weights > 1_000 for part in found.slots.values())
-    assert found.slots["speech_encoder"].graph.operators["MatMulInteger"] > 0
+    assert found.slots["speech_encoder"].graph.operators["DynamicQuantizeMatMul"] > 0
     assert found.tokenizers["text"].vocabulary == 30_522
     plain = json.loads(json.dumps(found.to_dict()))
     assert plain["whole"] is True

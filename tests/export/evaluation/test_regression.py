@@ -26,7 +26,7 @@ def test_a_bundle_as_it_was_made_is_right_and_other_answers_are_not(bundle):
     found = verify(bundle)
     assert (found["wrong"], found["labels_changed"], found["answers_lost"]) == ([], 0, 0)
     assert found["largest_score_difference"] < 0.001
-    assert (found["graphs"], found["files"]) == (7, 9)
+    assert (found["graphs"], found["files"]) == (8, 10)
 
     def other_answers(manifest) -> None:
         text = manifest["verification"]["built_in_answers"]["text"]

@@ -7,8 +7,8 @@ from benchmarks.report.markdown import formatted, machine
 
 HEAD = """## An archive on one core
 
-*Together* is how this version classifies many files and long recordings: it decodes utterances together. *One by one* is
-the same version with `batch_memory_mb=0`. The *version before* has no `batch_decoder`, and looks for speech in each
+*Together* is how this version classifies many files and long recordings: it decodes utterances together. *One by one*
+is the same version with `batch_memory_mb=0`. The *version before* has no `batch_decoder`, and looks for speech in each
 window of a long recording apart; its bundle has other networks. All run in fresh processes, in turn, on one thread.
 Times are of the processor, *peak memory* is of the whole process, and answers are compared with those of *together*."""
 COLUMNS = {

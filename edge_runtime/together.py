@@ -75,6 +75,8 @@ class Together:
             raise error
 
     def _decoded(self, waiting: list[tuple[Key, Heard]]) -> Iterator[tuple[Key, Heard, Transcript]]:
+        if not waiting:  # as always where the bundle recognises no words
+            return
         several = [one for _, one in waiting]
         left = self._most_bytes - sum(one.encoded_bytes for one in several)
         words = self._classify.recognise_together(several, most=MOST_UTTERANCES, most_bytes=left)

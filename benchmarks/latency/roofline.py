@@ -99,7 +99,8 @@ def feeds_of(waveform: clips.Float, *, threads: int) -> dict[str, tuple[Slot, li
     assert isinstance(bundle, RecordingBundle)
     with IEmoNet(bundle, device="cpu", threads=threads) as model:
         model(waveform, SAMPLE_RATE)
-    return {slot: (entry, bundle.feeds[slot]) for slot, entry in bundle.slots.items()}
+    # The decoder of several utterances has nothing to do for one.
+    return {slot: (entry, bundle.feeds[slot]) for slot, entry in bundle.slots.items() if slot in bundle.feeds}
 
 
 def _share(

@@ -98,7 +98,7 @@ def run_text_width(folder: Path) -> int:
     ("kept", "named", "slots"),
     [
         ("speech", "voice", {"vad", "speech_encoder", "speech_emotion"}),
-        ("text", "words", {"vad", "speech_encoder", "transcript_decoder", "text_emotion"}),
+        ("text", "words", {"vad", "speech_encoder", "transcript_decoder", "batch_decoder", "text_emotion"}),
     ],
 )
 def test_a_run_of_one_branch_becomes_a_bundle_of_it(pretrained, run_trained, target, kept, named, slots):

@@ -20,7 +20,7 @@ def test_utterances_of_a_long_recording_give_the_same_alone(bundle_folder: Path,
         assert result["utterances"] >= 5
         assert result["longest_s"] <= 15
         assert result["the_same_alone"] == result["classified_alone"] > 0
-        assert result["memory_over_clip_mb"] < 50
+        assert result["memory_over_clip_mb"] < 150  # utterances that wait to be decoded together are held
         assert result["rtf_processor"] == pytest.approx(result["processor_s"] / 45, abs=1e-4)
     assert found["monologue"]["share_in_utterances"] > found["conversation"]["share_in_utterances"]
     assert len(found["clip"]["runs"]) == long_audio.CLIP_RUNS

@@ -211,7 +211,7 @@ def test_the_minimal_reader_agrees_with_parts_left_out(
     bundle_folder: Path, tmp_path: Path, jfk: Path, left_out: tuple[str, ...], temperatures: tuple[str, ...]
 ) -> None:
     def edit(manifest: dict[str, Any]) -> None:
-        gone = {*left_out, *(["transcript_memory"] if "transcript_decoder" in left_out else [])}
+        gone = {*left_out, *(["transcript_memory", "batch_decoder"] if "transcript_decoder" in left_out else [])}
         slots = {slot: entry for slot, entry in manifest["slots"].items() if slot not in gone}
         temperatures_kept = {n for n in TEMPERATURES if TEMPERATURES[n] in slots and n not in ALONE} | set(temperatures)
         manifest |= {

@@ -135,7 +135,7 @@ def _accuracy(metrics: Any) -> str:
     fused, text = (metrics[part]["ua"]["mean"] for part in ("fusion", "text"))
     return (
         f"Accuracy, as mean recall over four emotions, on corpora that were not trained on: {text:.2f} from text "
-        f"alone; {fused:.2f} from speech, fused with sentences of the same label. Every protocol, and the paper's numbers, "
-        "are in [docs/results.md](docs/results.md); speed slot by slot, noise and codecs, and the speech "
+        f"alone; {fused:.2f} from speech, fused with sentences of the same label. Every protocol, and the paper's "
+        "numbers, are in [docs/results.md](docs/results.md); speed slot by slot, noise and codecs, and the speech "
         "recognition against torch, in [docs/benchmarks.md](docs/benchmarks.md)."
     )

@@ -39,7 +39,7 @@ def test_people_get_a_table(run: Run, jfk: Path, model: IEmoNet) -> None:
 
 
 def test_programs_get_the_segments_of_the_api_a_line_each(run: Run, jfk: Path, model: IEmoNet) -> None:
-    lines = [json.loads(line) for line in run(jfk, "--json", "--threads", 1).stdout.splitlines()]
+    lines = [json.loads(line) for line in run(jfk, "--json", "--threads", 1, "--batch-memory", 0).stdout.splitlines()]
     expected = [json.loads(json.dumps({"file": str(jfk), **s.to_dict()})) for s in model.timeline(jfk)]
     assert lines == expected
 

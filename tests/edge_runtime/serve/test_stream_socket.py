@@ -120,6 +120,7 @@ def test_a_lost_connection_frees_its_place(tiny_model: IEmoNet, samples: np.ndar
     with served(tiny_model, streams=1) as running:
         for _ in range(3):
             with opened(running, "sample_rate=16000") as socket:
+                wait_until(lambda: running.service.work.streams == 1)
                 socket.send(samples.tobytes()[:100_000])
                 socket.socket.shutdown(2)  # without a word
             wait_until(lambda: running.service.work.streams == 0)

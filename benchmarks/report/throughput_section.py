@@ -30,5 +30,6 @@ def section(result: Result) -> list[str]:
         f"medians of {files['rounds']} processes):\n\n" + formatted(files["ways"], COLUMNS),
         f"{machine(result)}. A recording of {result['minutes']:.0f} minutes, read speech with pauses: "
         f"{recording['utterances']} utterances of {recording['seconds']:.0f} s in all (processes: "
-        f"{recording['rounds']}). One that was cut elsewhere counts as another:\n\n" + formatted(recording["ways"], COLUMNS),
+        f"{recording['rounds']}). One that was cut elsewhere counts as another:\n\n"
+        + formatted(recording["ways"], COLUMNS),
     ]

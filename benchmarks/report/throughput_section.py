@@ -10,7 +10,8 @@ HEAD = """## An archive on one core
 *Together* is how this version classifies many files and long recordings: it decodes utterances together. *One by one*
 is the same version with `batch_memory_mb=0`. The *version before* has no `batch_decoder`, and looks for speech in each
 window of a long recording apart; its bundle has other networks. All run in fresh processes, in turn, on one thread.
-Times are of the processor, *peak memory* is of the whole process, and answers are compared with those of *together*."""
+Times are of the processor, *peak memory* is of the whole process, and answers are compared with those of *together*.
+The machine was busy with other work, which favours *together*: expect less on a quiet one, most of all of files."""
 COLUMNS = {
     "processor time, s": "{processor_s[median]:.1f}",
     "seconds of audio a second": "{audio_s_per_s:.0f}",

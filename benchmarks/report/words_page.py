@@ -26,6 +26,7 @@ NAMES = {
     "minilm-l6-short": "MiniLM-L6, short training",
     "permissive-short": "MiniLM-L6, short training, permissive licences alone",
     "mpnet-base-short": "MPNet-base, short training",
+    "distilled-short": "MiniLM-L6, short training, MPNet-base as its teacher",
 }
 
 

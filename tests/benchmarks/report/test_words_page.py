@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.report import words_page
+from benchmarks.words.variants import VARIANTS
 
 SCORE = {"wa": 0.5, "ua": 0.4, "f1": 0.3}
 FORMS = {"written": SCORE, "spoken": {**SCORE, "ua": 0.35}}
@@ -79,3 +80,7 @@ def test_without_any_size_none_is_stated(result: dict[str, Any], monkeypatch: py
 def test_without_wrong_sentences_there_is_no_table_of_them(result: dict[str, Any]) -> None:
     result["plain_sentences"] = {"n": 20, "right": 20, "wrong": []}
     assert "| wrong |" not in words_page.page(result)
+
+
+def test_the_page_has_a_name_for_every_variant_that_is_compared() -> None:
+    assert words_page.NAMES.keys() - {"bundle"} == {name for name, variant in VARIANTS.items() if not variant.seed}

@@ -130,8 +130,7 @@ def command(
 ) -> None:
     """UA and WA of a text branch in torch and in int8, on all of SemEval's test or of MELD's dev."""
     for title, folder in _named(text).items():
-        labels = checkpoint.restore(folder)[2]["labels"]
-        found, weights = test_part(data, labels)
+        found, weights = test_part(data, checkpoints.read(folder, checkpoint.KIND)["labels"])
         row = {"weights": weights, **measure(folder, found, kept)}
         known = results_file.read(name).get("checkpoints", {})
         print(results_file.write(name, {"checkpoints": {**known, title: row}}), title)

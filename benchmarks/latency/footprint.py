@@ -23,7 +23,7 @@ from edge_runtime.bundle.bundle import Bundle
 SECONDS = (1.0, 4.0, 10.0)
 FIRST_S, PEAK_S = 4.0, 10.0
 PROCESSES = 9
-PROBE = Path(__file__).with_name("footprint_probe.py")
+PROBE = "benchmarks.latency.footprint_probe"
 Version = tuple[Path, Path]
 """The folder that holds the package ``edge_runtime``, and a bundle."""
 
@@ -74,10 +74,10 @@ def _probe(version: Version, files: Mapping[float, Path], compiled: Path) -> dic
     given = [tree, bundle, files[FIRST_S], files[PEAK_S], *files.values()]
     begin = time.perf_counter()
     with subprocess.Popen(  # noqa: S603
-        [sys.executable, str(PROBE), *map(str, given)],
+        [sys.executable, "-m", PROBE, *map(str, given)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=ROOT.anchor,
+        cwd=ROOT,
         env=environment,
     ) as process:
         assert process.stdout is not None
@@ -109,6 +109,12 @@ def _summary(runs: Sequence[Mapping[str, Any]], files: Mapping[float, Path]) -> 
     return summary
 
 
+def described(folder: Path) -> str:
+    """Return the name, the version and the schema of the bundle in ``folder``."""
+    bundle = Bundle.read(folder)
+    return f"{bundle.name} {bundle.version}, schema {bundle.manifest['schema']}"
+
+
 def command(
     before: Annotated[Path, typer.Option(help="A checkout of the earlier version, with its bundle in models/.")],
     bundle: Annotated[Path, typer.Option(help="The bundle of this version.")] = BUNDLE,
@@ -122,6 +128,5 @@ def command(
     old = before.resolve() / BUNDLE.relative_to(ROOT)
     versions = {"before": (before.resolve(), old), "after": (ROOT, bundle.resolve())}
     result = measure(versions, recordings, processes=processes, seed=seed)
-    bundles = {n: f"{b.name} {b.version}, schema {b.manifest['schema']}" for n, b in
-               ((n, Bundle.read(folder)) for n, (_, folder) in versions.items())}  # fmt: skip
+    bundles = {n: described(folder) for n, (_, folder) in versions.items()}
     print(results_file.write(name, {"recordings": source, "bundles": bundles, **result}, seed=seed))

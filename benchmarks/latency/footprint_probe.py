@@ -1,6 +1,6 @@
 """A process that classifies a few clips and prints what it took as JSON; run with the package of any version.
 
-    python footprint_probe.py TREE BUNDLE FIRST PEAK [CLIP…]
+    python -m benchmarks.latency.footprint_probe TREE BUNDLE FIRST PEAK [CLIP…]
 
 ``edge_runtime`` is the one in the folder TREE. ``FIRST`` gives the start, ``PEAK`` the memory, ``CLIP`` times with and
 without the transcript, in turn. Nothing but the runtime is imported, so the memory is the runtime's.
@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
+
+from benchmarks.common.footprint import peak_memory_mb
 
 REPEATS = 7
 
@@ -27,7 +27,7 @@ def main(tree: str, bundle: str, first: str, peak: str, *clips: str) -> None:
     answers = [model(first)]
     print(json.dumps({"start_processor_s": round(time.process_time(), 3)}), flush=True)
     answers += [model(peak) for _ in range(2)]  # onnxruntime may keep more from the second call on
-    found: dict[str, Any] = {"peak_memory_mb": _footprint().peak_memory_mb(), "ms": {}}
+    found: dict[str, Any] = {"peak_memory_mb": peak_memory_mb(), "ms": {}}
     for clip in clips:
         answers += [model(clip), model(clip, asr=False)]
         times: dict[str, list[float]] = {"whole": [], "voice": []}
@@ -39,15 +39,6 @@ def main(tree: str, bundle: str, first: str, peak: str, *clips: str) -> None:
         found["ms"][clip] = times
     found["answers"] = [[a.label, a.transcript, {k: round(v, 4) for k, v in a.scores.items()}] for a in answers]
     print(json.dumps(found))
-
-
-def _footprint() -> Any:
-    """Return the module beside this one's folder, without the package around it, which is of another tree."""
-    spec = spec_from_file_location("footprint", Path(__file__).parents[1] / "common" / "footprint.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

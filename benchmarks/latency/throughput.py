@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from benchmarks.common import clips, results_file
 from benchmarks.common.paths import BUNDLE, EXAMPLE, ROOT, Data, Repeats, Seed
 from benchmarks.common.timing import rounds
+from benchmarks.latency.footprint import described
 from benchmarks.latency.long_audio import PAUSES_S, write_recording
 from edge_runtime.audio.find_recordings import find_recordings
 from edge_runtime.audio.recording import SAMPLE_RATE
-from edge_runtime.bundle.bundle import Bundle
 from trainer.audio import load_audio
 
-PROBE = Path(__file__).with_name("throughput_probe.py")
+PROBE = "benchmarks.latency.throughput_probe"
 CORPORA = ("ravdess", "savee", "plain_speech/librispeech", "plain_speech/ami_turns")
 READ = "plain_speech/librispeech"
 """The long recording is of these."""
@@ -85,8 +85,8 @@ def measure(
 
 def _probe(way: Way, kind: str, files: Sequence[Path]) -> dict[str, Any]:
     given = [way.tree, way.bundle, json.dumps(way.options), kind, *files]
-    command = [sys.executable, str(PROBE), *map(str, given)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT.anchor)  # noqa: S603
+    command = [sys.executable, "-m", PROBE, *map(str, given)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)  # noqa: S603
     if done.returncode:
         sys.exit("benchmarks: the runtime failed; see above")
     found: dict[str, Any] = json.loads(done.stdout)
@@ -150,7 +150,6 @@ def command(
         write_recording(recording, joined(data, seed=seed), minutes * 60)
         given = archive(data, files, seed=seed)
         result = measure(ways, given, recording, repeats=repeats, long_repeats=long_repeats)
-    bundles = {n: f"{b.name} {b.version}, schema {b.manifest['schema']}" for n, b in
-               ((n, Bundle.read(way.bundle)) for n, way in ways.items())}  # fmt: skip
+    bundles = {name: described(way.bundle) for name, way in ways.items()}
     result |= {"corpora": list(CORPORA), "minutes": minutes, "bundles": bundles}
     print(results_file.write("throughput", result, seed=seed))

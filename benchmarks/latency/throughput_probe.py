@@ -1,7 +1,7 @@
 """A process that classifies an archive and prints what it took as JSON; run with the package of any version.
 
-    python throughput_probe.py TREE BUNDLE OPTIONS files FILE…
-    python throughput_probe.py TREE BUNDLE OPTIONS recording FILE
+    python -m benchmarks.latency.throughput_probe TREE BUNDLE OPTIONS files FILE…
+    python -m benchmarks.latency.throughput_probe TREE BUNDLE OPTIONS recording FILE
 
 ``edge_runtime`` is the one in the folder TREE; OPTIONS are those of ``IEmoNet.load`` besides, as
 JSON. Nothing but the runtime is imported, so the memory is the runtime's.
@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
+
+from benchmarks.common.footprint import peak_memory_mb
 
 
 def main(tree: str, bundle: str, options: str, kind: str, *files: str) -> None:
@@ -37,21 +37,12 @@ def main(tree: str, bundle: str, options: str, kind: str, *files: str) -> None:
     found = {
         "processor_s": round(processor, 2),
         "wall_s": round(wall, 2),
-        "peak_memory_mb": _footprint().peak_memory_mb(),
+        "peak_memory_mb": peak_memory_mb(),
         "answers": [[getattr(a, "start_s", i), a.label, a.transcript] for i, a in enumerate(answers)],
         "utterances": len(answers) if kind == "recording" else sum(len(a.segments) for a in answers),
         "seconds": round(sum(seconds), 1),
     }
     print(json.dumps(found))
-
-
-def _footprint() -> Any:
-    """Return the module beside this one's folder, without the package around it, which is of another tree."""
-    spec = spec_from_file_location("footprint", Path(__file__).parents[1] / "common" / "footprint.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

@@ -119,17 +119,6 @@ class UtteranceClassifier:
         baseline: Baseline | None = None,
         context: Sequence[Turn] = (),
     ) -> Segment:
-        """Classify ``utterance``; the arguments are those of ``classify_and_pool``."""
-        return self.classify_and_pool(utterance, given, timings, baseline, context)[0]
-
-    def classify_and_pool(
-        self,
-        utterance: Utterance,
-        given: str | None = None,
-        timings: Timings | None = None,
-        baseline: Baseline | None = None,
-        context: Sequence[Turn] = (),
-    ) -> tuple[Segment, Baseline | None]:
         """Classify ``utterance``, in which somebody speaks.
 
         Args:
@@ -139,13 +128,9 @@ class UtteranceClassifier:
             baseline: other recordings of the speaker, which ``check_baseline`` has let pass; less than
                 ``LEAST_SPEECH_S`` of speech counts as none.
             context: what was said before, the oldest first; a bundle that reads none passes over it.
-
-        Returns:
-            The answer; and the utterance as a baseline for others, None where the bundle takes none.
         """
         heard = self.hear(utterance, given, timings, baseline)
-        segment = self.judge(heard, self.recognise(heard), context)
-        return segment, heard.pooled
+        return self.judge(heard, self.recognise(heard), context)
 
     def hear(
         self,
@@ -154,7 +139,7 @@ class UtteranceClassifier:
         timings: Timings | None = None,
         baseline: Baseline | None = None,
     ) -> Heard:
-        """Run what needs no words: the encoder and the voice. The arguments are those of ``classify_and_pool``."""
+        """Run what needs no words: the encoder and the voice. The arguments are those of a call."""
         timings = {} if timings is None else timings
         if baseline is not None and baseline.speech_s < LEAST_SPEECH_S:
             baseline = None
@@ -278,7 +263,7 @@ class UtteranceClassifier:
         """
         self.require_baseline()
         assert self._speech_encoder is not None
-        hidden, _ = self._speech_encoder(utterance.waveform, words=False)
+        hidden, _ = self._speech_encoder.hear(utterance.waveform)
         return self._pooled(utterance, self._run_speech(utterance, hidden, None))
 
     def check_baseline(self, baseline: Baseline) -> None:

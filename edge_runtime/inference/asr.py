@@ -105,18 +105,17 @@ class SpeechEncoder:
         """Use the graph in ``session``, and in ``memory`` the layers that the transcript alone needs, if apart."""
         self._session, self._memory = session, memory
 
-    def __call__(self, waveform: Float, *, words: bool = True) -> tuple[Float, Arrays]:
+    def __call__(self, waveform: Float) -> tuple[Float, Arrays]:
         """Encode ``waveform`` (samples,) at 16 kHz, at most 30 s long.
 
         Args:
             waveform: what is said.
-            words: False leaves out what the transcript alone needs, where that is a graph of its own.
 
         Returns:
             The hidden states (1, layers, states, width), 20 ms a state, and the decoder's cross inputs.
         """
         hidden, passed = self.hear(waveform)
-        return hidden, self.remember(passed) if words else {}
+        return hidden, self.remember(passed)
 
     def hear(self, waveform: Float) -> tuple[Float, Arrays]:
         """Return the hidden states, and what ``remember`` takes: less than the memory, where that is another graph."""

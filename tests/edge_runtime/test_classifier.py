@@ -359,7 +359,9 @@ def pooling() -> dict[str, Graph]:
 
 def test_without_a_baseline_the_graph_gets_one_row_of_zeros_with_no_seconds(tmp_path: Path) -> None:
     slots = pooling()
-    segment, pooled = comparing(tmp_path, slots).classify_and_pool(UTTERANCE)
+    classify = comparing(tmp_path, slots)
+    heard = classify.hear(UTTERANCE)
+    segment, pooled = classify.judge(heard, classify.recognise(heard)), heard.pooled
     np.testing.assert_array_equal(slots["speech_emotion"].given["baseline"], np.zeros((1, 1, 2), np.float32))
     np.testing.assert_array_equal(slots["speech_emotion"].given["baseline_s"], np.zeros((1, 1), np.float32))
     assert segment.baseline_s == 0.0

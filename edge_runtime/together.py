@@ -11,9 +11,9 @@ from edge_runtime.inference.asr import Transcript
 from edge_runtime.system.parallel import BATCH_MEMORY_MB
 
 Key = TypeVar("Key")
-MOST_UTTERANCES = 32
+MOST_UTTERANCES = 16
 """At a time. More gain nothing: each has its own keys and values to be read, which takes most of the time by then."""
-MOST_WAITING = 128
+MOST_WAITING = 64
 """Of so many, those of like length are decoded together, which then end at about the same time."""
 
 

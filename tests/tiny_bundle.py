@@ -19,6 +19,30 @@ from edge_runtime.bundle.bundle import MANIFEST, SCHEMA, TEMPERATURES, TOKENIZER
 LABELS = ["angry", "happy", "neutral", "sad"]
 WORDS = ["[UNK]", "[START]", "[END]", "ask", "not", "what", "you", "can", "do", "country"]
 DTYPES = {int(TensorProto.FLOAT): "tensor(float)", int(TensorProto.INT64): "tensor(int64)"}
+PAST = """
+            float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0,
+            float[batch,1,old,2] past_key_0, float[batch,1,old,2] past_value_0)
+        => (float[batch,10] logits, float[batch,1,total,2] present_key_0, float[batch,1,total,2] present_value_0) {
+        axes = Constant<value_ints=[1,3]>()
+        ids = Cast<to=1>(tokens)
+        narrow = Unsqueeze(ids, axes)
+        now = Concat<axis=3>(narrow, narrow)
+        present_key_0 = Concat<axis=2>(past_key_0, now)
+        present_value_0 = Concat<axis=2>(past_value_0, now)
+        inner = Constant<value_ints=[1,2,3]>()
+        a = ReduceSum<keepdims=0>(present_key_0, inner)
+        b = ReduceSum<keepdims=0>(present_value_0, inner)
+"""
+"""How a decoder begins: what was written before goes into its keys and values."""
+NEXT = """
+        sums = Sum(a, b, d, e, f)
+        last = Constant<value_ints=[1]>()
+        sum = Unsqueeze(sums, last)
+        phases = Constant<value=float[1,10] {0,1,2,3,4,5,6,7,8,9}>()
+        moved = Add(phases, sum)
+        logits = Cos(moved)
+}"""
+"""How a decoder ends: the scores of the tokens that follow."""
 GRAPHS = {
     "vad": """(float[windows,576] input, float[1,1,128] h, float[1,1,128] c)
         => (float[windows] speech_probs, float[1,1,128] hn, float[1,1,128] cn) {
@@ -46,29 +70,14 @@ GRAPHS = {
         cross_key_0 = Concat<axis=3>(layer, layer)
         cross_value_0 = Cos(cross_key_0)
     }""",
-    "transcript_decoder": """(int64[batch,new] tokens, float[positions] cross_bias,
-            float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0,
-            float[batch,1,old,2] past_key_0, float[batch,1,old,2] past_value_0)
-        => (float[batch,10] logits, float[batch,1,total,2] present_key_0, float[batch,1,total,2] present_value_0) {
-        axes = Constant<value_ints=[1,3]>()
-        ids = Cast<to=1>(tokens)
-        narrow = Unsqueeze(ids, axes)
-        now = Concat<axis=3>(narrow, narrow)
-        present_key_0 = Concat<axis=2>(past_key_0, now)
-        present_value_0 = Concat<axis=2>(past_value_0, now)
-        inner = Constant<value_ints=[1,2,3]>()
-        a = ReduceSum<keepdims=0>(present_key_0, inner)
-        b = ReduceSum<keepdims=0>(present_value_0, inner)
+    "transcript_decoder": "(int64[batch,new] tokens, float[positions] cross_bias,"
+    + PAST
+    + """
         d = ReduceMean<keepdims=0>(cross_bias)
         e = ReduceMean<keepdims=0>(cross_key_0)
         f = ReduceMean<keepdims=0>(cross_value_0)
-        sums = Sum(a, b, d, e, f)
-        last = Constant<value_ints=[1]>()
-        sum = Unsqueeze(sums, last)
-        phases = Constant<value=float[1,10] {0,1,2,3,4,5,6,7,8,9}>()
-        moved = Add(phases, sum)
-        logits = Cos(moved)
-    }""",
+    """
+    + NEXT,
     "speech_emotion": """(float[batch,samples] waveform) => (float[batch,4] logits, float[batch,3] embedding) {
         size = Abs(waveform)
         mean = ReduceMean<axes=[1], keepdims=1>(size)
@@ -181,19 +190,10 @@ MEMORY = """(float[batch,positions,4] encoded)
     cross_key_0 = Slice(layer, none, two, last)
     cross_value_0 = Cos(cross_key_0)
 }"""
-BATCHES = """(int64[batch,new] tokens, float[batch,1,1,positions] cross_bias,
-        float[batch,1,positions,2] cross_key_0, float[batch,1,positions,2] cross_value_0,
-        float[batch,1,old,2] past_key_0, float[batch,1,old,2] past_value_0)
-    => (float[batch,10] logits, float[batch,1,total,2] present_key_0, float[batch,1,total,2] present_value_0) {
-    axes = Constant<value_ints=[1,3]>()
-    ids = Cast<to=1>(tokens)
-    narrow = Unsqueeze(ids, axes)
-    now = Concat<axis=3>(narrow, narrow)
-    present_key_0 = Concat<axis=2>(past_key_0, now)
-    present_value_0 = Concat<axis=2>(past_value_0, now)
-    inner = Constant<value_ints=[1,2,3]>()
-    a = ReduceSum<keepdims=0>(present_key_0, inner)
-    b = ReduceSum<keepdims=0>(present_value_0, inner)
+BATCHES = (
+    "(int64[batch,new] tokens, float[batch,1,1,positions] cross_bias,"
+    + PAST
+    + """
     low = Constant<value_float=-100000000.0>()
     there = Greater(cross_bias, low)
     mask = Cast<to=1>(there)
@@ -206,13 +206,9 @@ BATCHES = """(int64[batch,new] tokens, float[batch,1,1,positions] cross_bias,
     d = Div(bias_sum, positions_there)
     e = Div(key_sum, numbers_there)
     f = Div(value_sum, numbers_there)
-    sums = Sum(a, b, d, e, f)
-    last = Constant<value_ints=[1]>()
-    sum = Unsqueeze(sums, last)
-    phases = Constant<value=float[1,10] {0,1,2,3,4,5,6,7,8,9}>()
-    moved = Add(phases, sum)
-    logits = Cos(moved)
-}"""
+    """
+    + NEXT
+)
 """A ``batch_decoder``, which writes what ``transcript_decoder`` does."""
 APART = {"speech_encoder": ENCODED, "transcript_memory": MEMORY}
 VOICES = {"waveform": GRAPHS["speech_emotion"], "states": READS_STATES, "baseline": TAKES_BASELINE}

@@ -243,6 +243,8 @@ class TranscriptDecoder:
             tokens = np.array([w.begin(line) for w, line in zip(writings, logits, strict=True)], np.int64)
         rows = [writing for writing in writings if not writing.over]  # all of them, or a bundle writes no token
         while rows:
+            if len(rows) == 1 and run is not self._session:  # the graph of one utterance takes less time
+                run, cross = self._session, separated(cross)
             logits, past = _step(run, tokens, cross, past)
             written = [writing.write(line) for writing, line in zip(rows, logits, strict=True)]
             # The last row takes the place of one that is over, so that little is copied.
@@ -286,6 +288,16 @@ def joined(memories: list[Arrays]) -> Arrays:
         for name, value in memory.items():
             together[name][row, :, :size] = value[0]
     return {**together, BIAS: bias}
+
+
+def separated(memory: Arrays) -> Arrays:
+    """Return the memory of the one utterance that is left of ``joined`` ones, as ``SpeechEncoder`` returned it."""
+    bias: Float = memory[BIAS][0, 0, 0]
+    size = int((bias > NOT_THERE).sum())  # positions that are not there come last
+    return {
+        name: bias[:size] if name == BIAS else np.ascontiguousarray(value[:, :, :size])
+        for name, value in memory.items()
+    }
 
 
 def _first(arrays: Arrays, count: int) -> Arrays:

@@ -15,8 +15,8 @@ Refusal = AudioError | AudioNotFoundError
 """Why a recording cannot be used."""
 WAITING = 4
 """Recordings, or groups, for each worker that may be ahead of the one whose answer is next."""
-BATCH_MEMORY_MB = 256.0
-"""For utterances that are decoded together: room for the keys and values of 32 of 4 s, or of a dozen of 15 s."""
+BATCH_MEMORY_MB = 96.0
+"""For utterances that are decoded together: room for the keys and values of 16 of 4 s, or of eight of 15 s."""
 GROUP = 64
 """Recordings that a worker decodes together, at most; with more, answers would come late."""
 

@@ -63,11 +63,11 @@ CLIPS = st.tuples(st.floats(0.1, 6), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
 
 
 @settings(max_examples=30, deadline=None)
-@given(clips=st.lists(CLIPS, max_size=8), memory_mb=st.sampled_from([1e-3, 0.02, 0.1, 256]))
-@example(clips=[], memory_mb=256)
-@example(clips=[(1, 0.0), (1, 0.5), (2, 0.0)], memory_mb=256)
-@example(clips=[(0.5, 0.5), (30, 0.5), (0.7, 0.5)], memory_mb=256)
-@example(clips=[(0.5, 0.5)] * (MOST_WAITING + 3), memory_mb=256)
+@given(clips=st.lists(CLIPS, max_size=8), memory_mb=st.sampled_from([1e-3, 0.02, 0.1, 96]))
+@example(clips=[], memory_mb=96)
+@example(clips=[(1, 0.0), (1, 0.5), (2, 0.0)], memory_mb=96)
+@example(clips=[(0.5, 0.5), (30, 0.5), (0.7, 0.5)], memory_mb=96)
+@example(clips=[(0.5, 0.5)] * (MOST_WAITING + 3), memory_mb=96)
 def test_any_recordings_in_any_order_have_the_answers_that_they_have_alone(
     folder: Path, alone: IEmoNet, clips: list[tuple[float, float]], memory_mb: float
 ) -> None:
@@ -146,7 +146,7 @@ def test_the_context_of_an_utterance_is_what_was_said_before_it(tmp_path: Path, 
         patch.setattr(asr.Transcript, "doubtful", False)
         found = [
             list(IEmoNet.load(folder, threads=1, batch_memory_mb=mb).timeline(recording, RATE, context=True))
-            for mb in (256, 0)
+            for mb in (96, 0)
         ]
     assert len(found[0]) > 2
     alike(*found)

@@ -19,6 +19,7 @@ from tokenizers.models import WordLevel
 from edge_runtime import IEmoNet
 from edge_runtime.inference.asr import (
     ADDED,
+    BIAS,
     LONGEST_LOOP,
     REPEATS,
     SURE,
@@ -28,6 +29,8 @@ from edge_runtime.inference.asr import (
     TranscriptDecoder,
     _log_probability,
     _loop,
+    joined,
+    separated,
 )
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.tokenizer_file import detokenizer
@@ -200,6 +203,18 @@ def test_what_is_cut_off_in_a_loop_or_at_the_limit_did_not_end(tmp_path: Path) -
 )
 def test_words_are_doubtful_where_it_was_unsure_or_came_to_no_end(transcript: Transcript, doubtful: bool) -> None:
     assert transcript.doubtful == doubtful
+
+
+def test_the_one_that_is_left_of_several_has_the_memory_that_it_had_alone() -> None:
+    def memory(positions: int) -> dict[str, np.ndarray]:
+        random = np.random.default_rng(positions)
+        keys = random.normal(size=(1, 2, positions, 3)).astype(np.float32)
+        return {BIAS: random.normal(size=positions).astype(np.float32), "cross_key_0": keys}
+
+    for short, long in ((1, 4), (3, 3)):
+        together = joined([memory(short), memory(long)])
+        found = separated({name: value[:1] for name, value in together.items()})
+        assert all(np.array_equal(found[name], value) for name, value in memory(short).items())
 
 
 def test_the_example_is_written_down_rightly(model: IEmoNet, jfk: Path, jfk_words: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,8 @@ BABBLE_SHARE = 0.35
 """Share of the augmented waveforms in which others talk."""
 BABBLE_VOICES = 6
 """So many talk at once."""
+PART = 250
+"""The states of so many recordings are kept at a time: minutes, so that little is lost when a training is stopped."""
 PIECE = 28 * SAMPLE_RATE
 """So much is encoded at once: with the second of silence that is added it stays below Whisper's 30 s."""
 
@@ -121,7 +124,7 @@ def cached_states(
         front_end_key: tells one front end from another.
         augmentations: as of ``pooled_states``.
         seed: of the augmentations.
-        cache: folder where the result is kept.
+        cache: folder where the result is kept; before that, parts of it, from which an interrupted call goes on.
         quiet: no progress bar.
 
     Raises:
@@ -131,15 +134,37 @@ def cached_states(
     if not path.is_file():
         if augmentations:
             augment.check_codecs()
-        read = front_end()
-        states, speech_s = [], np.zeros((len(utterances), 1 + augmentations), np.float32)
+        read, parts = front_end(), path.with_suffix(".parts")
+        parts.mkdir(parents=True, exist_ok=True)
+        found: list[tuple[Float, float]] = []
         for number in progress(range(len(utterances)), "encoding", quiet=quiet):
-            found = [read(x) for x in augmented(utterances, number, augmentations, seed)]
-            states.append(np.stack([one for one, _ in found]).astype(np.float16))
-            speech_s[number] = [seconds for _, seconds in found]
-        cache.mkdir(parents=True, exist_ok=True)
-        with writing(path) as file:
-            np.savez(file, states=np.stack(states), speech_s=speech_s)
+            part = parts / f"{number // PART}.npz"
+            if part.is_file():
+                continue
+            found += [read(x) for x in augmented(utterances, number, augmentations, seed)]
+            if (number + 1) % PART == 0 or number + 1 == len(utterances):
+                _keep(part, _stacked(found, 1 + augmentations))
+                found = []
+        kept = [_kept(parts / f"{number}.npz") for number in range(-(-len(utterances) // PART))]
+        states, speech_s = (np.concatenate([getattr(one, name) for one in kept]) for name in ("states", "speech_s"))
+        _keep(path, PooledStates(states, speech_s))
+        shutil.rmtree(parts)
+    return _kept(path)
+
+
+def _stacked(found: Sequence[tuple[Float, float]], each: int) -> PooledStates:
+    """Return the states of recordings, of which each was read so many times."""
+    states = np.stack([one for one, _ in found]).astype(np.float16)
+    speech_s = np.array([seconds for _, seconds in found], np.float32)
+    return PooledStates(states.reshape(-1, each, *states.shape[1:]), speech_s.reshape(-1, each))
+
+
+def _keep(path: Path, found: PooledStates) -> None:
+    with writing(path) as file:
+        np.savez(file, states=found.states, speech_s=found.speech_s)
+
+
+def _kept(path: Path) -> PooledStates:
     with np.load(path) as stored:
         return PooledStates(stored["states"], stored["speech_s"])
 

@@ -101,6 +101,34 @@ def test_features_are_cached_until_recording_or_settings_change(tmp_path, pretra
     assert not np.allclose(again.states[1], first.states[1])
 
 
+def test_an_interrupted_encoding_goes_on_where_it_was(tmp_path, pretrained, clip, monkeypatch):
+    voices = [
+        Utterance(str(i), "emodb", "sad", "s", audio=clip(tmp_path / f"{i}.flac", seconds=0.3, seed=i))
+        for i in range(5)
+    ]
+    options = {"augmentations": 1, "seed": 0, "quiet": True}
+    whole = pooled_states(voices, pretrained, cache=tmp_path / "whole", **options)
+    monkeypatch.setattr(features, "PART", 2)
+    asked = []
+
+    def interrupted(utterances, number, augmentations, seed):
+        asked.append(number)
+        if asked.count(3) == 1 and number == 3:
+            raise KeyboardInterrupt
+        return augmented(utterances, number, augmentations, seed)
+
+    monkeypatch.setattr(features, "_key", lambda *_: "same")
+    monkeypatch.setattr(features, "augmented", interrupted)
+    cache = tmp_path / "cache"
+    with pytest.raises(KeyboardInterrupt):
+        pooled_states(voices, pretrained, cache=cache, **options)
+    found = pooled_states(voices, pretrained, cache=cache, **options)
+    assert asked == [0, 1, 2, 3, 2, 3, 4]
+    np.testing.assert_array_equal(found.states, whole.states)
+    np.testing.assert_array_equal(found.speech_s, whole.speech_s)
+    assert [path.name for path in cache.iterdir()] == ["pooled-same.npz"]
+
+
 def test_a_recording_in_which_nobody_is_found_counts_in_full(tiny_whisper, monkeypatch):
     """Its label is known, so that it is learned from; the mask of states tells the seconds."""
     monkeypatch.setattr(features, "speech_mask", lambda _, waveform: np.zeros(-(-len(waveform) // 320), bool))

@@ -33,7 +33,6 @@ docs: .venv/ready
 bench: .venv/ready
 	for name in baselines wer latency roofline ablation robustness unseen int8-accuracy; do \
 		.venv/bin/python -m benchmarks $$name || exit 1; done
-	.venv/bin/python -m benchmarks baselines --name baselines-again
 	.venv/bin/python -m benchmarks render
 
 .venv/ready: requirements-dev.txt pyproject.toml edge_runtime/pyproject.toml

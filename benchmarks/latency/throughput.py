@@ -138,6 +138,7 @@ def command(
     repeats: Repeats = ROUNDS,
     long_repeats: Annotated[int, typer.Option(help="Runs of the long recording.")] = 1,
     seed: Seed = 0,
+    name: Annotated[str, typer.Option(help="Of the results' file.")] = "throughput",
 ) -> None:
     """Many files and a long recording on one core: one by one and together, and by an earlier version."""
     ways = {
@@ -152,4 +153,4 @@ def command(
         result = measure(ways, given, recording, repeats=repeats, long_repeats=long_repeats)
     bundles = {name: described(way.bundle) for name, way in ways.items()}
     result |= {"corpora": list(CORPORA), "minutes": minutes, "bundles": bundles}
-    print(results_file.write("throughput", result, seed=seed))
+    print(results_file.write(name, result, seed=seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.common.results_file import Result
@@ -13,7 +14,7 @@ TEXT = """## Beside other pipelines
 
 All pipelines get the same clips. Each runs in a process and an environment of its own
 (`benchmarks/baselines/pipelines`: the pipeline, and its requirements beside it), as its documentation recommends,
-greedy, on one thread. All but the last also tell the emotion, by the very same speech, text and fusion networks.
+greedy, on one thread. All but the last also tell the emotion, by speech, text and fusion networks of the same shapes.
 *transformers on torch* encodes once, for the transcript and for the emotion in speech. faster-whisper and optimum do
 not hand out the states that speech emotion reads, so these two encode a second time. The last is compared with our time
 for the transcript alone. None of the others looks for speech first; edge-iemonet does. RAVDESS has two sentences; clips
@@ -57,23 +58,13 @@ def readme(result: Result, manifest: Result) -> str:
     )
 
 
-def section(result: Result, again: Result | None) -> list[str]:
+def section(result: Result, elsewhere: Result | None) -> list[str]:
     """Return the section of docs/benchmarks.md.
 
     Args:
         result: of ``baselines``.
-        again: of a second run, if there was one.
+        elsewhere: of a run on another processor, if there was one.
     """
-    lengths = list(next(iter(result["baselines"].values()))["ms"])
-    rows = [
-        (
-            pipeline["title"],
-            *(f"{pipeline['ms'][s]['p50']:.0f}" for s in lengths),
-            *("" if name == OURS else _both(pipeline["times_ours"][s]["median"], again, name, s) for s in lengths),
-        )
-        for name, pipeline in result["baselines"].items()
-    ]
-    head = ("", *(f"{s} s, ms" for s in lengths), *(f"{s} s, times ours" for s in lengths))
     same = [
         (
             pipeline["title"],
@@ -82,18 +73,34 @@ def section(result: Result, again: Result | None) -> list[str]:
         )
         for pipeline in result["baselines"].values()
     ]
-    second = "" if again is None else " After the comma stands the same of a second run."
     return [
         TEXT,
         "![time against length, by pipeline](baselines.svg)",
-        f"{machine(result)}, {result['threads']} thread, {result['calls']} calls for each length, pipelines in turn, "
-        f"medians; a clip is a file, and reading the file counts. Ratios are medians over pairs of calls on the same "
-        f"clip.{second}",
-        table(head, rows),
+        f"{_how(result)}, pipelines in turn, medians; a clip is a file, and reading the file counts. Ratios are "
+        "medians over pairs of calls on the same clip:\n\n" + _times(result),
+        *([] if elsewhere is None else [f"{_how(elsewhere)}, likewise:\n\n{_times(elsewhere)}"]),
         f"{machine(result)}. Words and sizes of the same run:\n\n"
         + table(("", f"same words as torch, of {result['recordings']}", "MB on disk, packages + weights"), same),
-        f"{machine(result)}. The aims, and what this run and the second one reached:\n\n" + _aims(result, again),
+        "The aims, and what was reached:\n\n" + _aims([result, *([] if elsewhere is None else [elsewhere])]),
     ]
+
+
+def _how(result: Result) -> str:
+    return f"{machine(result)}, {result['threads']} thread, {result['calls']} calls for each length"
+
+
+def _times(result: Result) -> str:
+    lengths = list(next(iter(result["baselines"].values()))["ms"])
+    rows = [
+        (
+            pipeline["title"],
+            *(f"{pipeline['ms'][s]['p50']:.0f}" for s in lengths),
+            *("" if name == OURS else f"{pipeline['times_ours'][s]['median']:.1f}" for s in lengths),
+        )
+        for name, pipeline in result["baselines"].items()
+    ]
+    head = ("", *(f"{s} s, ms" for s in lengths), *(f"{s} s, times ours" for s in lengths))
+    return table(head, rows)
 
 
 def aims(result: Result) -> list[tuple[str, float, float]]:
@@ -113,21 +120,18 @@ def _disk_mb(pipeline: Result) -> float:
     return float(sum(pipeline["installed_mb"].values()))
 
 
-def _both(ratio: float, again: Result | None, name: str, length: str) -> str:
-    if again is None:
-        return f"{ratio:.1f}"
-    return f"{ratio:.1f}, {again['baselines'][name]['times_ours'][length]['median']:.1f}"
-
-
-def _aims(result: Result, again: Result | None) -> str:
-    second = {} if again is None else {aim: reached for aim, _, reached in aims(again)}
-    rows = []
-    for aim, wanted, reached in aims(result):
-        runs = [reached, *([second[aim]] if aim in second else [])]
-        met = [value >= wanted for value in runs]
-        verdict = "met" if all(met) else "met once" if any(met) else "missed"
-        rows.append((aim, f"{wanted:g}", ", ".join(f"{value:.1f}" for value in runs), verdict))
-    return table(("aim: so many times better", "wanted", "reached", ""), rows)
+def _aims(results: Sequence[Result]) -> str:
+    """Return a table of the aims, and of what was reached on each processor."""
+    reached = zip(*(aims(result) for result in results), strict=True)
+    rows = [
+        (
+            runs[0][0],
+            f"{runs[0][1]:g}",
+            *(f"{value:.1f} ({'met' if value >= wanted else 'missed'})" for _, wanted, value in runs),
+        )
+        for runs in reached
+    ]
+    return table(("aim: so many times better", "wanted", *map(machine, results)), rows)
 
 
 def _accuracy(metrics: Any) -> str:

@@ -107,16 +107,21 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
     """
     parts = [HEAD]
     if "baselines" in results:
-        parts += baselines_page.section(results["baselines"], results.get("baselines-again"))
-    if measured := [results[name] for name in ("footprint", "footprint-avx2") if name in results]:
+        parts += baselines_page.section(results["baselines"], results.get("baselines-avx2"))
+    if measured := _of_processors("footprint", results):
         parts += footprint_section.section(measured, results.get("packages"))
-    if "throughput" in results:
-        parts += throughput_section.section(results["throughput"])
+    if measured := _of_processors("throughput", results):
+        parts += throughput_section.section(measured)
     for name, section in {"latency": _latency, "roofline": _roofline, "ablation": _ablation,
                           "robustness": _robustness, "wer": _wer}.items():  # fmt: skip
         if name in results:
             parts += section(results[name])
     return "\n\n".join(parts)
+
+
+def _of_processors(name: str, results: Mapping[str, Result]) -> list[Result]:
+    """Return the results of a measurement on each processor that it was taken on."""
+    return [results[one] for one in (name, f"{name}-avx2") if one in results]
 
 
 def _latency(latency: Result) -> list[str]:

@@ -11,10 +11,9 @@ HEAD = """## Start, memory, and the voice alone
 
 The version before is the one whose bundle has schema 2. Both run in fresh processes, in turn, on one thread, from
 compiled Python as an installer leaves it. *Start* is processor time from the start of the process to the first answer,
-on a clip of 4 s. *Peak memory* is that after two more
-calls, of 10 s. *With words* and *voice alone* are processor time of a call with and without the transcript. The machine
-was busy with other work, so times hold as ratios within a table. The processor that has "avx2" alone is the same
-machine; the wider instructions were hidden from every library."""
+on a clip of 4 s. *Peak memory* is that after two more calls, of 10 s. *With words* and *voice alone* are processor time
+of a call with and without the transcript. The processor that has "avx2" alone is the same machine; the wider
+instructions were hidden from every library."""
 TIMES = {
     "start, s": "{start_processor_s[median]:.2f}",
     "peak memory": "{peak_memory_mb[median]:.0f} MB",

@@ -111,7 +111,8 @@ def measure(
             **{name: forms.ask(Network.of(folder)) for name, folder in seeds.items()},
         },
         "context": {fold.name: _context(dataset, fold, kept) for fold in folds if fold.name in DIALOGUES},
-        "compared": {
+        "compared": results_file.read("words").get("compared", {})  # those that are not asked for this time stay
+        | {
             name: {"meld": forms.ask(network), "tested": _tested(dataset, folds, network)}
             for name, network in {"bundle": kept, **others}.items()
         },

@@ -81,7 +81,7 @@ def section(result: Result, elsewhere: Result | None) -> list[str]:
         *([] if elsewhere is None else [f"{_how(elsewhere)}, likewise:\n\n{_times(elsewhere)}"]),
         f"{machine(result)}. Words and sizes of the same run:\n\n"
         + table(("", f"same words as torch, of {result['recordings']}", "MB on disk, packages + weights"), same),
-        "The aims, and what was reached:\n\n" + _aims([result, *([] if elsewhere is None else [elsewhere])]),
+        _aims([result, *([] if elsewhere is None else [elsewhere])]),
     ]
 
 
@@ -121,7 +121,7 @@ def _disk_mb(pipeline: Result) -> float:
 
 
 def _aims(results: Sequence[Result]) -> str:
-    """Return a table of the aims, and of what was reached on each processor."""
+    """Return the aims and what was reached on each processor."""
     reached = zip(*(aims(result) for result in results), strict=True)
     rows = [
         (
@@ -131,7 +131,9 @@ def _aims(results: Sequence[Result]) -> str:
         )
         for runs in reached
     ]
-    return table(("aim: so many times better", "wanted", *map(machine, results)), rows)
+    reached_on = ("reached on the first", "on the second") if len(results) > 1 else ("reached",)
+    head = ("aim: so many times better", "wanted", *reached_on)
+    return f"The aims, and what was reached. {'; '.join(map(machine, results))}:\n\n" + table(head, rows)
 
 
 def _accuracy(metrics: Any) -> str:

@@ -29,10 +29,11 @@ def test_two_versions_that_are_the_same_say_the_same(jfk: Path) -> None:
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_versions_reach_their_aims(name: str) -> None:
     result = results_file.read(name)
-    after = result["versions"]["after"]
+    before, after = (result["versions"][name] for name in ("before", "after"))
     assert after["peak_memory_mb"]["median"] <= 220
     # With AVX2 alone the aim of 3 is missed: the encoder is slower there, and the voice alone is mostly the encoder.
     assert after["ms"]["4"]["times_faster"] >= (3 if name == "footprint" else 2.5)
-    assert after["start_processor_s"]["median"] <= 0.6
+    # A ratio of one run: seconds differ by half from one machine to the next.
+    assert after["start_processor_s"]["median"] <= 0.75 * before["start_processor_s"]["median"]
     networks = {bundle.split(",")[0] for bundle in result["bundles"].values()}
     assert len(networks) > 1 or result["clips_with_the_same_answer"] == result["clips"]

@@ -286,10 +286,12 @@ class IEmoNet:
             BaselineError: another bundle made a baseline.
             BundleError: what a call raises.
             ClosedError: the model was closed.
-            TypeError: a baseline that is none.
+            TypeError: one recording in place of many; a baseline that is none.
             ValueError: a threshold outside 0 to 1; fewer baselines than recordings.
         """
         check_threshold(threshold)
+        if isinstance(recordings, str | bytes | os.PathLike | np.ndarray):
+            raise TypeError("classify_many takes many recordings, such as a list of files; for one, call the model")
         given = self._given(None, asr=asr)
         if baseline is None or isinstance(baseline, Baseline):
             baseline = repeat(baseline)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from edge_runtime.classifier import Heard, UtteranceClassifier
-from edge_runtime.errors import AudioError
 from edge_runtime.inference.asr import Transcript
 from edge_runtime.system.parallel import BATCH_MEMORY_MB
 
@@ -35,7 +34,7 @@ class Together:
         Raises:
             ValueError: it is no size.
         """
-        if isinstance(memory_mb, bool) or not 0 <= memory_mb < float("inf"):
+        if isinstance(memory_mb, bool | str | None) or not 0 <= memory_mb < float("inf"):
             raise ValueError(f"batch_memory_mb={memory_mb}: give a number of megabytes, or 0 to decode each alone")
         self._classify, self._most_bytes = classify, 1e6 * memory_mb
 
@@ -47,17 +46,18 @@ class Together:
                 are taken as they are needed, up to ``MOST_WAITING`` at a time.
 
         Raises:
-            AudioError: the next one cannot be had; those before it are yielded first.
+            Exception: whatever keeps the next one from being had, such as an AudioError; those before it come first.
             BundleError: a graph fails.
         """
         waiting: list[tuple[Key, Heard]] = []
-        size, error, source = 0, None, iter(heard)
+        size, source = 0, iter(heard)
+        error: Exception | None = None
         while True:
             try:
                 key, one = next(source)
             except StopIteration:
                 break
-            except AudioError as reason:
+            except Exception as reason:
                 error = reason
                 break
             if one.encoded is None or not self._most_bytes or not self._classify.decodes_together:

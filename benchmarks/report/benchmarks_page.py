@@ -57,8 +57,8 @@ folds once, so levels are kind by a point or two. An utterance in which no speec
 The speech network was trained on mild noise, gain, rooms, lines and pace, and on babble of the speaker's own other
 recordings (that of the test is of others); never on clipping or codecs. Signal-to-noise ratios are over whole
 recordings, pauses and all. **These figures are of the configuration of bundle 0.2.0**, which learned from RAVDESS and
-EmoDB alone. That of 0.3.0a1 learned from more corpora, and from codecs and telephone lines too; under these conditions
-it was not measured yet. [Your own recordings](own-recordings.md) has what it reaches on clean recordings.
+EmoDB alone. The later ones learned from more corpora, and from codecs and telephone lines too; under these conditions
+they were not measured yet. [Your own recordings](own-recordings.md) has what it reaches on clean recordings.
 
 ![accuracy under every corruption](robustness.svg)"""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.common.results_file import Result
-from benchmarks.report.markdown import table
+from benchmarks.report.markdown import machine, table
 from export.model_card import measurements
 from trainer.paper.tables import TABLES
 
@@ -62,16 +62,13 @@ def _bundle(manifest: Result) -> str:
     for branch, metrics in manifest["metrics"].items():
         for path, found in measurements(metrics):
             scores = [found[k]["mean"] if isinstance(found[k], Mapping) else found[k] for k in ("wa", "ua")]
-            span = found["ua"]["interval"] if isinstance(found["ua"], Mapping) else None
-            interval = "{:.3f} to {:.3f}".format(*span) if span else ""
-            rows.append((_measured_on(path), branch, str(found.get("n", "")), *(f"{s:.3f}" for s in scores), interval))
+            rows.append((_measured_on(path), branch, str(found.get("n", "")), *(f"{s:.3f}" for s in scores)))
     protocols = {part: made["protocol"] for part, made in manifest["provenance"].items() if "protocol" in made}
     said = "; ".join(f"{part}: {protocol}" for part, protocol in protocols.items())
     return (
         f"## The committed bundle, {manifest['name']} {manifest['version']}\n\nOver neutral, happy, sad and angry, "
         f"before quantisation, by networks that did not learn from what is measured ({said}). Of all recordings UA "
-        "is the mean over the parts that were left out, the interval that of all utterances together:\n\n"
-        + table(("measured on", "branch", "n", "WA", "UA", "95 %"), rows)
+        "is the mean over the parts that were left out:\n\n" + table(("measured on", "branch", "n", "WA", "UA"), rows)
     )
 
 
@@ -96,7 +93,8 @@ def _int8(result: Result) -> str:
     ]
     head = ("", "n", "same label", "fp32 WA", "fp32 UA", "int8 WA", "int8 UA")
     return (
-        "## int8 against fp32\n\nSpeech and pairs are among those that were trained on, so the difference counts "
+        f"## int8 against fp32\n\n{machine(result)}, of the bundle of that day; [Words](words.md) has MELD dev by the "
+        "present one. Speech and pairs are among those that were trained on, so the difference counts "
         f"there, not the level. {result['english_clips_with_the_same_transcript']} of {result['english_clips']} "
         "English recordings have the very same transcript.\n\n" + table(head, rows)
     )

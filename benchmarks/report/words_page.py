@@ -71,9 +71,10 @@ def _left_out(result: Result) -> str:
                  f"{means['left_out']:.3f}", "", ""))  # fmt: skip
     head = ("", "texts", f"UA of {_version(result)}", "UA, left out", "UA, left out, with context", "WA, left out")
     return (
-        "Each corpus was left out in turn, and a network of the others answered to its official test part; XED has "
-        f"none, so all of it was asked. These networks saw {result['left_out_draws']:,} texts each. The words branch "
-        f"of bundle {_version(result)} learned from MELD's training part alone: MELD is no unmet corpus to it.\n\n"
+        "Each corpus was left out in turn, and a network of the others answered to its official test part (of MELD "
+        "the dev part); XED has none, so all of it was asked. These networks saw "
+        f"{result['left_out_draws']:,} texts each. The words branch of bundle {_version(result)} learned from MELD's "
+        "training part alone: MELD is no unmet corpus to it.\n\n"
     ) + table(head, rows)
 
 
@@ -116,7 +117,7 @@ def _context(result: Result) -> str:
         (corpora.title(name), f"{c['n']:,}", _both(c["without"]), _both(c["with"]))
         for name, c in result["context"].items()
     ]
-    return "The bundle's network on official test parts, as written.\n\n" + table(
+    return "The bundle's network on official test parts (of MELD the dev part), as written.\n\n" + table(
         ("", "texts", "without: UA, WA", "with context: UA, WA"), rows
     )
 

@@ -79,7 +79,9 @@ def classify(
         str | None,
         typer.Option(help="The words, when they are known: leaves out speech recognition.", metavar="TEXT"),
     ] = None,
-    no_asr: Annotated[bool, typer.Option("--no-asr", help="Recognise no words: the voice alone answers.")] = False,
+    no_asr: Annotated[
+        bool, typer.Option("--no-asr", help="Recognise no words: the voice alone answers, with --transcript if given.")
+    ] = False,
     threshold: Threshold = None,
     baseline: Baselines = None,
     same_speaker: Annotated[
@@ -217,7 +219,7 @@ Examples:
 
   edge-iemonet classify-text --json < lines.txt
 
-  edge-iemonet classify-text "Great. Just great" --context "other: I sold your bike" --context "same: You did what?"
+  edge-iemonet classify-text "It happened yesterday." --context "same: I cannot work today." --context "other: Why?"
 
 A context is what was said before, each turn by an option of its own, the oldest first; "same:" before a turn says that
 it was the same speaker, "other:" that it was another. All texts of a call have the same context. It needs a bundle that

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edge_runtime.system.processors import MOST_THREADS
+
+
+def _finite(value: float | None) -> float | None:
+    """Refuse what is no number, which no limit keeps out.
+
+    Raises:
+        BadParameter: it is infinite, or "nan".
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number")
+    return value
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 Bundle = Annotated[str | None, typer.Option(help="Folder or name of the bundle to use.", metavar="DIR")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads to use.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="Processor threads to use.")]
 BatchMemory = Annotated[
     float,
     typer.Option(
         min=0,
+        callback=_finite,
         help="Megabytes for utterances that are decoded together, on each thread; 0 decodes each alone.",
         metavar="MB",
     ),
 ]
 Threshold = Annotated[
-    float | None, typer.Option(min=0, max=1, help='Below this confidence the label is "uncertain".', metavar="SHARE")
+    float | None,
+    typer.Option(
+        min=0, max=1, callback=_finite, help='Below this confidence the label is "uncertain".', metavar="SHARE"
+    ),
 ]
 Baselines = Annotated[
     list[str] | None,

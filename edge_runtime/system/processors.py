@@ -9,6 +9,8 @@ from pathlib import Path
 
 MOUNT = re.compile(r"\S+ \S+ \S+ (?P<begin>\S+) (?P<place>\S+) .*- (?P<kind>cgroup2?) \S+ (?P<options>\S+)")
 """A line of mountinfo: which part of the tree of control groups is mounted where."""
+MOST_THREADS = 256
+"""More than any machine of our users has; each takes memory in each graph."""
 
 
 def processors() -> int:
@@ -23,11 +25,14 @@ def thread_budget(threads: int | None) -> int:
     """Return how many threads to use: as told, or as many as the processors that this process may use.
 
     Those are the ones it may run on (its affinity), or fewer where its container has a CPU quota.
+
+    Raises:
+        ValueError: less than one, or more than ``MOST_THREADS``.
     """
     if threads is None:
         return processors()
-    if threads < 1:
-        raise ValueError(f"threads={threads}: must be 1 or more")
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads={threads}: must be 1 to {MOST_THREADS}")
     return threads
 
 

@@ -177,6 +177,24 @@ def test_what_was_heard_before_the_damage_is_given_first(folder: Path) -> None:
         next(source)
 
 
+def test_what_came_before_a_source_failed_is_answered_first(folder: Path) -> None:
+    def failing() -> Iterator[np.ndarray]:
+        yield sound(1)
+        yield sound(2)
+        raise RuntimeError("the archive is gone")
+
+    found = IEmoNet.load(folder, threads=1).classify_many(failing(), RATE)
+    assert isinstance(next(found), Prediction) and isinstance(next(found), Prediction)
+    with pytest.raises(RuntimeError, match="archive is gone"):
+        next(found)
+
+
+@pytest.mark.parametrize("one", ["a.wav", b"RIFF", Path("a.wav"), np.zeros(RATE, np.float32)], ids=type)
+def test_one_recording_is_not_many(folder: Path, one: Any) -> None:
+    with pytest.raises(TypeError, match="many recordings"):
+        IEmoNet.load(folder, threads=1).classify_many(one)
+
+
 def test_recordings_are_taken_as_they_are_needed(folder: Path) -> None:
     taken: list[int] = []
 
@@ -216,8 +234,8 @@ def test_each_recording_may_have_a_baseline_of_its_own(folder: Path, alone: IEmo
         list(model.classify_many(sounds, RATE, baseline=[None]))
 
 
-@pytest.mark.parametrize("size", [-1, float("nan"), float("inf"), True])
-def test_a_size_that_is_none_is_refused(folder: Path, size: float) -> None:
+@pytest.mark.parametrize("size", [-1, float("nan"), float("inf"), True, "96", None])
+def test_a_size_that_is_none_is_refused(folder: Path, size: Any) -> None:
     with pytest.raises(ValueError, match="batch_memory_mb"):
         IEmoNet.load(folder, threads=1, batch_memory_mb=size)
 

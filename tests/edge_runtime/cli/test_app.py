@@ -200,6 +200,23 @@ def test_the_voice_alone_and_a_threshold(run: Run, clip: Path) -> None:
     assert run("classify", clip, "--threshold", "1.5").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["classify", "a.wav", "--threshold", "nan"],
+        ["classify", "a.wav", "--batch-memory", "nan"],
+        ["classify", "a.wav", "--batch-memory", "inf"],
+        ["timeline", "a.wav", "--batch-memory", "1e400"],
+        ["classify-text", "Great", "--threshold", "-nan"],
+        ["classify-text", "Great", "--threads", "99999"],
+    ],
+)
+def test_numbers_that_are_none_or_beyond_all_use_are_refused_at_once(run, arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and arguments[2] in done.stderr
+
+
 def test_words_alone_are_classified(run: Run) -> None:
     shown = run("classify-text", "I am so happy")
     assert (shown.returncode, shown.stderr) == (0, "")

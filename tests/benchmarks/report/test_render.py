@@ -143,6 +143,9 @@ def test_cold_start_and_peak_memory_are_stated_once() -> None:
 
 
 def test_readme_reads_the_accuracy_of_a_bundle_with_the_metrics_of_its_checkpoints() -> None:
-    metrics = {part: {"ua": {"mean": ua}} for part, ua in (("speech", 0.5), ("text", 0.57), ("fusion", 0.81))}
+    means = {"speech": 0.5, "text": 0.57, "fusion": 0.81}
+    metrics: dict[str, Any] = {part: {"ua": {"mean": ua}} for part, ua in means.items()}
+    metrics["fusion"]["by_corpus"] = {"savee": {}, "emogator": {}}
     text = baselines_page.readme(run(9.0), {"metrics": metrics})
     assert "not trained on: 0.57 from text alone; 0.81 from speech, fused with sentences" in text
+    assert "the mean of 2 corpora" in text

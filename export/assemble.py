@@ -32,6 +32,8 @@ from trainer.speech.network import SpeechEmotion, no_baseline
 
 REFERENCE_INPUTS = 8
 """So many real recordings and sentences are compared with torch, number by number."""
+WORDS_ALONE = "fusion_text_only"
+"""The way in which fusion answers where there is no voice."""
 
 
 class ReferenceInputs:
@@ -210,12 +212,12 @@ def add_product(graphs: BundleGraphs, labels: int, speech: float, text: float) -
 def operating_point(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the manifest's entry of the confidence below which an answer is uncertain.
 
-    It is the highest that any way to answer asks for. There is no entry where no checkpoint states one, as those before
-    version 0.3.
+    It is the highest that any way to answer with a voice asks for; words alone have their own (``text_facts``).
+    There is no entry where no checkpoint states one, as those before version 0.3.
     """
     last = next((part for part in ("fusion", "speech", "text") if part in configs), None)
     calibration = (configs[last]["metrics"].get("calibration") if last else None) or {}
-    cases = calibration.values() if last == "fusion" else [calibration]
+    cases = [case for way, case in calibration.items() if way != WORDS_ALONE] if last == "fusion" else [calibration]
     points = [case["operating_point"] for case in cases if case and "operating_point" in case]
     return {"operating_point": {"confidence": max(points)}} if points else {}
 
@@ -234,7 +236,7 @@ def text_facts(graphs: BundleGraphs, configs: Mapping[str, Mapping[str, Any]]) -
     if tokens := context_tokens(graph.module):
         found["context"] = {"max_tokens": tokens}
     fused = (configs["fusion"]["metrics"].get("calibration") or {}) if "fusion" in configs else {}
-    answers = fused.get("fusion_text_only") or configs["text"]["metrics"].get("calibration") or {}
+    answers = fused.get(WORDS_ALONE) or configs["text"]["metrics"].get("calibration") or {}
     if "operating_point" in answers:
         found["operating_point"] = {"confidence": answers["operating_point"]}
     if priors := configs["text"].get("priors"):

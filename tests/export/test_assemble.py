@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.assemble import temperatures, text_facts
+from export.assemble import operating_point, temperatures, text_facts
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.text import text_graph
 from tests.export.tiny import FUSED
@@ -37,6 +37,15 @@ def test_the_operating_point_of_words_is_that_of_the_way_in_which_words_alone_an
     assert found == {"text_emotion": {**stated, "operating_point": {"confidence": 0.6}}}
     del configs["fusion"]
     assert text_facts(graphs, configs) == {"text_emotion": {**stated, "operating_point": {"confidence": 0.5}}}
+
+
+def test_words_alone_do_not_make_answers_with_a_voice_uncertain(configs):
+    points = {"fusion": 0.7, "fusion_speech_only": 0.6, "fusion_text_only": 0.97}
+    for way, point in points.items():
+        configs["fusion"]["metrics"]["calibration"][way]["operating_point"] = point
+    assert operating_point(configs) == {"operating_point": {"confidence": 0.7}}
+    configs["fusion"]["metrics"]["calibration"]["fusion_speech_only"]["operating_point"] = 0.8
+    assert operating_point(configs) == {"operating_point": {"confidence": 0.8}}
 
 
 def test_of_text_without_a_context_or_anything_measured_nothing_is_stated(configs, tiny_bert):

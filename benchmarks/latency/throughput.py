@@ -151,6 +151,6 @@ def command(
         write_recording(recording, joined(data, seed=seed), minutes * 60)
         given = archive(data, files, seed=seed)
         result = measure(ways, given, recording, repeats=repeats, long_repeats=long_repeats)
-    bundles = {name: described(way.bundle) for name, way in ways.items()}
+    bundles = {title: described(way.bundle) for title, way in ways.items()}
     result |= {"corpora": list(CORPORA), "minutes": minutes, "bundles": bundles}
     print(results_file.write(name, result, seed=seed))

@@ -58,13 +58,9 @@ def readme(result: Result, manifest: Result) -> str:
     )
 
 
-def section(result: Result, elsewhere: Result | None) -> list[str]:
-    """Return the section of docs/benchmarks.md.
-
-    Args:
-        result: of ``baselines``.
-        elsewhere: of a run on another processor, if there was one.
-    """
+def section(measured: Sequence[Result]) -> list[str]:
+    """Return the section of docs/benchmarks.md, of the results of ``baselines`` on each processor."""
+    result, *elsewhere = measured
     same = [
         (
             pipeline["title"],
@@ -78,10 +74,10 @@ def section(result: Result, elsewhere: Result | None) -> list[str]:
         "![time against length, by pipeline](baselines.svg)",
         f"{_how(result)}, pipelines in turn, medians; a clip is a file, and reading the file counts. Ratios are "
         "medians over pairs of calls on the same clip:\n\n" + _times(result),
-        *([] if elsewhere is None else [f"{_how(elsewhere)}, likewise:\n\n{_times(elsewhere)}"]),
+        *(f"{_how(other)}, likewise:\n\n{_times(other)}" for other in elsewhere),
         f"{machine(result)}. Words and sizes of the same run:\n\n"
         + table(("", f"same words as torch, of {result['recordings']}", "MB on disk, packages + weights"), same),
-        _aims([result, *([] if elsewhere is None else [elsewhere])]),
+        _aims(measured),
     ]
 
 

@@ -106,8 +106,8 @@ def page(results: Mapping[str, Result], _manifest: Result) -> str:
         results: by name; a result that is missing has no section.
     """
     parts = [HEAD]
-    if "baselines" in results:
-        parts += baselines_page.section(results["baselines"], results.get("baselines-avx2"))
+    if measured := _of_processors("baselines", results):
+        parts += baselines_page.section(measured)
     if measured := _of_processors("footprint", results):
         parts += footprint_section.section(measured, results.get("packages"))
     if measured := _of_processors("throughput", results):

@@ -122,10 +122,10 @@ def test_each_table_of_the_benchmarks_names_its_processor_in_the_lines_before_it
 
 
 def test_each_processor_has_its_own_verdict_on_an_aim() -> None:
-    text = "\n".join(baselines_page.section(run(9.0), run(7.0)))
+    text = "\n".join(baselines_page.section([run(9.0), run(7.0)]))
     assert "| speed, 4 s clip, against transformers on torch | 8 | 9.0 (met) | 7.0 (missed) |" in text
     assert "| installed size against transformers on torch | 4 | 5.0 (met) | 5.0 (met) |" in text
-    alone = "\n".join(baselines_page.section(run(9.0), None))
+    alone = "\n".join(baselines_page.section([run(9.0)]))
     assert "| peak memory against transformers on torch | 2 | 1.5 (missed) |" in alone
 
 

@@ -26,6 +26,7 @@ from edge_runtime.cli.options import (
     NoBaseline,
     Threads,
     check_baseline_options,
+    finite,
 )
 from edge_runtime.errors import AudioError, IEmoNetError
 
@@ -52,7 +53,7 @@ Examples:
 Each utterance is compared with the finished ones before it, if the bundle can; what is given by --baseline comes
 before the first. No answer is changed by what comes later.
 
-The microphone needs the extra: pip install 'edge-iemonet[mic]'. Ctrl-C ends it, and what was being said is answered.
+The microphone needs the extra: pip install 'edge-iemonet\\[mic]'. Ctrl-C ends it, and what was being said is answered.
 
 Exit codes: 0 the pipe ended, 130 Ctrl-C ended it, 1 the sound cannot be used or broke off, 2 wrong usage, or no
 bundle, device, microphone or baseline.
@@ -71,7 +72,8 @@ def listen(
     channels: Annotated[int, typer.Option(help="Of bare samples; they are mixed.")] = 1,
     microphone: Annotated[str | None, typer.Option(help="Name or number of the microphone.", metavar="NAME")] = None,
     provisional: Annotated[
-        float | None, typer.Option(help="Say what it sounds like so far, each so many seconds.", metavar="SECONDS")
+        float | None,
+        typer.Option(callback=finite, help="Say what it sounds like so far, each so many seconds.", metavar="SECONDS"),
     ] = None,
     as_json: Json = False,
     baseline: Baselines = None,

@@ -11,7 +11,7 @@ import typer
 from edge_runtime.system.processors import MOST_THREADS
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
     """Refuse what is no number, which no limit keeps out.
 
     Raises:
@@ -30,7 +30,7 @@ BatchMemory = Annotated[
     float,
     typer.Option(
         min=0,
-        callback=_finite,
+        callback=finite,
         help="Megabytes for utterances that are decoded together, on each thread; 0 decodes each alone.",
         metavar="MB",
     ),
@@ -38,7 +38,7 @@ BatchMemory = Annotated[
 Threshold = Annotated[
     float | None,
     typer.Option(
-        min=0, max=1, callback=_finite, help='Below this confidence the label is "uncertain".', metavar="SHARE"
+        min=0, max=1, callback=finite, help='Below this confidence the label is "uncertain".', metavar="SHARE"
     ),
 ]
 Baselines = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from edge_runtime.cli import COMMAND
 from edge_runtime.cli.command import FAILED, print_status, report_error
-from edge_runtime.cli.options import Bundle, Device, Threads
+from edge_runtime.cli.options import Bundle, Device, Threads, finite
 from edge_runtime.errors import MissingExtraError
 
 EXTRA = ("fastapi", "h11", "prometheus_client", "python_multipart", "starlette", "uvicorn", "websockets")
@@ -25,7 +25,7 @@ Examples:
 The page is at the address that is printed. Only this machine can ask, unless --host names another address, which needs
 a token: in the variable EDGE_IEMONET_TOKEN, or in a file. Sound is kept in memory alone, and no words are logged.
 
-The extra is needed: pip install 'edge-iemonet[serve]'. Ctrl-C and SIGTERM end it when what is under way is answered.
+The extra is needed: pip install 'edge-iemonet\\[serve]'. Ctrl-C and SIGTERM end it when what is under way is answered.
 
 Exit codes: 130 or 143 Ctrl-C or SIGTERM ended it, 1 the address cannot be had, 2 wrong usage, no extra, no bundle or
 device.
@@ -45,8 +45,10 @@ def serve(
     queue: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 503.")] = 16,
     streams: Annotated[int, typer.Option(min=1, help="WebSockets at the same time.")] = 16,
     max_mb: Annotated[int, typer.Option(min=1, max=1024, help="Largest upload, in MB.")] = 25,
-    max_seconds: Annotated[float, typer.Option(min=1, help="Longest recording.")] = 3600,
-    time_limit: Annotated[float, typer.Option(min=1, help="Seconds for an upload, and for its answer.")] = 300,
+    max_seconds: Annotated[float, typer.Option(min=1, callback=finite, help="Longest recording.")] = 3600,
+    time_limit: Annotated[
+        float, typer.Option(min=1, callback=finite, help="Seconds for an upload, and for its answer.")
+    ] = 300,
     log: Annotated[bool, typer.Option(help="Write a line for each request to standard error.")] = True,
     bundle: Bundle = None,
     device: Device = "auto",

@@ -209,6 +209,9 @@ def test_the_voice_alone_and_a_threshold(run: Run, clip: Path) -> None:
         ["timeline", "a.wav", "--batch-memory", "1e400"],
         ["classify-text", "Great", "--threshold", "-nan"],
         ["classify-text", "Great", "--threads", "99999"],
+        ["listen", "-", "--provisional", "nan"],
+        ["serve", "--port=0", "--time-limit", "nan"],
+        ["serve", "--port=0", "--max-seconds", "inf"],
     ],
 )
 def test_numbers_that_are_none_or_beyond_all_use_are_refused_at_once(run, arguments):
@@ -372,3 +375,9 @@ def test_help_and_version_are_had_without_a_bundle(run: Run) -> None:
         assert done.returncode == 0
         assert "classify" in done.stdout
     assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize(("command", "extra"), [("listen", "edge-iemonet[mic]"), ("serve", "edge-iemonet[serve]")])
+def test_help_names_the_extra_with_its_brackets(run: Run, command: str, extra: str) -> None:
+    """Brackets are markup to what prints the help."""
+    assert extra in run(command, "--help").stdout

@@ -86,7 +86,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
         # The Trainer's own bf16 is refused without a GPU, and is a process' first training's for all that follow.
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             logits, embedding = model(**inputs)
-        loss = -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
+        if logits.dim() == 3:  # of several members, each of which learns for itself
+            target = target.unsqueeze(1)
+        loss = -(target * F.log_softmax(logits.float(), dim=-1)).sum(-1).mean()
         for part in model.modules():
             if hasattr(part, "penalty"):
                 loss = loss + part.penalty()  # type: ignore[operator]
@@ -114,7 +116,8 @@ def train(
     gives the weights that an uninterrupted one would have given.
 
     Args:
-        network: gives logits (batch, classes) and its second-to-last layer for named inputs; the ``penalty()``
+        network: gives logits (batch, classes) and its second-to-last layer for named inputs; in training it may give
+            those of several members, each of which learns for itself (batch, members, classes). The ``penalty()``
             of each of its modules that has one, a scalar, is added to the loss (the paper's L2).
         examples: dicts of the network's inputs, and ``target`` (classes,): see ``trainer.modality.weighted_targets``.
         schedule: epochs, batch, learning rate and so on.

@@ -33,17 +33,19 @@ CORPORA = {"semeval": "semeval2017-4a", "meld": "meld", "ravdess": "ravdess"}
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "semeval-minilm": {},
     "semeval-mpnet": {},
+    "semeval-mpnet-warm": {"text": {"warm_start": "words/mpnet-base-short", "frozen_layers": 0}},
     "meld-minilm": {},
     "meld-minilm-simulated": {"transcripts": "simulated"},
-    "meld-minilm-warm": {"text": {"warm_start": "semeval-minilm"}},
+    "meld-minilm-warm": {"text": {"warm_start": "semeval-minilm/checkpoints/text"}},
     "meld-mpnet": {},
     "meld-mpnet-simulated": {"transcripts": "simulated"},
-    "meld-mpnet-warm": {"text": {"warm_start": "semeval-mpnet"}},
+    "meld-mpnet-warm": {"text": {"warm_start": "semeval-mpnet/checkpoints/text"}},
     "ravdess-is09-64": {},
     "ravdess-is09-128": {},
     "ravdess-encoder-states": {},
 }
-"""By name: what is otherwise than in the configuration whose name the name begins with."""
+"""By name: what is otherwise than in the configuration whose name the name begins with. Text starts from a checkpoint
+in the folder of the runs, which another experiment, or ``benchmarks words``, wrote."""
 
 SVM = "ravdess-is09-svm"
 """The classical way: functionals over the whole recording and a support vector machine."""
@@ -72,8 +74,8 @@ def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
     config = max((c for c in EXPERIMENTS if not EXPERIMENTS[c] and name.startswith(c)), key=len)
     experiment = settings.read(config)
     if "text" in change and experiment.text is not None:
-        start = str(paths.run_dir / change["text"]["warm_start"] / "checkpoints" / "text")
-        experiment = replace(experiment, text=replace(experiment.text, warm_start=start))
+        start = str(paths.run_dir / change["text"]["warm_start"])
+        experiment = replace(experiment, text=replace(experiment.text, **{**change["text"], "warm_start": start}))
     if "transcripts" in change:
         experiment = replace(experiment, transcripts=change["transcripts"])
     # With an official split the networks that were tested are there to keep; folds would need another training.

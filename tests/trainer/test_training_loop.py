@@ -112,6 +112,22 @@ def test_the_penalty_is_part_of_the_loss(tmp_path):
     assert norms[2] == pytest.approx(norms[1])
 
 
+def test_members_that_answer_alike_learn_what_one_network_learns(tmp_path):
+    class Twins(Network):
+        def forward(self, input_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits, embedding = super().forward(input_ids)
+            return torch.stack([logits, logits], dim=1), embedding
+
+    one, twins = Network(dropout=0.0), Twins(dropout=0.0)
+    curves = [
+        training_loop.train(network, examples(), SCHEDULE, out=tmp_path / str(i), seed=0, quiet=True)
+        for i, network in enumerate((one, twins))
+    ]
+    assert [point.loss for point in curves[0]] == pytest.approx([point.loss for point in curves[1]], abs=1e-6)
+    for mine, other in zip(one.parameters(), twins.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-5)
+
+
 def test_a_seed_gives_the_same_network_and_another_seed_another(tmp_path):
     networks = []
     for number, seed in enumerate((1, 1, 2)):

@@ -16,7 +16,8 @@ KIND, IS09_KIND = "speech", "speech-is09"
 def write(out: Path, network: SpeechEmotion | AttentionBiLSTM, config: dict[str, Any]) -> None:
     """Write the checkpoint ``out``, all of it or nothing."""
     if isinstance(network, SpeechEmotion):
-        config = {**config, "kind": KIND, "width": network.width, "features": network.features}
+        sizes = {"width": network.width, "features": network.features, "members": network.members}
+        config = {**config, "kind": KIND, **sizes}
     else:
         config = {**config, "kind": IS09_KIND}
     checkpoints.write(out, network, config)
@@ -41,6 +42,7 @@ def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, An
                 f"{folder}: its network knows nothing of baselines, as those before version 0.3; train it again, or "
                 "export it with the version that trained it"
             )
-        network = SpeechEmotion(len(config["labels"]), width=config["width"], features=config["features"])
+        sizes = {"width": config["width"], "features": config["features"], "members": config.get("members", 1)}
+        network = SpeechEmotion(len(config["labels"]), **sizes)
     checkpoints.load_weights(folder, network)
     return network, config

@@ -13,8 +13,10 @@ MIN_VARIANCE = 1e-6
 MIN_STD = 1e-3
 FEATURES = 384
 """Principal components of the pooled states that are kept; a row of a baseline has as many numbers."""
+MEMBERS = 4
+"""Networks that answer together."""
 HIDDEN, DROPOUT = 128, 0.5
-"""Units of the second-to-last layer; dropout on it, and on the features."""
+"""Units of the second-to-last layer of each; dropout on it, and on the features."""
 LOG_SCALE = 30.0
 """Half-lives are learned as exp(scale x parameter), so that they move as fast as weights need to at their rate."""
 HALF_LIFE_S = 2.0
@@ -77,6 +79,10 @@ class SpeechEmotion(nn.Module):
     them alone: recordings of one mood would take that mood away. The hidden layer reads features with and without a
     baseline by other weights, and goes from the former to the latter as speech comes in.
 
+    The hidden layer and the last one are those of several networks (members) side by side. Each learns for itself,
+    from other initial weights and with other units dropped; the mean of their logits is the answer (deep ensemble,
+    Lakshminarayanan et al. 2017). On voices that none of them met, one alone is right or wrong by luck.
+
     Attributes:
         mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.
         std_layers: the layers whose standard deviation is read.
@@ -86,7 +92,7 @@ class SpeechEmotion(nn.Module):
     components: Tensor
     temperatures: Tensor
 
-    def __init__(self, labels: int, *, width: int, features: int = FEATURES) -> None:
+    def __init__(self, labels: int, *, width: int, features: int = FEATURES, members: int = MEMBERS) -> None:
         """Make a network with fresh weights for so many ``labels``, and ``features`` of states of ``width``.
 
         There are no more features than numbers that are read; before ``fit_features`` they are the first of those.
@@ -94,6 +100,7 @@ class SpeechEmotion(nn.Module):
         super().__init__()
         groups = len(self.mean_layers) + len(self.std_layers)
         self.width, self.features = width, (features := min(features, groups * width))
+        self.members = members
         self.standardizer = Standardizer(groups, width)
         self.register_buffer("components", torch.eye(groups * width, features))
         self.register_buffer("temperatures", torch.ones(2))
@@ -102,10 +109,11 @@ class SpeechEmotion(nn.Module):
         self.layer_half_life = nn.Parameter(torch.tensor(initial))
         self.mood = nn.Parameter(torch.zeros(labels, features))
         self.input_dropout = nn.Dropout(DROPOUT)
-        self.hidden = nn.Linear(2 * features, HIDDEN)
+        self.hidden = nn.Linear(2 * features, members * HIDDEN)
         self.dropout = nn.Dropout(DROPOUT)
         # Without a bias, what divides the embedding divides the logits.
-        self.classifier = nn.Linear(HIDDEN, labels)
+        self.classifier = nn.Linear(members * HIDDEN, labels)
+        nn.init.uniform_(self.classifier.weight, -(HIDDEN**-0.5), HIDDEN**-0.5)  # as if each member had its own
         nn.init.zeros_(self.classifier.bias)
         self.classifier.bias.requires_grad_(False)
 
@@ -138,7 +146,8 @@ class SpeechEmotion(nn.Module):
     def forward(
         self, features: Tensor, baseline: Tensor | None = None, baseline_s: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return logits (batch, labels) and the second-to-last layer (batch, hidden).
+        """Return logits (batch, labels), in training those of each member (batch, members, labels); and the
+        second-to-last layer (batch, members x hidden).
 
         Args:
             features: of recordings, by ``pooled_features`` (batch, features).
@@ -160,15 +169,25 @@ class SpeechEmotion(nn.Module):
         alone = torch.relu(
             F.linear(baseline.detach(), self.hidden.weight[:, : self.features], self.hidden.bias).detach()
         )
-        logits = F.linear(alone, self.classifier.weight).detach()
+        logits = F.linear(alone, self.classifier.weight).detach() / self.members
         return logits.softmax(2) - 1 / logits.shape[2]
 
     def _answer(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and second-to-last layer of ``features``, of which a baseline was taken away if ``known``."""
         both = torch.cat([features * (1 - known), features * known], dim=-1)
-        embedding = torch.relu(self.hidden(self.input_dropout(both)))
-        embedding = embedding / (self.temperatures[0] * (1 - known) + self.temperatures[1] * known)
-        return self.classifier(self.dropout(embedding)), embedding
+        temperature = self.temperatures[0] * (1 - known) + self.temperatures[1] * known
+        if self.training:
+            return self._members(both, temperature)
+        embedding = torch.relu(self.hidden(both)) / temperature / self.members
+        return self.classifier(embedding), embedding
+
+    def _members(self, both: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of each member (batch, members, labels), and their second-to-last layers side by side."""
+        hidden, bias = self.hidden.weight.view(self.members, HIDDEN, -1), self.hidden.bias.view(self.members, 1, HIDDEN)
+        read = self.input_dropout(both.expand(self.members, -1, -1))
+        embedding = torch.relu(read @ hidden.mT + bias) / temperature
+        last = self.classifier.weight.T.reshape(self.members, HIDDEN, -1)
+        return (self.dropout(embedding) @ last).transpose(0, 1), embedding.transpose(0, 1).flatten(1)
 
     def _chosen(self, pooled: Tensor) -> Tensor:
         means, deviations = pooled[:, :, : self.width], pooled[:, :, self.width :]
@@ -186,7 +205,7 @@ class SpeechEmotionGraph(nn.Module):
     def forward(
         self, hidden_states: Tensor, spoken: Tensor, baseline: Tensor, baseline_s: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits (batch, labels), embedding (batch, hidden) and the recording's own row (batch, features).
+        """Return logits (batch, labels), embedding (batch, members x hidden) and own row (batch, features).
 
         Args:
             hidden_states: see ``pool``.

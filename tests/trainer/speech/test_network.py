@@ -16,7 +16,7 @@ from trainer.speech.network import (
     pool,
 )
 
-LAYERS, WIDTH, KEPT = 5, 6, 4
+LAYERS, WIDTH, KEPT, MEMBERS = 5, 6, 4, 3
 
 
 def states(batch: int = 2, count: int = 20, seed: int = 0) -> torch.Tensor:
@@ -39,7 +39,7 @@ def pooled_rows(count: int = 200, seed: int = 0) -> torch.Tensor:
 def network() -> SpeechEmotion:
     """Return a network with weights, half-lives, moods and temperatures that all matter."""
     torch.manual_seed(0)
-    network = SpeechEmotion(3, width=WIDTH, features=KEPT).eval()
+    network = SpeechEmotion(3, width=WIDTH, features=KEPT, members=MEMBERS).eval()
     network.fit_features(pooled_rows(), torch.ones(200))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -238,14 +238,60 @@ def test_with_seconds_the_hidden_layer_goes_from_its_first_half_to_its_second(ne
     seen: list[torch.Tensor] = []
     network.hidden.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0][0]))
     answer(network, rows(1)[0], torch.zeros(1, KEPT), 0.0)
-    answer(network, rows(1)[0], torch.zeros(1, KEPT), 1e6)
+    answer(network, rows(1)[0], torch.zeros(1, KEPT), 1e8)
     assert (seen[0][KEPT:] == 0).all() and (seen[0][:KEPT] != 0).all()
     assert seen[1][:KEPT].abs().max() < 1e-3 and seen[1][KEPT:].abs().min() > 1e-3
 
 
+def member(network: SpeechEmotion, number: int) -> SpeechEmotion:
+    """Return one member as a network of its own, with the moods of all."""
+    one, own = SpeechEmotion(3, width=WIDTH, features=KEPT, members=1).eval(), slice(number * HIDDEN, None)
+    state = dict(network.state_dict())
+    state["hidden.weight"], state["hidden.bias"] = (
+        state[name][own][:HIDDEN] for name in ("hidden.weight", "hidden.bias")
+    )
+    state["classifier.weight"] = state["classifier.weight"][:, own][:, :HIDDEN]
+    one.load_state_dict(state, strict=True)
+    one._moods = network._moods
+    return one
+
+
+GIVEN = rows(2), rows(6, seed=1).view(2, 3, KEPT), torch.tensor([[2.0, 1.0, 5.0], [0.0, 0.0, 0.0]])
+
+
+def test_the_answer_is_the_mean_of_the_members(network):
+    alone = [member(network, number)(*GIVEN)[0] for number in range(MEMBERS)]
+    assert (alone[0] - alone[1]).abs().max() > 0.01
+    torch.testing.assert_close(network(*GIVEN)[0], torch.stack(alone).mean(0))
+
+
+def test_in_training_each_member_answers_for_itself(network):
+    network.train()
+    network.input_dropout.p = network.dropout.p = 0.0
+    logits, _ = network(*GIVEN)
+    assert logits.shape == (2, MEMBERS, 3)
+    for number in range(MEMBERS):
+        torch.testing.assert_close(logits[:, number], member(network, number)(*GIVEN)[0])
+    logits[:, 1].square().sum().backward()
+    hidden = network.hidden.weight.grad.view(MEMBERS, -1).abs().amax(1)
+    last = network.classifier.weight.grad.view(3, MEMBERS, HIDDEN).abs().amax((0, 2))
+    for moved in (hidden, last):
+        assert moved[1] > 0 and moved[0] == moved[2] == 0
+
+
+def test_members_begin_differently_and_have_other_units_dropped():
+    network = SpeechEmotion(3, width=WIDTH, features=KEPT, members=MEMBERS)
+    assert (member(network, 0)(*GIVEN)[0] - member(network, 1)(*GIVEN)[0]).abs().max() > 1e-3
+    with torch.no_grad():
+        for parameter in (network.hidden.weight, network.hidden.bias, network.classifier.weight):
+            parameter.fill_(0.1)  # all members alike
+    logits = network.train()(rows(40))[0]
+    assert (logits[:, 0] - logits[:, 1]).abs().max() > 1e-3
+
+
 def moody() -> SpeechEmotion:
     """Return a network that calls what is large in the first feature the first label, and knows what a mood adds."""
-    network = SpeechEmotion(2, width=WIDTH, features=2).eval()
+    network = SpeechEmotion(2, width=WIDTH, features=2, members=1).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.dim() == 2:
@@ -314,7 +360,7 @@ def test_the_exported_graph_equals_pooling_and_network(network):
     hidden, spoken = states(3), (torch.rand(3, 20) > 0.5).float()
     baseline, seconds = rows(6, seed=1).view(3, 2, KEPT), torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]])
     logits, embedding, own = SpeechEmotionGraph(network)(hidden, spoken, baseline, seconds)
-    assert logits.shape == (3, 3) and embedding.shape == (3, HIDDEN) and own.shape == (3, KEPT)
+    assert logits.shape == (3, 3) and embedding.shape == (3, MEMBERS * HIDDEN) and own.shape == (3, KEPT)
     torch.testing.assert_close(own, network.pooled_features(pool(hidden, spoken)))
     torch.testing.assert_close(logits, network(own, baseline, seconds)[0])
     torch.testing.assert_close(logits[2], network(own[2:])[0][0])
@@ -328,7 +374,7 @@ def test_dropout_is_for_training_only(mode, network):
 
 
 def test_weights_of_one_network_fit_another_of_the_same_size(network):
-    fresh = SpeechEmotion(3, width=WIDTH, features=KEPT).eval()
+    fresh = SpeechEmotion(3, width=WIDTH, features=KEPT, members=MEMBERS).eval()
     fresh.load_state_dict(network.state_dict(), strict=True)
     features = fresh.pooled_features(pooled_rows(4))
     np.testing.assert_array_equal(features, network.pooled_features(pooled_rows(4)))

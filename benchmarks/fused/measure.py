@@ -40,6 +40,7 @@ Found = Mapping[str, Sequence[Answers]]
 BRANCHES = ("voice", "fused")
 PAIRED, BASELINE = "with_an_agreeing_sentence", "beside_a_baseline"
 OWN_WORDS = "fusion_own_sentence"
+OVER_ALL = "ece_over_all_recordings"
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,22 @@ def _compared(found: Found, compared_s: Float) -> dict[str, Any]:
             # The same recordings without a baseline: what it gains.
             same = corpus.where(np.isin(corpus.rows, beside[name].rows))
             corpora[name][BASELINE] = _both(name, beside) | {"without": _uas(same)}
-    names = [name for name in own if name != BURSTS]
-    return {"corpora": corpora, "mean": _mean([corpora[name] for name in names])}
+    spoken = [name for name in own if name != BURSTS]
+    mean = _mean([corpora[name] for name in spoken]) | {OVER_ALL: _over_all(own)}
+    if BASELINE in mean:
+        mean[BASELINE][OVER_ALL] = _over_all(beside)
+    return {"corpora": corpora, "mean": mean}
+
+
+def _over_all(corpora: Mapping[str, Corpus]) -> dict[str, float]:
+    """Return the calibration error over all recordings at once, each at the temperature of the other corpora.
+
+    A corpus that is harder than the others counts in it with one that is easier, which no temperature can tell.
+    """
+    spoken = {name: corpus for name, corpus in corpora.items() if name != BURSTS}
+    truth = np.concatenate([corpus.truth for corpus in spoken.values()])
+    found = {branch: np.concatenate([_calibrated(name, spoken, branch) for name in spoken]) for branch in BRANCHES}
+    return {branch: round(calibration_error(truth, scores_), 4) for branch, scores_ in found.items()}
 
 
 def _enough(corpora: Mapping[str, Corpus], compared_s: Float) -> dict[str, Corpus]:
@@ -138,11 +153,9 @@ def _both(name: str, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
     """Return the scores on a corpus: UA and its interval, and calibration at the temperature of the other corpora."""
     corpus = corpora[name]
     result: dict[str, Any] = {"n": len(corpus.truth)}
-    others = [other for key, other in corpora.items() if key not in {name, BURSTS}]
     for branch in BRANCHES:
-        logits = getattr(corpus, branch)
-        calibrated = softmax(logits / _temperature(others, branch), axis=1)
-        span = intervals(corpus.truth, logits.argmax(1)[None])["ua"]
+        calibrated = _calibrated(name, corpora, branch)
+        span = intervals(corpus.truth, calibrated.argmax(1)[None])["ua"]
         result[branch] = {
             "ua": _ua(corpus, branch),
             "ua_interval": [round(edge, 4) for edge in span],
@@ -150,6 +163,13 @@ def _both(name: str, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
             "confidence": round(float(calibrated.max(1).mean()), 4),
         }
     return result
+
+
+def _calibrated(name: str, corpora: Mapping[str, Corpus], branch: str) -> NDArray[np.float64]:
+    """Return the scores of a branch on a corpus (n, classes), at the temperature of the other ones."""
+    others = [other for key, other in corpora.items() if key not in {name, BURSTS}]
+    scaled: NDArray[np.float64] = softmax(getattr(corpora[name], branch) / _temperature(others, branch), axis=1)
+    return scaled
 
 
 def _temperature(corpora: Sequence[Corpus], branch: str) -> float:

@@ -12,6 +12,7 @@ from benchmarks.report.markdown import table
 GAINS = ("corpus", "recordings", "UA, voice", "UA, fused", "points", "ECE, voice", "ECE, fused")
 PAIRED = "with_an_agreeing_sentence"
 BASELINE = "beside_a_baseline"
+OVER_ALL = "ece_over_all_recordings"
 BESIDE = """### Words beside a baseline
 
 The same recordings, where their speaker has enough others: the voice is compared with about a minute of those. The last
@@ -42,7 +43,19 @@ def _corpora(result: Result) -> str:
     ]
     mean = result["mean"]
     rows.append(("mean without bursts", "", *_gains(mean), _points(mean[PAIRED])))
-    return table((*GAINS, "with an agreeing sentence, points"), rows)
+    return table((*GAINS, "with an agreeing sentence, points"), rows) + _over_all(mean)
+
+
+def _over_all(mean: Result) -> str:
+    """Return the calibration error over all recordings at once, in a sentence."""
+    said = [f"{mean[OVER_ALL]['fused']:.3f}"]
+    if BASELINE in mean:
+        said.append(f"{mean[BASELINE][OVER_ALL]['fused']:.3f} beside a baseline")
+    return (
+        "\n\nThe mean of the corpora's calibration errors is large because some corpora are harder than others, which "
+        "nobody can tell from one recording. Over all recordings at once that of the fused answers is "
+        f"{' and '.join(said)}."
+    )
 
 
 def _beside(result: Result) -> str:

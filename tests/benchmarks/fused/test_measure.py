@@ -68,6 +68,13 @@ def test_each_corpus_has_both_and_the_least_gain_is_named(found: dict[str, Any])
     assert found["mean"]["fused"]["ua"] == 0.625  # bursts count apart
     assert found["mean"]["least_gain"] == 0
     assert found["mean"]["with_an_agreeing_sentence"]["least_gain"] == 0.5
+
+
+def test_the_calibration_error_over_all_recordings_leaves_bursts_out(found: dict[str, Any]) -> None:
+    """Of ravdess 3 of 4 answers are right and of savee 2 of 4; each has the confidence that fits the other."""
+    mean = found["mean"]
+    assert mean["ece_over_all_recordings"]["fused"] == pytest.approx(0.25, abs=0.01)
+    assert mean["beside_a_baseline"]["ece_over_all_recordings"]["fused"] < 0.01  # all are right
     assert found["corpora"]["emogator"]["fused"]["ua"] == 0.25
 
 
@@ -126,6 +133,7 @@ def test_the_page_has_a_row_for_each_corpus(found: dict[str, Any]) -> None:
     assert "| RAVDESS | 20 | 0.500 | 0.750 | +25.0 |" in page
     assert "| LibriSpeech | 4 | 50.0% | 25.0% | 50.0% | 25.0% |" in page
     assert "voice sad 70%, fused sad 70%" in page
+    assert "Over all recordings at once that of the fused answers is 0.2" in page and "0.000 beside a baseline" in page
     beside, _, speakers = page.partition("### Words beside a baseline")[2].partition("### Words of unknown")
     assert "| RAVDESS | 20 | 0.750 | 1.000 | +25.0 |" in beside and "| 0.500 | 0.750 |" in beside
     assert "EmoGator" not in beside

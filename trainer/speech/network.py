@@ -182,12 +182,13 @@ class SpeechEmotion(nn.Module):
         return self.classifier(embedding), embedding
 
     def _members(self, both: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of each member (batch, members, labels), and their second-to-last layers side by side."""
+        """Return what ``_answer`` does in training: the logits of each member (batch, members, labels)."""
         hidden, bias = self.hidden.weight.view(self.members, HIDDEN, -1), self.hidden.bias.view(self.members, 1, HIDDEN)
         read = self.input_dropout(both.expand(self.members, -1, -1))
         embedding = torch.relu(read @ hidden.mT + bias) / temperature
         last = self.classifier.weight.T.reshape(self.members, HIDDEN, -1)
-        return (self.dropout(embedding) @ last).transpose(0, 1), embedding.transpose(0, 1).flatten(1)
+        logits = (self.dropout(embedding) @ last).transpose(0, 1)
+        return logits, embedding.transpose(0, 1).flatten(1) / self.members
 
     def _chosen(self, pooled: Tensor) -> Tensor:
         means, deviations = pooled[:, :, : self.width], pooled[:, :, self.width :]

@@ -266,10 +266,12 @@ def test_the_answer_is_the_mean_of_the_members(network):
 
 
 def test_in_training_each_member_answers_for_itself(network):
+    answered = network(*GIVEN)[1]
     network.train()
     network.input_dropout.p = network.dropout.p = 0.0
-    logits, _ = network(*GIVEN)
+    logits, embedding = network(*GIVEN)
     assert logits.shape == (2, MEMBERS, 3)
+    torch.testing.assert_close(embedding, answered)
     for number in range(MEMBERS):
         torch.testing.assert_close(logits[:, number], member(network, number)(*GIVEN)[0])
     logits[:, 1].square().sum().backward()

@@ -90,7 +90,8 @@ def seconds(result: Result) -> str:
 
 def _head(result: Result) -> str:
     seeds = len(next(iter(result["corpora"].values()))["conditions"][NONE]["ua_by_seed"])
-    return f"Corpora that the networks never met; means over {seeds} sets of networks, {result['date']}:"
+    sets = f"means over {seeds} sets of networks" if seeds > 1 else "one set of networks"
+    return f"Corpora that the networks never met; {sets}, {result['date']}:"
 
 
 def _left_out(result: Result) -> str:

@@ -97,10 +97,10 @@ def _int8(result: Result) -> str:
     ]
     head = ("", "n", "same label", "fp32 WA", "fp32 UA", "int8 WA", "int8 UA")
     return (
-        f"## int8 against fp32\n\n{machine(result)}, of the bundle of that day; [Words](words.md) has MELD dev by the "
-        "present one. Speech and pairs are among those that were trained on, so the difference counts "
-        f"there, not the level. {result['english_clips_with_the_same_transcript']} of {result['english_clips']} "
-        "English recordings have the very same transcript.\n\n" + table(head, rows)
+        f"## int8 against fp32\n\n{machine(result)}. Speech and pairs are among those that were trained on, so the "
+        "difference counts there, not the level. "
+        f"{result['english_clips_with_the_same_transcript']} of {result['english_clips']} English recordings have the "
+        "very same transcript.\n\n" + table(head, rows)
     )
 
 

@@ -177,7 +177,8 @@ def write_checkpoints(folder: Path, encoder: torch.nn.Module, configs: dict[str,
     (extra / "special.json").write_text(json.dumps({"pad_token": "[PAD]"}))
     labels = len(configs["speech"]["labels"])
     speech, text = SpeechEmotion(labels, width=WIDTH), TextEmotion(encoder, labels)
-    checkpoints.write(folder / "speech", speech, {**configs["speech"], "width": WIDTH, "features": speech.features})
+    sizes = {"width": WIDTH, "features": speech.features, "members": speech.members}
+    checkpoints.write(folder / "speech", speech, {**configs["speech"], **sizes})
     checkpoints.write(folder / "text", text, configs["text"], {path.name: path for path in extra.iterdir()})
     widths = {"speech": speech.hidden.out_features, "text": text.hidden.out_features}
     checkpoints.write(

@@ -42,7 +42,11 @@ def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, An
                 f"{folder}: its network knows nothing of baselines, as those before version 0.3; train it again, or "
                 "export it with the version that trained it"
             )
-        sizes = {"width": config["width"], "features": config["features"], "members": config.get("members", 1)}
+        # Up to bundle 0.4 there was one member, which no config named.
+        sizes = {name: config.get(name, 1) for name in ("width", "features", "members")}
+        if not all(isinstance(size, int) and size >= 1 for size in sizes.values()):
+            said = ", ".join(f"{name} {size!r}" for name, size in sizes.items())
+            raise CheckpointError(f"{folder}: damaged: {said} should be whole numbers above 0")
         network = SpeechEmotion(len(config["labels"]), **sizes)
     checkpoints.load_weights(folder, network)
     return network, config

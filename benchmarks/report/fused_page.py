@@ -50,11 +50,11 @@ def _over_all(mean: Result) -> str:
     """Return the calibration error over all recordings at once, in a sentence."""
     said = [f"{mean[OVER_ALL]['fused']:.3f}"]
     if BASELINE in mean:
-        said.append(f"{mean[BASELINE][OVER_ALL]['fused']:.3f} beside a baseline")
+        said.append(f"{mean[BASELINE][OVER_ALL]['fused']:.3f} beside a baseline, of the corpora that have one")
     return (
         "\n\nThe mean of the corpora's calibration errors is large because some corpora are harder than others, which "
-        "nobody can tell from one recording. Over all recordings at once that of the fused answers is "
-        f"{' and '.join(said)}."
+        "nobody can tell from one recording. Over all recordings at once, where large corpora count more, that of the "
+        f"fused answers is {' and '.join(said)}."
     )
 
 

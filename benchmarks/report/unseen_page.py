@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.common import results_file
 from benchmarks.common.plain_speech import of_all
 from benchmarks.common.results_file import Result
 from benchmarks.report import corpora
@@ -73,9 +74,12 @@ def readme(result: Result) -> str:
     if result["plain"]:
         total = of_all(list(result["plain"].values()))
         said.append(
-            f"Of plain speech, {total['called_emotional']:.0%} is called an emotion, and {total['and_sure']:.0%} with "
-            f"a confidence of {result['sure']:g} or more."
+            f"Of plain speech, {total['called_emotional']:.0%} is called an emotion by the voice alone, and "
+            f"{total['and_sure']:.0%} with a confidence of {result['sure']:g} or more."
         )
+        if plain := results_file.read("fused").get("plain"):
+            fused = of_all([found["fused"] for found in plain.values()])
+            said.append(f"Fused with its words these are {fused['called_emotional']:.0%} and {fused['and_sure']:.0%}.")
     said.append("[Your own recordings](docs/own-recordings.md) has each corpus.")
     return " ".join(part for part in said if part)
 

@@ -111,6 +111,8 @@ def command(
 ) -> None:
     """Train and test experiments; can be interrupted."""
     paths = RunPaths(runs, weights, cache, resume=True, quiet=True)
+    if unknown := sorted(set(names) - {*EXPERIMENTS, SVM}):
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join([*EXPERIMENTS, SVM])}")
     for name in names:
         found = measure(name, data, paths)
         print(results_file.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

@@ -233,7 +233,8 @@ In some uses nearly everything that is said is neutral. --neutral-prior says how
 
 def classify_text(
     texts: Annotated[
-        list[str] | None, typer.Argument(help="What is said; without, each line of standard input.", metavar="TEXT…")
+        list[str] | None,
+        typer.Argument(help="What is said; without, or with -, each line of standard input.", metavar="TEXT…"),
     ] = None,
     as_json: Json = False,
     context: Annotated[
@@ -251,6 +252,8 @@ def classify_text(
     from edge_runtime.formats.terminal import render_text  # noqa: PLC0415
     from edge_runtime.pipeline import IEmoNet  # noqa: PLC0415
 
+    if texts == ["-"]:  # standard input, as in the other commands
+        texts = None
     if texts is not None and not any(text.strip() for text in texts):
         raise typer.BadParameter("no words: give a text that is not empty")
     if neutral_prior is not None and not 0 < neutral_prior < 1:

@@ -18,7 +18,7 @@ def finite(value: float | None) -> float | None:
         BadParameter: it is infinite, or "nan".
     """
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is no number")
+        raise typer.BadParameter(f"{value} is not a finite number")
     return value
 
 

@@ -201,7 +201,7 @@ SETTINGS = """
 folds = 2
 [speech]
 augmentations = 0
-epochs = 8
+epochs = 24
 [text]
 encoder = "my-bert"
 epochs = 12

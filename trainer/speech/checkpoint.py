@@ -43,8 +43,8 @@ def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, An
                 "export it with the version that trained it"
             )
         # Up to bundle 0.4 there was one member, which no config named.
-        sizes = {name: config.get(name, 1) for name in ("width", "features", "members")}
-        if not all(isinstance(size, int) and size >= 1 for size in sizes.values()):
+        sizes = {"members": config.get("members", 1), "width": config.get("width"), "features": config["features"]}
+        if not all(type(size) is int and size >= 1 for size in sizes.values()):
             said = ", ".join(f"{name} {size!r}" for name, size in sizes.items())
             raise CheckpointError(f"{folder}: damaged: {said} should be whole numbers above 0")
         network = SpeechEmotion(len(config["labels"]), **sizes)

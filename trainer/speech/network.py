@@ -79,9 +79,10 @@ class SpeechEmotion(nn.Module):
     them alone: recordings of one mood would take that mood away. The hidden layer reads features with and without a
     baseline by other weights, and goes from the former to the latter as speech comes in.
 
-    The hidden layer and the last one are those of several networks (members) side by side. Each learns for itself,
-    from other initial weights and with other units dropped; the mean of their logits is the answer (deep ensemble,
-    Lakshminarayanan et al. 2017). On voices that none of them met, one alone is right or wrong by luck.
+    The hidden layer and the last one are those of several networks (members) side by side, which share all that comes
+    before. Each learns from its own answers, from other initial weights and with other units dropped; the mean of their
+    logits is the answer (deep ensemble, Lakshminarayanan et al. 2017). On voices that none of them met, one alone is
+    right or wrong by luck.
 
     Attributes:
         mean_layers: the layers whose mean is read; 0 is before the encoder's first layer.

@@ -95,7 +95,7 @@ def test_readme_says_how_far_voices_never_met_get_and_with_what_baseline(unseen:
     assert "a mean recall of 0.60 (0.50 to 0.70, 2 corpora)" in text
     assert "a mean confidence of 0.70 and a calibration error of 0.06" in text
     assert "0.75 with 10 s (0.70 without) and 0.80 with 60 s (0.70 without)" in text
-    assert "15% is called an emotion, and 3% with a confidence of 0.8 or more" in text
+    assert "15% is called an emotion by the voice alone, and 3% with a confidence of 0.8 or more" in text
     assert "\n" not in text
 
 

@@ -27,9 +27,9 @@ def test_four_people_who_are_one_recording_get_one_answer_of_four_right(
     torch.manual_seed(0)
     bundle = Bundle.read(bundle_folder)
     words = TextBranch(bundle)
-    fold = FoldNetworks(
-        SpeechEmotion(4, width=384).eval(), FusionEmotion(4, speech=128, text=words.classifier.in_features).eval()
-    )
+    speech = SpeechEmotion(4, width=384).eval()
+    widths = {"speech": speech.classifier.in_features, "text": words.classifier.in_features}
+    fold = FoldNetworks(speech, FusionEmotion(4, **widths).eval())
     people = [Utterance(label, "test", label, "someone", audio=jfk, transcript="ask not") for label in LABELS]
     scene = measure.Scene(people, [fold] * 4, people[:2], [0, 1, 0, 1], FrontEnd(bundle), words)
     chosen = [c for c in corruptions([clip] * 6) if (c.kind, c.level) in {("white noise", 0.0), ("telephone", 1.0)}]

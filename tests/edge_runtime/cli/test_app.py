@@ -228,6 +228,8 @@ def test_words_alone_are_classified(run: Run) -> None:
     first, second = map(json.loads, piped.stdout.splitlines())
     assert (first["text"], second["text"]) == ("I am so happy", "Größe!")
     assert first["used"] == ["words"]
+    dash = run("classify-text", "-", "--json", stdin="I am so happy\n\nGröße!\n".encode())
+    assert dash.stdout == piped.stdout
     assert first["scores"][first["label"]] == first["confidence"]
     assert run("classify-text", " ").returncode == 2
     assert json.loads(run("classify-text", "hm", "--json", "--threshold", "1").stdout)["label"] == "uncertain"

@@ -281,14 +281,30 @@ def test_in_training_each_member_answers_for_itself(network):
         assert moved[1] > 0 and moved[0] == moved[2] == 0
 
 
-def test_members_begin_differently_and_have_other_units_dropped():
+def test_members_begin_differently_each_as_a_network_of_its_own_would():
     network = SpeechEmotion(3, width=WIDTH, features=KEPT, members=MEMBERS)
     assert (member(network, 0)(*GIVEN)[0] - member(network, 1)(*GIVEN)[0]).abs().max() > 1e-3
+    last = network.classifier.weight.abs().max()
+    assert 0.9 * HIDDEN**-0.5 < last <= HIDDEN**-0.5
+
+
+@pytest.mark.parametrize("dropping", ["input_dropout", "dropout"])
+def test_each_member_has_other_units_dropped(dropping):
+    network = SpeechEmotion(3, width=WIDTH, features=KEPT, members=MEMBERS).train()
+    for name in {"input_dropout", "dropout"} - {dropping}:
+        getattr(network, name).p = 0.0
     with torch.no_grad():
         for parameter in (network.hidden.weight, network.hidden.bias, network.classifier.weight):
             parameter.fill_(0.1)  # all members alike
-    logits = network.train()(rows(40))[0]
+    logits = network(rows(40))[0]
     assert (logits[:, 0] - logits[:, 1]).abs().max() > 1e-3
+
+
+def test_the_moods_of_a_baseline_are_what_the_network_answers_to_each_of_its_recordings(network):
+    network.temperatures.fill_(1.0)
+    baseline = rows(5)
+    answered = network(baseline)[0].softmax(1) - 1 / 3
+    torch.testing.assert_close(network._moods(baseline[None])[0], answered)
 
 
 def moody() -> SpeechEmotion:

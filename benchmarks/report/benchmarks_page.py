@@ -57,8 +57,7 @@ folds once, so levels are kind by a point or two. An utterance in which no speec
 The speech network learned from one altered copy of each recording (`trainer/augment.py`): noise, rooms, lines, codecs,
 clipping, pace, and babble of the speaker's own other recordings; that of the test is of others. Signal-to-noise ratios
 are over whole recordings, pauses and all. The figures are of the configuration of bundle 0.5.0. That of 0.2.0, which
-learned from RAVDESS and EmoDB alone, heard RAVDESS better in loud noise, in babble and with heavy clipping, and voices
-that it never met worse.
+learned from RAVDESS and EmoDB alone, heard RAVDESS better in loud noise, in babble and with heavy clipping.
 
 ![accuracy under every corruption](robustness.svg)"""
 

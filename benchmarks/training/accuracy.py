@@ -49,6 +49,7 @@ in the folder of the runs, which another experiment, or ``benchmarks words``, wr
 
 SVM = "ravdess-is09-svm"
 """The classical way: functionals over the whole recording and a support vector machine."""
+NAMES = (*EXPERIMENTS, SVM)
 
 
 def measure(name: str, data: Path, paths: RunPaths) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def _svm(dataset: Dataset) -> dict[str, Any]:
 
 
 def command(
-    names: Annotated[list[str], typer.Argument(help=f"Of: {', '.join([*EXPERIMENTS, SVM])}.")],
+    names: Annotated[list[str], typer.Argument(help=f"Of: {', '.join(NAMES)}.")],
     data: Data = Path("data"),
     weights: Weights = Path("weights"),
     runs: Annotated[Path, typer.Option(help="Where the runs are kept; an interrupted one goes on.")] = Path("runs"),
@@ -111,8 +112,8 @@ def command(
 ) -> None:
     """Train and test experiments; can be interrupted."""
     paths = RunPaths(runs, weights, cache, resume=True, quiet=True)
-    if unknown := sorted(set(names) - {*EXPERIMENTS, SVM}):
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join([*EXPERIMENTS, SVM])}")
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     for name in names:
         found = measure(name, data, paths)
         print(results_file.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

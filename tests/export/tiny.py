@@ -165,6 +165,7 @@ def write_checkpoints(folder: Path, encoder: torch.nn.Module, configs: dict[str,
     """Write random networks for the labels that ``configs`` name, with these configs and what is needed to restore."""
     from trainer import checkpoints
     from trainer.fusion.network import FusionEmotion
+    from trainer.speech import checkpoint as speech_checkpoint
     from trainer.speech.network import SpeechEmotion
     from trainer.text import checkpoint as text_checkpoint
     from trainer.text.network import TextEmotion
@@ -177,8 +178,7 @@ def write_checkpoints(folder: Path, encoder: torch.nn.Module, configs: dict[str,
     (extra / "special.json").write_text(json.dumps({"pad_token": "[PAD]"}))
     labels = len(configs["speech"]["labels"])
     text, speech = TextEmotion(encoder, labels), SpeechEmotion(labels, width=WIDTH)
-    sizes = {"width": WIDTH, "features": speech.features, "members": speech.members}
-    checkpoints.write(folder / "speech", speech, {**configs["speech"], **sizes})
+    speech_checkpoint.write(folder / "speech", speech, configs["speech"])
     checkpoints.write(folder / "text", text, configs["text"], {path.name: path for path in extra.iterdir()})
     widths = {"speech": speech.hidden.out_features, "text": text.hidden.out_features}
     checkpoints.write(

@@ -28,6 +28,7 @@ from trainer import calibration, config
 from trainer.config import Data as Corpora
 from trainer.corpora import dataset
 from trainer.corpora.registry import LoadOptions
+from trainer.errors import ConfigError
 from trainer.experiment import branch_data, separate_corpora, stacking
 from trainer.experiment.run_dir import RunPaths
 from trainer.experiment.stacking import Answers, BranchLogits
@@ -113,6 +114,8 @@ def _by_corpus(parts: Sequence[Answers], voice: Callable[[BranchLogits], Float] 
 def _compared(found: Found, compared_s: Float) -> dict[str, Any]:
     """Return the scores of voice and fusion on each corpus, and their means without bursts."""
     own, pairs = _by_corpus(found[OWN_WORDS]), _by_corpus(found["fusion"])
+    if len(own.keys() - {BURSTS}) < 2:
+        raise ConfigError(f"{', '.join(own)}: each corpus takes the temperature of the others; name two or more")
     beside = _enough(_by_corpus(found[stacking.COMPARED_CASE], _beside), compared_s)
     corpora: dict[str, dict[str, Any]] = {}
     for name, corpus in own.items():

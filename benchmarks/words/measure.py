@@ -257,6 +257,8 @@ def command(
 ) -> None:
     """Measure the words branch on corpora it never met, on texts as a recogniser writes them, and its variants."""
     names = list(variants.VARIANTS) if only is None else only
+    if unknown := sorted(set(names) - set(variants.VARIANTS)):
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(variants.VARIANTS)}")
     folders = {name: variants.train(name, data, weights, cache, trained) for name in names}
     experiment = variants.bundle_text()
     dataset = variants.texts(data, experiment)

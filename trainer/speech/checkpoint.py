@@ -47,6 +47,9 @@ def restore(folder: Path) -> tuple[SpeechEmotion | AttentionBiLSTM, dict[str, An
         if not all(type(size) is int and size >= 1 for size in sizes.values()):
             said = ", ".join(f"{name} {size!r}" for name, size in sizes.items())
             raise CheckpointError(f"{folder}: damaged: {said} should be whole numbers above 0")
-        network = SpeechEmotion(len(config["labels"]), **sizes)
+        try:
+            network = SpeechEmotion(len(config["labels"]), **sizes)
+        except RuntimeError as error:  # torch's, for more memory than there is
+            raise CheckpointError(f"{folder}: damaged: sizes that do not fit the memory: {error}") from error
     checkpoints.load_weights(folder, network)
     return network, config

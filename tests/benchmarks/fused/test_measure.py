@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.fused.measure import measure
 from benchmarks.report import fused_page
+from trainer.errors import ConfigError
 from trainer.experiment.stacking import Answers, BranchLogits
 
 LABELS = ("neutral", "happy", "sad", "angry")
@@ -83,6 +84,12 @@ def test_calibration_is_that_of_the_other_corpora(found: dict[str, Any]) -> None
     assert found["corpora"]["savee"]["voice"]["ece"] == pytest.approx(0.0, abs=0.01)
     assert found["corpora"]["savee"]["fused"]["confidence"] == pytest.approx(0.75, abs=0.01)
     assert found["corpora"]["savee"]["fused"]["ece"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_one_corpus_alone_is_refused_as_its_temperature_is_that_of_others() -> None:
+    alone = {**UNMET, "fusion_own_sentence": [UNMET["fusion_own_sentence"][number] for number in (0, 2)]}
+    with pytest.raises(ConfigError, match="name two or more"):
+        measure(alone, KNOWN, LABELS, BASELINES)
 
 
 def test_a_baseline_stands_beside_the_same_recordings_without_one(found: dict[str, Any]) -> None:

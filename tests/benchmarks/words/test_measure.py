@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer import BadParameter
 
 from benchmarks.common.paths import BUNDLE
 from benchmarks.words import measure, variants
@@ -30,6 +31,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     made = TextEmotion(load_encoder(folder / "bert"), 4, hidden=8, context_tokens=8).eval()
     texts = Texts(load_tokenizer(folder / "bert"), 16, 8)
     return Network(made, texts, {"labels": list(LABELS), "priors": dict.fromkeys(LABELS, 0.25)})
+
+
+def test_an_unknown_variant_is_named_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "train", lambda *_: pytest.fail("it began"))
+    with pytest.raises(BadParameter, match=r"unknown: nonsense; there are .*mpnet"):
+        measure.command(only=["nonsense"])
 
 
 def test_there_are_five_plain_sentences_of_each_class() -> None:

@@ -40,7 +40,7 @@ def test_a_checkpoint_that_names_no_members_has_one(tmp_path: Path) -> None:
     torch.testing.assert_close(answers(read), answers(network))
 
 
-@pytest.mark.parametrize("members", [2, 0, -1, "3", None, 1.5, True])
+@pytest.mark.parametrize("members", [2, 0, -1, "3", None, 1.5, True, 10**9])
 def test_members_that_the_weights_do_not_have_are_refused(tmp_path: Path, members: object) -> None:
     network = SpeechEmotion(len(LABELS), width=6, members=3)
     checkpoints.write(tmp_path / "speech", network, config(network, members=members))

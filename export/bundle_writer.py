@@ -26,9 +26,10 @@ from export.graphs.torch_export import check, write
 from export.graphs.weights import halve_weights, move_weights, share_weights
 from export.quantization import excluded_layers
 from export.quantization.batch_decoder import write_batch_decoder
-from export.quantization.calibration import calibration_feeds, error_metric
+from export.quantization.calibration import FROM_TEXT, calibration_feeds, error_metric, named_feeds
 from export.quantization.config import QuantizationConfig
 from export.quantization.excluded_layers import FP32_SLOTS
+from export.quantization.outliers import TEXT_CHANNELS
 from export.quantization.quantize import quantize
 from trainer import checkpoints
 from trainer.errors import ExportError
@@ -223,9 +224,11 @@ class _Writer:
             if slot not in FP32_SLOTS and not isinstance(graph, Path) and config.precision != "fp32":
                 halve_weights(final)
             return "fp32"
-        feeds = self.calibration.get(slot) if config.static else None
-        if config.static and not feeds:
-            config = replace(config, static=False)
+        feeds = self.calibration.get(slot)
+        config = replace(config, static=config.static and bool(feeds))
+        if slot in FROM_TEXT:
+            config = replace(config, exact_channels=TEXT_CHANNELS)
+            feeds = feeds or named_feeds(slot, data.built_in().samples, self.graphs)
         points = self.options.limits.points
         measured = (
             error_metric(slot, exact, self.evaluation, labels, self.graphs, points)

@@ -6,6 +6,7 @@ import logging
 import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from export.evaluation.agreement import accuracy
 from export.graphs.torch_export import write
 from export.quantization.config import QuantizationConfig
 from export.quantization.error import GraphError
+from export.quantization.outliers import TEXT_CHANNELS
 from export.quantization.quantize import quantize
 from trainer.errors import ExportError
 
@@ -78,13 +80,15 @@ def _graphs(network: MeasuredNetwork, folder: Path) -> tuple[dict[str, Path], di
     exact = folder / "fp32.onnx"
     write(network.graph, exact)
     graphs, failed = {"fp32": exact}, {}
+    is_text = network.graph.inputs[0] == "input_ids"
     fused = folder / "fused.onnx"
     if _fuse(exact, fused, network.original):
         graphs["fp32 fused"] = fused
     for label, recipe in RECIPES.items():
         target = folder / f"{len(graphs)}-{recipe.precision}.onnx"
         try:
-            quantize(exact, target, recipe, network.judged[:CALIBRATION])
+            config = replace(recipe, exact_channels=TEXT_CHANNELS) if is_text else recipe
+            quantize(exact, target, config, network.judged[:CALIBRATION])
             ort.InferenceSession(str(target), providers=[CPU])
         except Exception as error:  # a row says what could not be made; onnxruntime's own classes derive from Exception
             if not isinstance(error, ExportError) and not type(error).__module__.startswith("onnxruntime"):

@@ -31,8 +31,9 @@ from export.evaluation.limits import Limits
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.torch_export import Graph, write
 from export.quantization import excluded_layers
-from export.quantization.calibration import error_metric
+from export.quantization.calibration import error_metric, named_feeds
 from export.quantization.config import QuantizationConfig
+from export.quantization.outliers import TEXT_CHANNELS
 from trainer import checkpoints
 from trainer.corpora.utterance import Utterance
 from trainer.errors import ConfigError
@@ -108,8 +109,10 @@ def _export(network: TextEmotion, texts: Texts, names: list[str], targets: Mappi
         write(graph, exact)
         measured = error_metric("text_emotion", exact, samples, names, graphs, Limits().points)
         assert measured is not None
+        feeds = named_feeds("text_emotion", samples.samples, graphs)
         for bits, path in targets.items():
-            excluded_layers.search(exact, path, QuantizationConfig("int8", TARGETS[bits]), *measured)
+            config = QuantizationConfig("int8", TARGETS[bits], exact_channels=TEXT_CHANNELS)
+            excluded_layers.search(exact, path, config, *measured, feeds=feeds)
 
 
 def _graph(path: Path, examples: Sequence[Example], bits: str) -> Labels:

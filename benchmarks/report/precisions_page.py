@@ -19,7 +19,9 @@ utterance, nothing padded. The machine was shared: read the ratios, not the mill
 
 "same label" counts answers whose best label is that of fp32 (of Whisper's encoder: the largest of each state's values;
 of its decoder: the next token), "moved" is by how much a label's share of the softmax moves on average. A network with
-random weights has nearly the same answer to everything: its agreement tells of arithmetic, not of accuracy.
+random weights has nearly the same answer to everything: its agreement tells of arithmetic, not of accuracy. The rows
+of text encoders in int8 are older than the channels that stay exact in them now ([export.md](export.md)); those of
+the next section have them.
 
 | precision | what it is |
 |---|---|

@@ -18,9 +18,13 @@ from benchmarks.words.variants import VARIANTS
 from edge_runtime import Bundle
 from edge_runtime.bundle.contract import TYPES
 from edge_runtime.inference.session import Session
-from export.graphs.text import text_graph
-from export.graphs.torch_export import write
+from export.assemble import add_text
+from export.evaluation import data as evaluation
+from export.graphs.bundle_graphs import BundleGraphs
+from export.graphs.torch_export import Graph, write
+from export.quantization.calibration import named_feeds
 from export.quantization.config import QuantizationConfig
+from export.quantization.outliers import TEXT_CHANNELS
 from export.quantization.quantize import quantize
 from trainer.checkpoints import CONFIG
 from trainer.text import checkpoint
@@ -46,10 +50,15 @@ def of_bundle(folder: Path) -> Sized:
 
 def of_checkpoint(folder: Path, scratch: Path) -> Sized:
     """Return the graph of a checkpoint in int8, which ``scratch`` gets."""
-    network, _, _ = checkpoint.restore(folder)
+    network, texts, _ = checkpoint.restore(folder)
+    graphs, samples = BundleGraphs(), evaluation.built_in()
+    add_text(graphs, network, texts.tokenizer, samples)
+    graph = graphs.slots[SLOT]
+    assert isinstance(graph, Graph)
     exact, path = scratch / f"{folder.name}-exact.onnx", scratch / f"{folder.name}.onnx"
-    write(text_graph(network), exact)
-    quantize(exact, path, QuantizationConfig("int8"))
+    write(graph, exact)
+    config = QuantizationConfig("int8", exact_channels=TEXT_CHANNELS)
+    quantize(exact, path, config, named_feeds(SLOT, samples.samples, graphs))
     return Session(path, threads=1), path.stat().st_size
 
 

@@ -26,12 +26,14 @@ class QuantizationConfig:
             onnxruntime's advice, and was not run.
         static: int8 with ranges of the activations that were calibrated, instead of ranges found at run time.
         exclude: nodes that stay in fp32, by name; a scope, such as ``/encoder/layer.3``, stands for all nodes in it.
+        exact_channels: in int8, how many input channels of each matrix product stay in fp32 (``outliers``).
     """
 
     precision: str = "int8"
     target: str = "avx2"
     static: bool = False
     exclude: tuple[str, ...] = ()
+    exact_channels: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is not known."""
@@ -44,6 +46,11 @@ class QuantizationConfig:
                 raise ExportError(f"{name} {value!r}: use one of {', '.join(known)}")
         if self.static and self.precision != "int8":
             raise ExportError(f"{self.precision} has no static form; only int8 has")
+
+    @property
+    def needs_feeds(self) -> bool:
+        """Whether real inputs are needed: to calibrate with, or to find the channels that stay in fp32."""
+        return self.static or (self.precision == "int8" and self.exact_channels > 0)
 
     @property
     def reduce_range(self) -> bool:

@@ -60,7 +60,7 @@ def search(
         config: the precision; what it excludes stays in fp32 in any case.
         metric: measures a graph; must answer the same each time.
         limit: in the metric's points.
-        feeds: for static int8.
+        feeds: inputs like those that it will get, if the configuration needs some.
 
     Raises:
         ExportError: as ``quantize`` does.

@@ -18,6 +18,7 @@ from edge_runtime.system.writing import writing
 from export.quantization.config import QuantizationConfig, within
 from export.quantization.embeddings import quantize_embeddings, share_tied_embeddings, tied_embeddings
 from export.quantization.lm_head import two_stage_lm_head
+from export.quantization.outliers import split_outliers
 from export.quantization.quantizable_layers import is_recurrent, matmuls, prepare
 from trainer.errors import ExportError
 
@@ -32,11 +33,11 @@ def quantize(source: Path, target: Path, config: QuantizationConfig, feeds: Sequ
         source: an ONNX file.
         target: where to write; appears whole or not at all.
         config: the precision, and what is excluded.
-        feeds: named inputs, with which static int8 is calibrated.
+        feeds: named inputs like those that it will get, if the configuration needs some.
 
     Raises:
-        ExportError: ``source`` cannot be read or is too large, calibration feeds are missing or do not fit, or a
-            name in ``config.exclude`` stands for nothing.
+        ExportError: ``source`` cannot be read or is too large, feeds are missing or do not fit, or a name in
+            ``config.exclude`` stands for nothing.
     """
     quantize_prepared(source, prepare(source), target, config, feeds)
 
@@ -49,8 +50,8 @@ def quantize_prepared(
     feeds: Sequence[NamedFeed] | None = None,
 ) -> None:
     """Do the same as ``quantize`` with the graph that ``prepare`` made of ``source``, which many calls can share."""
-    if config.static and not feeds:
-        raise ExportError(f"{source}: static int8 needs inputs to calibrate with, and there are none")
+    if config.needs_feeds and not feeds:
+        raise ExportError(f"{source}: {_kind(config)} needs inputs to measure activations on, and there are none")
     _check_names(config, [node.name for node in prepared.graph.node], source)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         scratch = Path(folder) / target.name
@@ -85,7 +86,7 @@ def to_int8(
         prepared: as ``prepare`` gives it; not changed.
         config: the target, whether static, and what is excluded.
         scratch: folder for files in between.
-        feeds: named inputs to calibrate with, where static.
+        feeds: named inputs like those that it will get, if ``config`` needs some.
         two_stage: False reads all bits of a decoder's vocabulary for each token; slow, for comparison.
     """
     model = onnx.ModelProto()
@@ -94,6 +95,8 @@ def to_int8(
         two_stage_lm_head(model, config)
     tied = tied_embeddings(model)
     names = [name for name in matmuls(model) if not config.excludes(name)]
+    if config.exact_channels:
+        split_outliers(model, names, feeds, config.exact_channels)
     target = scratch / "eight_bits.onnx"
     options: dict[str, Any] = {
         "nodes_to_quantize": names,
@@ -137,6 +140,10 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, Any] | None:
         feed = next(self.feeds, None)
         return None if feed is None else dict(feed)
+
+
+def _kind(config: QuantizationConfig) -> str:
+    return "static int8" if config.static else "int8 with exact channels"
 
 
 def _check_names(config: QuantizationConfig, names: Sequence[str], source: Path) -> None:

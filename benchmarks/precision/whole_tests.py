@@ -7,6 +7,7 @@ answers text by text, as the runtime asks it, because one scale holds for all th
 from __future__ import annotations
 
 import hashlib
+import inspect
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,10 +31,9 @@ from export.evaluation.agreement import accuracy
 from export.evaluation.limits import Limits
 from export.graphs.bundle_graphs import BundleGraphs
 from export.graphs.torch_export import Graph, write
-from export.quantization import excluded_layers
+from export.quantization import embeddings, excluded_layers, outliers, quantize
 from export.quantization.calibration import error_metric, named_feeds
 from export.quantization.config import QuantizationConfig
-from export.quantization.outliers import TEXT_CHANNELS
 from trainer import checkpoints
 from trainer.corpora.utterance import Utterance
 from trainer.errors import ConfigError
@@ -68,7 +68,7 @@ def measure(checkpoint_folder: Path, utterances: Sequence[Utterance], kept: Path
     digest = checkpoints.digest(checkpoint_folder)[:DIGEST]
     exact = _torch(network, texts, examples, kept, digest)
     found: dict[str, Any] = {"n": len(truth), "torch": _accuracy(truth, exact)}
-    graphs = {bits: kept / f"{digest}-{target}.onnx" for bits, target in TARGETS.items()}
+    graphs = {bits: kept / f"{digest}-{_recipe()}-{target}.onnx" for bits, target in TARGETS.items()}
     if not all(path.is_file() for path in graphs.values()):
         _export(network, texts, names, graphs)
     for bits, path in graphs.items():
@@ -83,6 +83,12 @@ def measure(checkpoint_folder: Path, utterances: Sequence[Utterance], kept: Path
 
 def _accuracy(truth: Labels, guess: Labels) -> dict[str, float]:
     return {name: round(value, 4) for name, value in accuracy(truth, guess).items()}
+
+
+def _recipe() -> str:
+    """Return what tells a graph that is made otherwise: of the code that makes it."""
+    code = "".join(inspect.getsource(module) for module in (quantize, outliers, embeddings, excluded_layers))
+    return hashlib.sha256(code.encode()).hexdigest()[:DIGEST]
 
 
 def _torch(network: TextEmotion, texts: Texts, examples: Sequence[Example], kept: Path, digest: str) -> Labels:
@@ -111,7 +117,7 @@ def _export(network: TextEmotion, texts: Texts, names: list[str], targets: Mappi
         assert measured is not None
         feeds = named_feeds("text_emotion", samples.samples, graphs)
         for bits, path in targets.items():
-            config = QuantizationConfig("int8", TARGETS[bits], exact_channels=TEXT_CHANNELS)
+            config = QuantizationConfig("int8", TARGETS[bits], exact_channels=outliers.TEXT_CHANNELS)
             excluded_layers.search(exact, path, config, *measured, feeds=feeds)
 
 

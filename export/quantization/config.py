@@ -44,6 +44,8 @@ class QuantizationConfig:
         for name, value, known in (("precision", self.precision, PRECISIONS), ("target", self.target, TARGETS)):
             if value not in known:
                 raise ExportError(f"{name} {value!r}: use one of {', '.join(known)}")
+        if self.exact_channels < 0:
+            raise ExportError(f"exact_channels {self.exact_channels}: use 0 or more")
         if self.static and self.precision != "int8":
             raise ExportError(f"{self.precision} has no static form; only int8 has")
 

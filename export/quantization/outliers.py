@@ -26,6 +26,9 @@ WORTH = 2.0
 """By how much the range of the rest has to be smaller. Of attention's output and of the head it is not; splitting those
 as well changed nothing."""
 
+REST, OUTLIERS = "/split/rest", "/split/outliers"
+"""Ends of the names of what is added: of tensors, after the tensor that is split, and of nodes, after the product."""
+
 
 def split_outliers(
     model: onnx.ModelProto,
@@ -40,8 +43,8 @@ def split_outliers(
     Args:
         model: in fp32; changed in place. What is added has new names, and stays exact if only ``products`` are
             quantized.
-        products: names of nodes; those that are no ``MatMul`` with a matrix of weights, or that have no more than twice
-            as many input channels, are left as they are.
+        products: names of nodes, in the graph's order; those without a matrix of weights, or that have no more than
+            twice as many input channels, are left as they are.
         feeds: inputs like those that the graph will get; a dozen show which channels are large.
         channels: how many of each product.
     """
@@ -50,28 +53,29 @@ def split_outliers(
     named = {node.name: node for node in graph.node}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in (named[name] for name in products):
-        if node.op_type == "MatMul" and node.input[1] in weights and weights[node.input[1]].dims[0] > 2 * channels:
+        if node.input[1] in weights and weights[node.input[1]].dims[0] > 2 * channels:
             readers.setdefault(node.input[0], []).append(node)
     if not readers:
         return
     for tensor, largest in _largest_values(model, list(readers), feeds).items():
         order = np.argsort(-largest, kind="stable")
-        if largest[order[0]] < WORTH * largest[order[channels]]:
+        if largest[order[0]] <= WORTH * largest[order[channels]]:
             continue
         outliers = np.sort(order[:channels])
-        rest = np.ones(len(largest), np.float32)
-        rest[outliers] = 0.0
-        graph.initializer.append(numpy_helper.from_array(outliers, f"{tensor}_outliers_at"))
-        graph.initializer.append(numpy_helper.from_array(rest, f"{tensor}_rest_at"))
-        parted = [
-            helper.make_node("Mul", [tensor, f"{tensor}_rest_at"], [f"{tensor}_rest"], name=f"{tensor}_rest"),
-            helper.make_node(
-                "Gather", [tensor, f"{tensor}_outliers_at"], [f"{tensor}_outliers"], name=f"{tensor}_outliers", axis=-1
-            ),
+        rest, exact = f"{tensor}{REST}", f"{tensor}{OUTLIERS}"
+        mask = np.ones(len(largest), np.float32)
+        mask[outliers] = 0.0
+        graph.initializer.append(numpy_helper.from_array(mask, f"{rest}_mask"))
+        graph.initializer.append(numpy_helper.from_array(outliers, f"{exact}_at"))
+        parts = [
+            helper.make_node("Mul", [tensor, f"{rest}_mask"], [rest], name=rest),
+            helper.make_node("Gather", [tensor, f"{exact}_at"], [exact], name=exact, axis=-1),
         ]
         for node in readers[tensor]:
-            replace_node(graph, node, [*parted, *_in_two(graph, node, tensor, weights[node.input[1]], outliers)])
-            parted = []
+            rows = numpy_helper.to_array(weights[node.input[1]])[outliers]
+            graph.initializer.append(numpy_helper.from_array(rows, f"{node.name}{OUTLIERS}_weight"))
+            _split(graph, node, tensor, parts)
+            parts = []
 
 
 def _largest_values(
@@ -92,16 +96,30 @@ def _largest_values(
     return found
 
 
-def _in_two(
-    graph: onnx.GraphProto, node: onnx.NodeProto, tensor: str, weight: onnx.TensorProto, outliers: NDArray[np.intp]
-) -> list[onnx.NodeProto]:
-    """Return the nodes of a product of the rest, under the old name, and of the exact one of the outliers."""
-    values, out = numpy_helper.to_array(weight), node.output[0]
-    exact = f"{weight.name}_outliers"
-    if all(held.name != exact for held in graph.initializer):
-        graph.initializer.append(numpy_helper.from_array(values[outliers], exact))
-    return [
-        helper.make_node("MatMul", [f"{tensor}_rest", weight.name], [f"{out}_rest"], name=node.name),
-        helper.make_node("MatMul", [f"{tensor}_outliers", exact], [f"{out}_outliers"], name=f"{node.name}_outliers"),
-        helper.make_node("Add", [f"{out}_rest", f"{out}_outliers"], [out], name=f"{node.name}_sum"),
+def _split(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: str, parts: list[onnx.NodeProto]) -> None:
+    """Replace a product of ``tensor`` by that of the rest, and add that of the outliers.
+
+    A bias is added to the product of the rest first: onnxruntime makes both one operation in int8.
+    """
+    out = node.output[0]
+    bias = _bias(graph, out)
+    rest, exact, end = f"{node.name}{REST}", f"{node.name}{OUTLIERS}", bias.output[0] if bias else out
+    products = [
+        helper.make_node("MatMul", [f"{tensor}{REST}", node.input[1]], [out if bias else rest], name=node.name),
+        helper.make_node("MatMul", [f"{tensor}{OUTLIERS}", f"{exact}_weight"], [exact], name=exact),
     ]
+    total = helper.make_node("Add", [rest, exact], [end], name=f"{node.name}/sum")
+    if bias is None:
+        replace_node(graph, node, [*parts, *products, total])
+        return
+    replace_node(graph, node, [*parts, *products])
+    replace_node(graph, bias, [helper.make_node("Add", bias.input, [rest], name=bias.name), total])
+
+
+def _bias(graph: onnx.GraphProto, tensor: str) -> onnx.NodeProto | None:
+    """Return the node that adds a bias to ``tensor``, if nothing else reads that."""
+    readers = [node for node in graph.node if tensor in node.input]
+    biases = {held.name for held in graph.initializer if len(held.dims) == 1}
+    if len(readers) != 1 or tensor in {value.name for value in graph.output} or readers[0].op_type != "Add":
+        return None
+    return readers[0] if biases & set(readers[0].input) else None

@@ -20,6 +20,7 @@ from export.commands import report
 from export.evaluation import data
 from export.evaluation.limits import Limits
 from export.inspect_bundle import inspect_bundle
+from export.quantization import outliers
 from export.quantization.config import QuantizationConfig
 from tests.export.tiny import edit
 from trainer import checkpoints
@@ -257,6 +258,14 @@ def test_layers_stay_exact_until_the_answers_of_the_bundle_hold_not_only_those_o
 
 
 @pytest.mark.slow
+def test_the_largest_channels_of_text_alone_stay_exact(sources, target, monkeypatch):
+    monkeypatch.setattr(outliers, "WORTH", 0.0)  # a tiny network has no large ones
+    build(sources, target, Options(limits=ANY_LOSS))
+    graphs = {path.stem: onnx.load(str(path), load_external_data=False).graph for path in target.glob("*.onnx")}
+    split = [name for name, graph in graphs.items() if any(outliers.OUTLIERS in i.name for i in graph.initializer)]
+    assert split == ["text_emotion"]
+
+
 def test_static_int8_is_calibrated_with_the_given_samples(sources, target):
     options = Options(QuantizationConfig("int8", static=True), calibration=data.built_in(), limits=ANY_LOSS)
     manifest = build(sources, target, options)

@@ -70,3 +70,8 @@ def test_a_scope_stands_for_all_nodes_in_it():
     assert config.excludes("/layer.1") and config.excludes("/layer.1/query/MatMul")
     assert not config.excludes("/layer.10/query/MatMul")
     assert config.excludes("/features/MatMul")
+
+
+def test_a_negative_number_of_exact_channels_is_refused():
+    with pytest.raises(ExportError, match="exact_channels -1: use 0 or more"):
+        QuantizationConfig(exact_channels=-1)

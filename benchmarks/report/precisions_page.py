@@ -28,7 +28,7 @@ the next section have them.
 | fp32 fused | attention, layer norm with the sum before it, and GELU made one operation each, before loading |
 | int8, 7 bits | `--target avx2`: weights of 7 bits, safe on every processor |
 | int8, 8 bits | `--target avx512_vnni` or `arm64`: weights of 8 bits; can saturate on x86 without VNNI |
-| int8 static | as that, with activation ranges calibrated on 16 inputs |
+| int8 static | as that, with activation ranges calibrated on 16 of the inputs that it is compared on |
 | int4 | removed since: 4 bits by 32, activations fp32; half as fast as int8, and no smaller as a bundle |
 | fp16 | for CUDA, which could not be run here: compared on the CPU, not timed |"""
 

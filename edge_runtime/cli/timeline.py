@@ -76,7 +76,10 @@ def timeline(
     threads: Threads = None,
     batch_memory: BatchMemory = BATCH_MEMORY_MB,
 ) -> None:
-    """Say what is said in a recording and how, utterance by utterance. A FILE to write may be - for standard output."""
+    """Say what is said in a recording and how, utterance by utterance.
+
+    What --csv, --vtt, --textgrid and --html name is written; - is standard output.
+    """
     wanted = {name: to for name, to in (("csv", csv), ("vtt", vtt), ("textgrid", textgrid), ("html", html)) if to}
     _check(file, wanted, as_json=as_json, embed_audio=embed_audio)
     check_baseline_options(baseline, no_baseline=no_baseline)

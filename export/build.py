@@ -21,7 +21,7 @@ from trainer.errors import ExportError, WeightsError
 from trainer.pretrained import download
 from trainer.speech.bilstm import AttentionBiLSTM
 
-VERSION = "0.5.0"
+VERSION = "0.5.1"
 VAD = "silero-vad"
 
 

@@ -16,7 +16,7 @@ import soundfile
 from edge_runtime import BundleError, ClosedError, IEmoNet, Prediction
 
 RATE = 16_000
-THREADS, CALLS = 8, 200
+THREADS, CALLS = 8, 100
 
 
 @pytest.fixture(scope="module")

@@ -213,18 +213,21 @@ def change_text(folder: Path, change) -> None:
     edit(folder / "fusion", branches={part: checkpoints.digest(folder / part) for part in ("speech", "text")})
 
 
+def ruin_a_layer(weights) -> None:
+    """In int8 one huge weight of each channel leaves nothing of the others; its input is always 0, so fp32 is well."""
+    (first,) = (name for name in weights if name.endswith("layer.0.intermediate.dense.weight"))
+    block = first.removesuffix("intermediate.dense.weight")
+    for name in ("weight", "bias"):
+        weights[f"{block}attention.output.LayerNorm.{name}"][0] = 0.0
+    weights[first][:, 0] = 3000.0
+    weights[f"{block}output.dense.weight"] *= 100.0  # so that the label rests on this block
+
+
 @pytest.mark.slow
 def test_a_layer_that_int8_would_ruin_stays_exact_and_the_report_names_it(sources, target, trained):
-    """In int8 one huge weight of each channel leaves nothing of the others; its input is always 0, so fp32 is well."""
-
     def ruin(weights) -> None:
-        (first,) = (name for name in weights if name.endswith("layer.0.intermediate.dense.weight"))
-        block = first.removesuffix("intermediate.dense.weight")
-        for name in ("weight", "bias"):
-            weights[f"{block}attention.output.LayerNorm.{name}"][0] = 0.0
-        weights[first][:, 0] = 3000.0
-        weights[f"{block}output.dense.weight"] *= 100.0  # so that the label rests on this block,
-        weights["classifier.weight"] *= 100.0  # and is clear
+        ruin_a_layer(weights)
+        weights["classifier.weight"] *= 100.0  # the label is clear
 
     change_text(trained, ruin)
     manifest = build(sources, target, Options(limits=ANY_LOSS))
@@ -242,8 +245,7 @@ def test_layers_stay_exact_until_the_answers_of_the_bundle_hold_not_only_those_o
     """Text passes through fusion, whose temperature makes every label clear; in the branch's own scores none is."""
 
     def ruin(weights) -> None:
-        for name in [n for n in weights if n.endswith("layer.0.intermediate.dense.weight")]:
-            weights[name][1, :] *= 3000.0
+        ruin_a_layer(weights)
         for name in [n for n in weights if n.startswith("classifier.")]:
             weights[name] *= 0.01
 

@@ -14,6 +14,7 @@ POINTS = 1
 def shown(picture: Path) -> tuple[list[str], list[int]]:
     """Return the words in a picture, without bars and times, and its shares in per cent."""
     text = html.unescape(re.sub(r"<[^>]+>", " ", picture.read_text(encoding="utf-8").partition("</style>")[2]))
+    text = re.sub(r"\d+\s+ms\s+\([^)]*\)", "", text)  # a step of less than a millisecond is not named
     return re.findall(r"[A-Za-z.]{2,}", text), [int(share) for share in re.findall(r"(\d+)%", text)]
 
 

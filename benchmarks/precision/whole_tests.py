@@ -20,19 +20,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.common import results_file
+from benchmarks.common import results_file, text_graph
 from benchmarks.common.paths import Data
 from benchmarks.precision.models import test_part
 from edge_runtime.inference.session import Session
 from edge_runtime.system.writing import writing
-from export.assemble import add_text
 from export.evaluation import data as evaluation
 from export.evaluation.agreement import accuracy
 from export.evaluation.limits import Limits
-from export.graphs.bundle_graphs import BundleGraphs
-from export.graphs.torch_export import Graph, write
 from export.quantization import embeddings, excluded_layers, outliers, quantize
-from export.quantization.calibration import error_metric, named_feeds
+from export.quantization.calibration import error_metric
 from export.quantization.config import QuantizationConfig
 from trainer import checkpoints
 from trainer.corpora.utterance import Utterance
@@ -106,16 +103,11 @@ def _torch(network: TextEmotion, texts: Texts, examples: Sequence[Example], kept
 
 def _export(network: TextEmotion, texts: Texts, names: list[str], targets: Mapping[str, Path]) -> None:
     """Write the graph of each target as the export of a bundle makes it."""
-    graphs, samples = BundleGraphs(), evaluation.built_in()
-    add_text(graphs, network, texts.tokenizer, samples)
-    graph = graphs.slots["text_emotion"]
-    assert isinstance(graph, Graph)
     with tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / "exact.onnx"
-        write(graph, exact)
-        measured = error_metric("text_emotion", exact, samples, names, graphs, Limits().points)
+        graphs, feeds = text_graph.write_exact(network, texts, exact)
+        measured = error_metric(text_graph.SLOT, exact, evaluation.built_in(), names, graphs, Limits().points)
         assert measured is not None
-        feeds = named_feeds("text_emotion", samples.samples, graphs)
         for bits, path in targets.items():
             config = QuantizationConfig("int8", TARGETS[bits], exact_channels=outliers.TEXT_CHANNELS)
             excluded_layers.search(exact, path, config, *measured, feeds=feeds)

@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 
 from benchmarks.common import results_file
 from benchmarks.common.clips import audio_files
+from benchmarks.common.names import check_known
 from benchmarks.common.paths import Data, Weights
 from trainer import config as settings
 from trainer.audio import load_audio
@@ -112,8 +113,7 @@ def command(
 ) -> None:
     """Train and test experiments; can be interrupted."""
     paths = RunPaths(runs, weights, cache, resume=True, quiet=True)
-    if unknown := sorted(set(names) - set(NAMES)):
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    check_known(names, NAMES)
     for name in names:
         found = measure(name, data, paths)
         print(results_file.write(f"accuracy-{name}", found, seed=found["experiment"].get("seed", 0)))

@@ -11,25 +11,19 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.common import results_file
+from benchmarks.common import results_file, text_graph
 from benchmarks.common.paths import BUNDLE, Repeats, Seed
 from benchmarks.common.timing import in_turn
 from benchmarks.words.variants import VARIANTS
 from edge_runtime import Bundle
 from edge_runtime.bundle.contract import TYPES
 from edge_runtime.inference.session import Session
-from export.assemble import add_text
-from export.evaluation import data as evaluation
-from export.graphs.bundle_graphs import BundleGraphs
-from export.graphs.torch_export import Graph, write
-from export.quantization.calibration import named_feeds
 from export.quantization.config import QuantizationConfig
 from export.quantization.outliers import TEXT_CHANNELS
 from export.quantization.quantize import quantize
 from trainer.checkpoints import CONFIG
 from trainer.text import checkpoint
 
-SLOT = "text_emotion"
 TOKENS = 12
 ROUNDS = 200
 Sized = tuple[Session, int]
@@ -43,22 +37,17 @@ def of_bundle(folder: Path) -> Sized:
         BundleError: the bundle is damaged.
     """
     bundle = Bundle.read(folder)
-    slot = bundle.slots[SLOT]
+    slot = bundle.slots[text_graph.SLOT]
     files = [slot.path, *([slot.weights] if slot.weights is not None else [])]
-    return bundle.open(SLOT, device="cpu", threads=1), sum(file.stat().st_size for file in files)
+    return bundle.open(text_graph.SLOT, device="cpu", threads=1), sum(file.stat().st_size for file in files)
 
 
 def of_checkpoint(folder: Path, scratch: Path) -> Sized:
     """Return the graph of a checkpoint in int8, which ``scratch`` gets."""
     network, texts, _ = checkpoint.restore(folder)
-    graphs, samples = BundleGraphs(), evaluation.built_in()
-    add_text(graphs, network, texts.tokenizer, samples)
-    graph = graphs.slots[SLOT]
-    assert isinstance(graph, Graph)
     exact, path = scratch / f"{folder.name}-exact.onnx", scratch / f"{folder.name}.onnx"
-    write(graph, exact)
-    config = QuantizationConfig("int8", exact_channels=TEXT_CHANNELS)
-    quantize(exact, path, config, named_feeds(SLOT, samples.samples, graphs))
+    _, feeds = text_graph.write_exact(network, texts, exact)
+    quantize(exact, path, QuantizationConfig("int8", exact_channels=TEXT_CHANNELS), feeds)
     return Session(path, threads=1), path.stat().st_size
 
 

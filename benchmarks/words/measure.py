@@ -16,6 +16,7 @@ from rich.console import Console
 from scipy.special import softmax
 
 from benchmarks.common import results_file
+from benchmarks.common.names import check_known
 from benchmarks.common.paths import BUNDLE, Cache, Data, Weights
 from benchmarks.words import variants
 from edge_runtime import IEmoNet
@@ -257,8 +258,7 @@ def command(
 ) -> None:
     """Measure the words branch on corpora it never met, on texts as a recogniser writes them, and its variants."""
     names = list(variants.VARIANTS) if only is None else only
-    if unknown := sorted(set(names) - set(variants.VARIANTS)):
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(variants.VARIANTS)}")
+    check_known(names, variants.VARIANTS)
     folders = {name: variants.train(name, data, weights, cache, trained) for name in names}
     experiment = variants.bundle_text()
     dataset = variants.texts(data, experiment)

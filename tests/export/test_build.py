@@ -268,6 +268,7 @@ def test_the_largest_channels_of_text_alone_stay_exact(sources, target, monkeypa
     assert split == ["text_emotion"]
 
 
+@pytest.mark.slow
 def test_static_int8_is_calibrated_with_the_given_samples(sources, target):
     options = Options(QuantizationConfig("int8", static=True), calibration=data.built_in(), limits=ANY_LOSS)
     manifest = build(sources, target, options)
